@@ -1,0 +1,1 @@
+//! A token source for client services: fetch, cache, refresh.

@@ -1,0 +1,1 @@
+//! Embedding the verifier through wasmtime: a library, and a reverse proxy built on it.

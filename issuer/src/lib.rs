@@ -1,0 +1,1 @@
+//! The token server: clients, audiences, scopes, and the decision to issue.

@@ -1,0 +1,1 @@
+//! What crosses crates: the stage on which real processes meet, and the tests played on it.

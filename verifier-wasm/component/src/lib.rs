@@ -1,0 +1,1 @@
+//! The verifier core as a WebAssembly component with zero imports.

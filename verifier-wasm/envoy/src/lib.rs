@@ -1,0 +1,1 @@
+//! The verifier core as a proxy-wasm filter for Envoy and its relatives.

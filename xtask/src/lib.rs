@@ -1,0 +1,1 @@
+//! Build, demo, test, lint: nothing to install first.

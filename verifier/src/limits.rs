@@ -32,8 +32,8 @@ pub const TOKEN_AUDIENCES: usize = 64;
 /// The most scopes in a token.
 pub const TOKEN_SCOPES: usize = 256;
 
-/// The largest NumericDate: 2⁵³, up to which JSON numbers are exact everywhere (RFC 8259 §6).
-pub const NUMERIC_DATE_MAX: f64 = 9_007_199_254_740_992.0;
+/// The largest `NumericDate`: 2⁵³, up to which JSON numbers are exact everywhere (RFC 8259 §6).
+pub const NUMERIC_DATE_MAX: u64 = 1 << 53;
 
 /// The longest key set, in bytes. The largest public ones (Google, Entra ID) have about 20 kB.
 pub const KEY_SET_BYTES: usize = 512 * 1024;

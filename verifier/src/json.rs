@@ -37,8 +37,10 @@ pub(crate) enum Value<'a> {
 }
 
 /// The members of an object, in the order of the text, each name once.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Object<'a> {
+    /// The byte offset at which it starts.
+    pub(crate) at: usize,
     members: Vec<Member<'a>>,
 }
 
@@ -84,9 +86,9 @@ pub enum JsonFault {
     Trailing,
 }
 
-impl fmt::Display for JsonError {
+impl fmt::Display for JsonFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.fault {
+        f.write_str(match self {
             JsonFault::TooLong => "too long",
             JsonFault::TooDeep => "nested too deep",
             JsonFault::TooManyMembers => "too many members",
@@ -97,8 +99,13 @@ impl fmt::Display for JsonError {
             JsonFault::BadEscape => "bad escape in a string",
             JsonFault::BadNumber => "bad number",
             JsonFault::Trailing => "something follows the value",
-        };
-        write!(f, "{what} at byte {}", self.at)
+        })
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.fault, self.at)
     }
 }
 
@@ -236,12 +243,13 @@ impl<'a> Parser<'a> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Object<'a>, JsonError> {
+        let start = self.at;
         self.enter(depth)?;
         let mut members: Vec<Member<'a>> = Vec::new();
         let mut names = BTreeSet::new();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Object { members });
+            return Ok(Object { at: start, members });
         }
         loop {
             if members.len() >= self.bounds.members {
@@ -266,7 +274,7 @@ impl<'a> Parser<'a> {
             let value = self.value(depth + 1)?;
             members.push(Member { at, name, value });
             if self.ends(b'}')? {
-                return Ok(Object { members });
+                return Ok(Object { at: start, members });
             }
         }
     }

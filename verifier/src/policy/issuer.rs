@@ -3,12 +3,12 @@
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
-    reader::{Place, Reader},
+    reader::{Fault, Place, Reader},
     suggestion::did_you_mean,
 };
 use crate::{
     algorithm::Algorithm,
-    json::{Node, Object, Value},
+    json::{Node, Object},
     keys::KeySet,
     refresh::RemoteKeys,
 };
@@ -120,17 +120,13 @@ fn algorithms(reader: &mut Reader<'_>, object: &Object<'_>, place: &Place<'_>) -
     if object.get("algorithms").is_none() {
         return Algorithm::ALL.to_vec();
     }
-    let names = reader.identifiers(object, place, "algorithms");
-    let nodes = reader.elements(object, place, "algorithms").unwrap_or_default();
-    let known = Algorithm::ALL.map(Algorithm::name);
-    for (index, node) in nodes.iter().enumerate() {
-        let Value::String(name) = &node.value else { continue };
-        if Algorithm::from_name(name).is_none() {
-            let message = format!("`{name}` is not supported; there are {}", known.join(", "));
-            let place = place.member("algorithms");
-            reader.problem(node, &place.element(index), message, did_you_mean(name, &known));
-        }
-    }
+    let names = reader.identifiers(object, place, "algorithms", |name| {
+        let known = Algorithm::ALL.map(Algorithm::name);
+        Algorithm::from_name(name).is_none().then(|| Fault {
+            message: format!("`{name}` is not supported; there are {}", known.join(", ")),
+            suggestion: did_you_mean(name, &known),
+        })
+    });
     names.iter().filter_map(|name| Algorithm::from_name(name)).collect()
 }
 

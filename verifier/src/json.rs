@@ -126,6 +126,17 @@ pub(crate) fn parse(text: &str, bounds: Bounds) -> Result<Node<'_>, JsonError> {
     }
 }
 
+impl Node<'_> {
+    /// An element of an array that is a member of this object; this node itself, if there is none.
+    pub(crate) fn element(&self, member: &str, index: usize) -> &Self {
+        let Value::Object(object) = &self.value else { return self };
+        match object.get(member).map(|node| &node.value) {
+            Some(Value::Array(elements)) => elements.get(index).unwrap_or(self),
+            _ => self,
+        }
+    }
+}
+
 impl Value<'_> {
     /// What to call this value when another kind was wanted.
     pub(crate) fn kind(&self) -> &'static str {

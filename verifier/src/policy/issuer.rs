@@ -142,25 +142,7 @@ fn keys(
             let url = reader.url(url, node, &place.member("jwks_uri"), http_loopback);
             Some(KeySource::Remote(RemoteKeys::new(url)))
         }
-        (None, Some(node)) => {
-            let place = place.member("jwks");
-            match KeySet::from_node(node) {
-                // Of a set somebody else publishes, some keys may be of no use here. This one was written
-                // into the policy, so each of its keys was meant.
-                Ok((keys, skipped)) => {
-                    for key in skipped {
-                        let list = place.member("keys");
-                        let fault = format!("the key cannot be used: {}", key.fault);
-                        reader.problem(node, &list.element(key.position), fault, None);
-                    }
-                    Some(KeySource::Inline(keys))
-                }
-                Err(error) => {
-                    reader.problem(node, &place, format!("{error}"), None);
-                    None
-                }
-            }
-        }
+        (None, Some(node)) => inline_keys(reader, node, &place.member("jwks")),
         (Some(node), Some(_)) => {
             reader.problem(node, &place.member("jwks_uri"), "`jwks` is there as well: keep one", None);
             None
@@ -170,4 +152,22 @@ fn keys(
             None
         }
     }
+}
+
+fn inline_keys(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> Option<KeySource> {
+    let (keys, skipped) = match KeySet::from_node(node) {
+        Ok(read) => read,
+        Err(error) => {
+            reader.problem(node, place, format!("{error}"), None);
+            return None;
+        }
+    };
+    // Of a set somebody else publishes, some keys may be of no use here. This one was written into the
+    // policy, so each of its keys was meant.
+    let list = place.member("keys");
+    for key in skipped {
+        let fault = format!("the key cannot be used: {}", key.fault);
+        reader.problem(node.element("keys", key.position), &list.element(key.position), fault, None);
+    }
+    Some(KeySource::Inline(keys))
 }

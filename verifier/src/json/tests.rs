@@ -97,7 +97,7 @@ fn joins_a_surrogate_pair() {
     assert_eq!(parse(r#""\ud83d\ude00""#, BOUNDS).unwrap().value, Value::String("😀".into()));
 }
 
-/// The same value as serde_json would build, for comparison; numbers by their text.
+/// The same value as `serde_json` would build, for comparison; numbers by their text.
 fn to_serde(node: &Node<'_>) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,

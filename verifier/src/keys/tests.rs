@@ -3,7 +3,7 @@ use alloc::{format, string::ToString, vec};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::testing::{Signer, encode, key_set};
+use crate::testing::{Signer, encode, hex, key_set};
 
 /// The fault of a key in a set that also has a good one.
 fn fault(jwk: &Json) -> KeyFault {
@@ -159,7 +159,7 @@ fn v18_refuses_ed25519_keys_of_wrong_length_order_or_spelling() {
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
         "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     ]
-    .map(|hex| core::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()));
+    .map(hex);
     for point in [neutral, order_2, [0; 32], order_8[0], order_8[1]] {
         assert_eq!(x(&point), KeyFault::Invalid, "{point:?}");
     }

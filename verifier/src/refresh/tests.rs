@@ -1,5 +1,5 @@
 use super::*;
-use alloc::{string::ToString, vec::Vec};
+use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use crate::testing::{Signer, at, key_set};
@@ -16,7 +16,7 @@ fn keys() -> KeySet {
 
 /// Asks every second from a time on, until a fetch is granted; says how many seconds that took.
 fn pause(remote: &RemoteKeys, from: i64) -> i64 {
-    (0..).find(|seconds| remote.clone().ask(at(from + seconds)) == Ask::Fetch).unwrap()
+    (0..1000).find(|seconds| remote.clone().ask(at(from + seconds)) == Ask::Fetch).unwrap()
 }
 
 #[test]
@@ -229,7 +229,6 @@ impl Model {
     fn pause(&self) -> u64 {
         let failures = self.reported.iter().rev().take_while(|(_, freshness)| freshness.is_none()).count();
         match failures {
-            0 => COOLDOWN,
             1..=5 => 1 << (failures - 1),
             _ => COOLDOWN,
         }
@@ -326,6 +325,6 @@ proptest! {
 
     #[test]
     fn survives_any_cache_control(field in ".{0,80}") {
-        prop_assert!(limits::FRESHNESS_SECONDS.contains(&freshness(&field)), "{}", field.to_string());
+        prop_assert!(limits::FRESHNESS_SECONDS.contains(&freshness(&field)), "{field}");
     }
 }

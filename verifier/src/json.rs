@@ -4,8 +4,10 @@
 //! object, however it is spelled (RFC 8259 §4 leaves that open, RFC 7515 §4 and RFC 7519 §4 do not), a
 //! lone surrogate is an error, nothing may follow the value, and nesting and members are bounded.
 
-use alloc::{borrow::Cow, collections::BTreeSet, string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
+
+use crate::limits;
 
 /// The bounds of one kind of document.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +16,8 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     /// The deepest nesting.
     pub(crate) depth: usize,
-    /// The most members of an object, and elements of an array.
-    pub(crate) members: usize,
+    /// The most elements of an array. Objects are bounded by [`limits::OBJECT_MEMBERS`].
+    pub(crate) elements: usize,
 }
 
 /// A value and the byte offset at which it starts.
@@ -161,9 +163,6 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Up to this many members a name is compared with all before it; beyond, names go into a set.
-const FEW_MEMBERS: usize = 16;
-
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -243,7 +242,7 @@ impl<'a> Parser<'a> {
             return Ok(elements);
         }
         loop {
-            if elements.len() >= self.bounds.members {
+            if elements.len() >= self.bounds.elements {
                 return Err(self.error(JsonFault::TooManyMembers));
             }
             elements.push(self.value(depth + 1)?);
@@ -257,26 +256,17 @@ impl<'a> Parser<'a> {
         let start = self.at;
         self.enter(depth)?;
         let mut members: Vec<Member<'a>> = Vec::new();
-        let mut names = BTreeSet::new();
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(Object { at: start, members });
         }
         loop {
-            if members.len() >= self.bounds.members {
+            if members.len() >= limits::OBJECT_MEMBERS {
                 return Err(self.error(JsonFault::TooManyMembers));
             }
             let at = self.at;
             let name = self.string()?;
-            let seen = if members.len() < FEW_MEMBERS {
-                members.iter().any(|member| member.name == name)
-            } else {
-                if names.is_empty() {
-                    names.extend(members.iter().map(|member| member.name.clone()));
-                }
-                !names.insert(name.clone())
-            };
-            if seen {
+            if members.iter().any(|member| member.name == name) {
                 return Err(JsonError { at, fault: JsonFault::DuplicateMember });
             }
             self.skip_space();

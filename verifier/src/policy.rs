@@ -51,7 +51,7 @@ impl Policy {
         let bounds = Bounds {
             bytes: limits::POLICY_BYTES,
             depth: limits::POLICY_DEPTH,
-            members: limits::DOCUMENT_MEMBERS,
+            elements: limits::DOCUMENT_ELEMENTS,
         };
         let mut reader = Reader::new(text);
         let node = reader.parse(bounds);

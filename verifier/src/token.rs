@@ -17,7 +17,7 @@ use crate::{
 
 /// The bounds of the JSON in a token.
 const BOUNDS: Bounds =
-    Bounds { bytes: limits::TOKEN_BYTES, depth: limits::TOKEN_DEPTH, members: limits::TOKEN_MEMBERS };
+    Bounds { bytes: limits::TOKEN_BYTES, depth: limits::TOKEN_DEPTH, elements: limits::TOKEN_ELEMENTS };
 
 /// The three parts of a token. Nothing in it is true before the signature is verified.
 pub(crate) struct Compact<'t> {

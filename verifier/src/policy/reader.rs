@@ -29,6 +29,7 @@ pub(super) enum Place<'p> {
 /// A document being read, and what was found wrong in it.
 pub(super) struct Reader<'d> {
     text: &'d str,
+    /// In the order of the document.
     found: Vec<Found>,
 }
 
@@ -79,13 +80,12 @@ impl<'d> Reader<'d> {
             .ok()
     }
 
-    /// The problems in the order of the document. Lines are counted once, however many there are.
+    /// The problems with their lines, which are counted in one go.
     pub(super) fn finish(self) -> Result<(), PolicyError> {
-        let Self { text, mut found } = self;
+        let Self { text, found } = self;
         if found.is_empty() {
             return Ok(());
         }
-        found.sort_by_key(|found| found.at);
         let (mut line, mut column, mut counted) = (1, 1, 0);
         let locate = |Found { at, place, fault: Fault { message, suggestion } }| {
             for c in text.get(counted..at).unwrap_or_default().chars() {
@@ -108,7 +108,10 @@ impl<'d> Reader<'d> {
     }
 
     fn report(&mut self, at: usize, place: String, message: String, suggestion: Option<String>) {
-        self.found.push(Found { at, place, fault: Fault { message, suggestion } });
+        if self.found.len() < limits::POLICY_PROBLEMS {
+            let index = self.found.partition_point(|found| found.at <= at);
+            self.found.insert(index, Found { at, place, fault: Fault { message, suggestion } });
+        }
     }
 
     /// An object all of whose members are known.

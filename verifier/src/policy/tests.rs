@@ -149,6 +149,14 @@ fn says_every_problem_at_once_in_the_order_of_the_document() {
 }
 
 #[test]
+fn stops_reporting_where_nobody_reads_on() {
+    let audiences = vec![json!(1); 4000];
+    let error = Policy::parse(&with("audiences", audiences.into())).unwrap_err();
+    assert_eq!(error.problems().len(), limits::POLICY_PROBLEMS);
+    assert_eq!(error.problems()[99].place, "/audiences/99");
+}
+
+#[test]
 fn says_what_keeps_it_from_reading_at_all() {
     for (text, expected) in [
         ("", "1:1: ends too early"),

@@ -102,8 +102,8 @@ fn v04_keeps_members_depth_and_strings_to_the_edge() {
         let members: Vec<String> = (0..n).map(|i| format!(r#""m{i}":0"#)).collect();
         format!("{{{}}}", members.join(","))
     };
-    assert!(parse_payload(&members(limits::TOKEN_MEMBERS)).is_ok());
-    let found = parse_payload(&members(limits::TOKEN_MEMBERS + 1)).unwrap_err();
+    assert!(parse_payload(&members(limits::OBJECT_MEMBERS)).is_ok());
+    let found = parse_payload(&members(limits::OBJECT_MEMBERS + 1)).unwrap_err();
     assert!(
         matches!(
             found,

@@ -197,6 +197,77 @@ fn v23_refuses_ed25519_signatures_beyond_the_strict_equation() {
     }
 }
 
+/// Signatures about which libraries differ, from Chalkias, Garillot, Nikolaenko
+/// 2020 (speccheck), by their index there: key, message, R and S.
+const DISPUTED: [(usize, [&str; 4]); 6] = [
+    (
+        2,
+        [
+            "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
+            "aebf3f2601a0c8c5d39cc7d8911642f740b78168218da8471772b35f9d35b9ab",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+            "8c4bd45aecaca5b24fb97bc10ac27ac8751a7dfe1baff8b953ec9f5833ca260e",
+        ],
+    ),
+    (
+        3,
+        [
+            "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
+            "9bd9f44f4dcc75bd531b56b2cd280b0bb38fc1cd6d1230e14861d861de092e79",
+            "9046a64750444938de19f227bb80485e92b83fdb4b6506c160484c016cc1852f",
+            "87909e14428a7a1d62e9f22f3d3ad7802db02eb2e688b6c52fcd6648a98bd009",
+        ],
+    ),
+    (
+        4,
+        [
+            "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
+            "e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec4011eaccd55b53f56c",
+            "160a1cb0dc9c0258cd0a7d23e94d8fa878bcb1925f2c64246b2dee1796bed512",
+            "5ec6bc982a269b723e0668e540911a9a6a58921d6925e434ab10aa7940551a09",
+        ],
+    ),
+    (
+        6,
+        [
+            "442aad9f089ad9e14647b1ef9099a1ff4798d78589e66f28eca69c11f582a623",
+            "85e241a07d148b41e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec40",
+            "e96f66be976d82e60150baecff9906684aebb1ef181f67a7189ac78ea23b6c0e",
+            "547f7690a0e2ddcd04d87dbc3490dc19b3b3052f7ff0538cb68afb369ba3a514",
+        ],
+    ),
+    (
+        8,
+        [
+            "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
+            "fdaebc429f4a735932a160da1301080c13280eea8bc280d1b392c6b9e6ba3a5a",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "454d370c8d9fc323a41450f8d513eafeb5b0697390c1e505a0d4ddc71f566607",
+        ],
+    ),
+    (
+        9,
+        [
+            "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
+            "84b698d39be126ff55fe45079e6c8bf64a0d7db6994560b4e96b7021eb39c1a1",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "084d5b99c2a9463d9c8bd5026916996984eeec87ddf1d3be329006ace1b37b09",
+        ],
+    ),
+];
+
+#[test]
+fn v23_is_strict_where_libraries_differ() {
+    for (index, texts) in DISPUTED {
+        let [public, message, r, s] = texts.map(hex);
+        let key = Ed25519Key::new(&public).unwrap();
+        // Vector 3 is of mixed order and satisfies the equation as it stands, without a cofactor. The
+        // others have an R of small order, hold only with a cofactor, or have S ≥ L.
+        let expected = if index == 3 { Ok(()) } else { Err(WrongSignature) };
+        assert_eq!(key.verify(&message, &[r, s].concat()), expected, "vector {index}");
+    }
+}
+
 #[test]
 fn v23_refuses_small_order_keys_even_below_the_key_set() {
     // With A = R = the neutral element and S = 0, the equation holds for every message.

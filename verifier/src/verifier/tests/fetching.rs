@@ -162,6 +162,16 @@ fn v43_a_bad_answer_keeps_the_last_good_copy() {
 }
 
 #[test]
+fn v43_a_bad_answer_ends_its_fetch_as_a_failure() {
+    let token = Signer::es256().access_token("k", &[]);
+    let mut verifier = remote();
+    assert_eq!(verifier.wants(at(0)), [want(0, URL)]);
+    verifier.supply(DocumentId::from_number(0), "<html></html>", "", at(0)).unwrap_err();
+    assert_eq!(denies(decide(&mut verifier, &token, 0)), unavailable());
+    assert_eq!(needs(decide(&mut verifier, &token, 1)), [want(0, URL)]);
+}
+
+#[test]
 fn v43_the_last_good_copy_ends_at_its_bound() {
     let signer = Signer::es256();
     let mut verifier = remote();

@@ -25,7 +25,7 @@ use crate::service::TokenService;
 
 /// Where RFC 8414 §3 puts the metadata.
 const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
-/// Where OpenID Connect Discovery §4 puts it, and many clients look for it.
+/// Where OIDC Discovery §4 puts it, and many clients look for it.
 const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 
 /// All endpoints of one issuer.

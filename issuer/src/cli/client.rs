@@ -1,6 +1,5 @@
 //! `tessera client`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -130,13 +129,12 @@ fn trust_json(trust: &Trust) -> Value {
 }
 
 /// Adds a secret to an answer: the only time it is shown.
-fn with_secret(mut text: String, mut json: Value, secret: Option<&ClientSecret>) -> Answer {
-    if let Some(secret) = secret {
-        // Writing to a String does not fail.
-        let _ = write!(text, "\nsecret, shown this once: {}", secret.reveal());
-        json["secret"] = secret.reveal().into();
+fn with_secret(text: String, mut json: Value, secret: Option<&ClientSecret>) -> Answer {
+    let Some(secret) = secret else { return Answer { text, json } };
+    if let Some(members) = json.as_object_mut() {
+        members.insert("secret".to_owned(), secret.reveal().into());
     }
-    Answer { text, json }
+    Answer { text: format!("{text}\nsecret, shown this once: {}", secret.reveal()), json }
 }
 
 fn scopes_of(scopes: Vec<crate::domain::Scope>) -> Result<ScopeSet, Failure> {

@@ -16,7 +16,7 @@ use crate::keys::KeyEncryptionKey;
 use crate::service::{Assertions, TokenService};
 use crate::store::{Snapshots, SqliteStore, Store, follow};
 
-/// What is logged when TESSERA_LOG does not say. warp's own trace repeats the access log.
+/// What is logged when `TESSERA_LOG` does not say. warp's own trace repeats the access log.
 const LOG_FILTER: &str = "info,warp::filters=off";
 
 pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {

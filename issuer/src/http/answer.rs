@@ -32,10 +32,10 @@ pub(super) fn not_found() -> Response {
     no_store(json(StatusCode::NOT_FOUND, &json!({ "error": "not_found" })))
 }
 
-/// Answers `405` unless the method is one of `allowed` (RFC 9110 §15.5.6).
-pub(super) fn only(allowed: &'static [Method], method: &Method) -> Result<(), Response> {
+/// The `405` for a method that is none of `allowed` (RFC 9110 §15.5.6).
+pub(super) fn other_than(allowed: &'static [Method], method: &Method) -> Option<Response> {
     if allowed.contains(method) {
-        return Ok(());
+        return None;
     }
     let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
     let mut response =
@@ -43,7 +43,7 @@ pub(super) fn only(allowed: &'static [Method], method: &Method) -> Result<(), Re
     if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
         response.headers_mut().insert(ALLOW, value);
     }
-    Err(response)
+    Some(response)
 }
 
 /// Kept by nobody (RFC 6749 §5.1).

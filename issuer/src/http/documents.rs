@@ -24,7 +24,7 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 
 /// `GET /.well-known/jwks.json` (RFC 7517 §5).
 pub(super) fn keys(service: &TokenService, method: &Method, headers: &HeaderMap, now: UnixTime) -> Response {
-    if let Err(response) = answer::only(READ, method) {
+    if let Some(response) = answer::other_than(READ, method) {
         return response;
     }
     // The keys of an old snapshot are still the keys: verifiers are served even while no token is issued.
@@ -34,7 +34,7 @@ pub(super) fn keys(service: &TokenService, method: &Method, headers: &HeaderMap,
 
 /// The authorization server metadata (RFC 8414 §2).
 pub(super) fn metadata(service: &TokenService, method: &Method, headers: &HeaderMap) -> Response {
-    if let Err(response) = answer::only(READ, method) {
+    if let Some(response) = answer::other_than(READ, method) {
         return response;
     }
     let issuer = service.issuer();
@@ -56,15 +56,13 @@ pub(super) fn metadata(service: &TokenService, method: &Method, headers: &Header
 
 /// `GET /healthz`: the process answers.
 pub(super) fn alive(method: &Method) -> Response {
-    match answer::only(READ, method) {
-        Ok(()) => answer::no_store(answer::json(StatusCode::OK, &json!({ "status": "alive" }))),
-        Err(response) => response,
-    }
+    answer::other_than(READ, method)
+        .unwrap_or_else(|| answer::no_store(answer::json(StatusCode::OK, &json!({ "status": "alive" }))))
 }
 
 /// `GET /readyz`: tokens can be issued, from a state that is fresh and with a key that signs.
 pub(super) fn ready(service: &TokenService, method: &Method) -> Response {
-    if let Err(response) = answer::only(READ, method) {
+    if let Some(response) = answer::other_than(READ, method) {
         return response;
     }
     let (status, text) = match service.snapshot() {

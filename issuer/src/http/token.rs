@@ -43,7 +43,7 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    if let Err(response) = answer::only(&[Method::POST], &method) {
+    if let Some(response) = answer::other_than(&[Method::POST], &method) {
         return response;
     }
     let request = match read(&headers, body).await {

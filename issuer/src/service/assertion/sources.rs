@@ -59,14 +59,13 @@ impl Source {
 
     /// The verifier of this source.
     pub(super) fn verifier(&self, allow_http_loopback: bool) -> Result<Verifier, PolicyError> {
-        let mut issuer = json!({ "issuer": self.issuer, "profile": self.profile });
-        match &self.keys {
-            KeySource::Uri(uri) => issuer["jwks_uri"] = json!(uri),
-            // Kept as text by the registration, which parsed it; anything else is for the verifier to refuse.
-            KeySource::Inline(set) => issuer["jwks"] = serde_json::from_str(set).unwrap_or_default(),
-        }
+        let (member, keys) = match &self.keys {
+            KeySource::Uri(uri) => ("jwks_uri", json!(uri)),
+            // Text that the registration has parsed; were it anything else, the verifier would refuse it.
+            KeySource::Inline(set) => ("jwks", serde_json::from_str(set).unwrap_or_default()),
+        };
         let policy = json!({
-            "issuers": [issuer],
+            "issuers": [{ "issuer": self.issuer, "profile": self.profile, member: keys }],
             "audiences": self.audiences,
             "allow_http_loopback": allow_http_loopback,
         });

@@ -1,0 +1,13 @@
+//! The real `tessera` binary: set up by its own command line, asked over HTTP, stopped by a signal.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, in its helpers too"
+)]
+
+mod exit;
+mod lifecycle;
+mod stage;

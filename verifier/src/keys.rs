@@ -1,0 +1,190 @@
+//! Key sets (RFC 7517): what an issuer publishes, read into prepared keys.
+
+mod jwk;
+
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::fmt;
+
+use crate::{
+    algorithm::Algorithm,
+    crypto::PublicKey,
+    error::Error,
+    excerpt::Excerpt,
+    json::{self, Bounds, JsonError, Node, Value},
+    limits,
+};
+
+/// The usable keys of an issuer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeySet {
+    keys: Vec<Key>,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    id: Option<String>,
+    public: PublicKey,
+}
+
+/// A key of a set that is not used, and why. The others of the set are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SkippedKey {
+    /// Which one in the array `keys`, from 0.
+    pub position: usize,
+    /// Its `kid`, if it has one.
+    pub id: Option<Excerpt>,
+    /// What is wrong with it.
+    pub fault: KeyFault,
+}
+
+/// What keeps a key from being used.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyFault {
+    /// It is not an object.
+    NotAnObject,
+    /// A member that its type needs is absent.
+    MemberMissing(&'static str),
+    /// A member has the wrong type, form or length.
+    MemberMalformed(&'static str),
+    /// The `kty` is none that is used here; sets may hold keys for others (RFC 7517 §5).
+    TypeUnsupported(Excerpt),
+    /// The `crv` is none that is used here.
+    CurveUnsupported(Excerpt),
+    /// The `alg` is not the one of such a key (RFC 8725 §3.1).
+    AlgorithmUnsupported(Excerpt),
+    /// The `use` is not `sig`.
+    NotForSignatures,
+    /// The `key_ops` do not include `verify`.
+    NotForVerification,
+    /// The key is a shared secret, published.
+    Symmetric,
+    /// The key is private, published. Everyone can sign with it now.
+    Private,
+    /// The RSA modulus has fewer bits than [`limits::RSA_MODULUS_MIN_BITS`].
+    ModulusTooSmall(usize),
+    /// The RSA modulus has more bits than [`limits::RSA_MODULUS_MAX_BITS`].
+    ModulusTooLarge(usize),
+    /// The RSA exponent is even, 1, or larger than [`limits::RSA_EXPONENT_MAX_BITS`].
+    ExponentUnusable,
+    /// The numbers are no key: a point off the curve or of small order, an even modulus.
+    Invalid,
+}
+
+/// Why a fetched document is refused. The last good copy stays in use.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DocumentError {
+    /// No document of the policy has this identifier.
+    Unwanted,
+    /// The text is not strict JSON.
+    NotJson(JsonError),
+    /// The text is JSON, but no object with an array `keys`.
+    NotAKeySet,
+    /// There are more keys than [`limits::KEY_SET_KEYS`].
+    TooManyKeys(usize),
+    /// Not one key of the set can be used.
+    NoUsableKey(Vec<SkippedKey>),
+}
+
+impl KeySet {
+    /// Reads a key set, and says which of its keys it left out.
+    pub(crate) fn parse(text: &str) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
+        let bounds = Bounds {
+            bytes: limits::KEY_SET_BYTES,
+            depth: limits::KEY_SET_DEPTH,
+            members: limits::DOCUMENT_MEMBERS,
+        };
+        let node = json::parse(text, bounds).map_err(DocumentError::NotJson)?;
+        Self::from_node(&node)
+    }
+
+    /// Reads a key set that is part of another document.
+    pub(crate) fn from_node(node: &Node<'_>) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
+        let Value::Object(set) = &node.value else { return Err(DocumentError::NotAKeySet) };
+        let Some(Node { value: Value::Array(entries), .. }) = set.get("keys") else {
+            return Err(DocumentError::NotAKeySet);
+        };
+        if entries.len() > limits::KEY_SET_KEYS {
+            return Err(DocumentError::TooManyKeys(entries.len()));
+        }
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for (position, entry) in entries.iter().enumerate() {
+            let id = jwk::id(entry);
+            match jwk::public_key(entry) {
+                Ok(public) => keys.push(Key { id: id.map(ToOwned::to_owned), public }),
+                Err(fault) => skipped.push(SkippedKey { position, id: id.map(Excerpt::new), fault }),
+            }
+        }
+        if keys.is_empty() { Err(DocumentError::NoUsableKey(skipped)) } else { Ok((Self { keys }, skipped)) }
+    }
+
+    /// The one key that answers to a token's header. A `kid` that several keys share, or its absence
+    /// where several would do, is an error: trying keys one after the other is not done.
+    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&PublicKey, Error> {
+        let mut candidates = self.keys.iter().filter(|key| {
+            key.public.algorithm() == algorithm && kid.is_none_or(|kid| key.id.as_deref() == Some(kid))
+        });
+        match (candidates.next(), candidates.count()) {
+            (Some(key), 0) => Ok(&key.public),
+            (Some(_), others) => Err(Error::KeyAmbiguous { keys: others + 1 }),
+            (None, _) => Err(Error::KeyUnknown { kid: kid.map(Excerpt::new), algorithm }),
+        }
+    }
+}
+
+impl fmt::Display for SkippedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {} of the set", self.position)?;
+        if let Some(id) = &self.id {
+            write!(f, " ({id})")?;
+        }
+        write!(f, " is not used: {}", self.fault)
+    }
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyFault::NotAnObject => write!(f, "it is not an object"),
+            KeyFault::MemberMissing(member) => write!(f, "`{member}` is missing"),
+            KeyFault::MemberMalformed(member) => {
+                write!(f, "`{member}` has the wrong type, form or length")
+            }
+            KeyFault::TypeUnsupported(kty) => write!(f, "its type is {kty}"),
+            KeyFault::CurveUnsupported(crv) => write!(f, "its curve is {crv}"),
+            KeyFault::AlgorithmUnsupported(alg) => write!(f, "its algorithm is {alg}"),
+            KeyFault::NotForSignatures => write!(f, "its `use` is not `sig`"),
+            KeyFault::NotForVerification => write!(f, "its `key_ops` do not include `verify`"),
+            KeyFault::Symmetric => write!(f, "it is a shared secret, published: replace it"),
+            KeyFault::Private => write!(f, "it is a private key, published: replace it"),
+            KeyFault::ModulusTooSmall(bits) => write!(f, "its modulus has only {bits} bits"),
+            KeyFault::ModulusTooLarge(bits) => write!(f, "its modulus has {bits} bits"),
+            KeyFault::ExponentUnusable => write!(f, "its exponent is even, 1 or huge"),
+            KeyFault::Invalid => write!(f, "its numbers are no key"),
+        }
+    }
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DocumentError::Unwanted => write!(f, "the policy wants no document of this identifier"),
+            DocumentError::NotJson(error) => write!(f, "the key set is not strict JSON: {error}"),
+            DocumentError::NotAKeySet => {
+                write!(f, "the document is no key set: an object with an array `keys` is expected")
+            }
+            DocumentError::TooManyKeys(count) => write!(f, "the key set has {count} keys"),
+            DocumentError::NoUsableKey(skipped) => {
+                write!(f, "the key set has no usable key")?;
+                for key in skipped {
+                    write!(f, "; {key}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl core::error::Error for DocumentError {}
+
+#[cfg(test)]
+mod tests;

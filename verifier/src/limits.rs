@@ -1,0 +1,87 @@
+//! Every limit the verifier sets on its input, and where each number comes from.
+//!
+//! A limit is checked before the work that it bounds.
+
+use core::time::Duration;
+
+/// The longest token looked at, in bytes. Envoy and nginx accept 8 KiB of request headers by default in
+/// one field's reach; tokens of real issuers with group claims stay below that.
+pub const TOKEN_BYTES: usize = 8 * 1024;
+
+/// The longest JOSE header, in bytes after decoding. A header names an algorithm, a type and a key; a
+/// certificate chain (`x5c`), the one thing that makes it long, is never used here.
+pub const TOKEN_HEADER_BYTES: usize = 1024;
+
+/// The most members in an object of a token, and the most elements in an array: group claims of
+/// Entra ID end at 200 entries for a JWT.
+pub const TOKEN_MEMBERS: usize = 256;
+
+/// The deepest nesting of JSON in a token. Kubernetes' projected tokens have 3 levels.
+pub const TOKEN_DEPTH: usize = 8;
+
+/// The longest `kid`, in bytes. A SHA-512 thumbprint in hexadecimal has 128.
+pub const KEY_ID_BYTES: usize = 256;
+
+/// The longest issuer, subject, client or audience value, in bytes: OpenID Connect Core §2 bounds `sub`
+/// at 255 ASCII characters, SPIFFE IDs end at 2048 bytes.
+pub const IDENTIFIER_BYTES: usize = 2048;
+
+/// The most audiences in a token.
+pub const TOKEN_AUDIENCES: usize = 64;
+
+/// The most scopes in a token.
+pub const TOKEN_SCOPES: usize = 256;
+
+/// The largest NumericDate: 2⁵³, up to which JSON numbers are exact everywhere (RFC 8259 §6).
+pub const NUMERIC_DATE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// The longest key set, in bytes. The largest public ones (Google, Entra ID) have about 20 kB.
+pub const KEY_SET_BYTES: usize = 512 * 1024;
+
+/// The most keys in a set. Entra ID publishes about 30.
+pub const KEY_SET_KEYS: usize = 100;
+
+/// The deepest nesting of JSON in a key set; a plain one has 4 levels, `x5c` included.
+pub const KEY_SET_DEPTH: usize = 8;
+
+/// The smallest RSA modulus, in bits (RFC 7518 §3.3).
+pub const RSA_MODULUS_MIN_BITS: usize = 2048;
+
+/// The largest RSA modulus, in bits: verification grows with its square, and none larger is in use.
+pub const RSA_MODULUS_MAX_BITS: usize = 4096;
+
+/// The largest RSA public exponent, in bits: NIST SP 800-56B bounds it at 2²⁵⁶, but everything in use is
+/// 65537 or smaller, and verification grows with it.
+pub const RSA_EXPONENT_MAX_BITS: usize = 32;
+
+/// The longest policy document, in bytes: 1,000 routes of 250 bytes fit twice over.
+pub const POLICY_BYTES: usize = 1024 * 1024;
+
+/// The deepest nesting of JSON in a policy document.
+pub const POLICY_DEPTH: usize = 16;
+
+/// The most members of any object, and elements of any array, in a policy document or key set.
+pub const DOCUMENT_MEMBERS: usize = 4096;
+
+/// The longest request target that routes are matched against, in bytes, as in common web servers.
+pub const TARGET_BYTES: usize = 8 * 1024;
+
+/// How long a fetch may take.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The shortest time between two fetches of one URL, in seconds, however many tokens name unknown keys.
+pub const FETCH_COOLDOWN_SECONDS: u64 = 30;
+
+/// The first pause after a failed fetch, in seconds; it doubles up to [`FETCH_COOLDOWN_SECONDS`], so
+/// that a proxy that starts before its issuer is soon served and a dead issuer is left in peace.
+pub const FETCH_BACKOFF_SECONDS: u64 = 1;
+
+/// The bounds within which Cache-Control is honoured, in seconds.
+pub const FRESHNESS_SECONDS: core::ops::RangeInclusive<u64> = 60..=24 * 60 * 60;
+
+/// How long a key set is fresh when its answer does not say, in seconds.
+pub const FRESHNESS_DEFAULT_SECONDS: u64 = 10 * 60;
+
+/// How long after its fetch the last good key set may serve while fetching fails, in seconds. Beyond
+/// it a withdrawn key would live on for as long as someone can keep the issuer unreachable.
+pub const STALE_SECONDS: u64 = 12 * 60 * 60;

@@ -1,0 +1,140 @@
+//! When a key set is fetched, and how long a copy of it serves: a state machine over time, no I/O.
+//!
+//! ```text
+//! nothing ── supply ──▶ fresh ── 4/5 of its time ──▶ due ── supply ──▶ fresh
+//!                         │                          │
+//!                         └──── fail, fail, … ───────┴── STALE_SECONDS ──▶ nothing
+//! ```
+//!
+//! One fetch at a time; after one, a pause. The last good copy serves while fetching fails, up to a
+//! bound, and whatever is supplied that is not a good copy changes nothing.
+
+use alloc::string::String;
+
+use crate::{keys::KeySet, limits, time::Timestamp};
+
+/// A key set that lives behind a URL.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteKeys {
+    url: String,
+    copy: Option<Copy>,
+    fetch: Fetch,
+    /// Failures since the last success.
+    failures: u32,
+}
+
+/// The last good copy.
+#[derive(Clone, Debug)]
+struct Copy {
+    keys: KeySet,
+    /// From when on a newer one is wanted.
+    refresh_at: Timestamp,
+    /// Until when this one serves, whatever happens.
+    usable_until: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fetch {
+    /// None is under way; the next may start at this time.
+    Idle { next_at: Timestamp },
+    /// Someone was told to fetch, and has until this time to say how it went.
+    UnderWay { until: Timestamp },
+}
+
+/// What to do for a request that this key set, as it is, cannot answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Fetch it, now, and decide again.
+    Fetch,
+    /// Someone else is fetching it; decide again when that is done.
+    Wait,
+    /// Refuse: it was fetched, or tried, too short a time ago.
+    TooSoon,
+}
+
+impl RemoteKeys {
+    pub(crate) fn new(url: String) -> Self {
+        Self { url, copy: None, fetch: Fetch::Idle { next_at: Timestamp::from_seconds(0) }, failures: 0 }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The keys, while there is a copy young enough.
+    pub(crate) fn keys(&self, now: Timestamp) -> Option<&KeySet> {
+        self.copy.as_ref().filter(|copy| now < copy.usable_until).map(|copy| &copy.keys)
+    }
+
+    /// Whether a newer copy is wanted, request or no request.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)
+    }
+
+    /// Asks to fetch. [`Ask::Fetch`] is answered to one caller only, until that one reports back or its
+    /// time is over.
+    pub(crate) fn ask(&mut self, now: Timestamp) -> Ask {
+        // Times further away than any pause were set by a clock that has since been put back.
+        match self.fetch {
+            Fetch::UnderWay { until } if now < until && until <= now.plus(FETCH_SECONDS) => Ask::Wait,
+            Fetch::Idle { next_at }
+                if now < next_at && next_at <= now.plus(limits::FETCH_COOLDOWN_SECONDS) =>
+            {
+                Ask::TooSoon
+            }
+            _ => {
+                self.fetch = Fetch::UnderWay { until: now.plus(FETCH_SECONDS) };
+                Ask::Fetch
+            }
+        }
+    }
+
+    /// A good copy came.
+    pub(crate) fn supply(&mut self, keys: KeySet, cache_control: &str, now: Timestamp) {
+        let freshness = freshness(cache_control);
+        self.copy = Some(Copy {
+            keys,
+            refresh_at: now.plus(freshness / 5 * 4),
+            usable_until: now.plus(freshness.max(limits::STALE_SECONDS)),
+        });
+        self.failures = 0;
+        self.fetch = Fetch::Idle { next_at: now.plus(limits::FETCH_COOLDOWN_SECONDS) };
+    }
+
+    /// Nothing came, or nothing good.
+    pub(crate) fn fail(&mut self, now: Timestamp) {
+        let pause = limits::FETCH_BACKOFF_SECONDS
+            .checked_shl(self.failures)
+            .map_or(limits::FETCH_COOLDOWN_SECONDS, |pause| pause.min(limits::FETCH_COOLDOWN_SECONDS));
+        self.failures = self.failures.saturating_add(1);
+        self.fetch = Fetch::Idle { next_at: now.plus(pause) };
+    }
+}
+
+/// A second more than a fetch may take, since time here is in whole seconds.
+const FETCH_SECONDS: u64 = limits::FETCH_TIMEOUT.as_secs() + 1;
+
+/// How long a copy is fresh by its Cache-Control (RFC 9111 §5.2.2), in seconds, within our bounds.
+fn freshness(cache_control: &str) -> u64 {
+    let mut max_age = None;
+    for directive in cache_control.split(',') {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" => return *limits::FRESHNESS_SECONDS.start(),
+            // A number too large to read is a very long time (RFC 9111 §1.2.2).
+            "max-age" => {
+                let digits = value.trim().trim_matches('"');
+                if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    max_age = Some(digits.parse().unwrap_or(u64::MAX));
+                }
+            }
+            _ => {}
+        }
+    }
+    max_age
+        .unwrap_or(limits::FRESHNESS_DEFAULT_SECONDS)
+        .clamp(*limits::FRESHNESS_SECONDS.start(), *limits::FRESHNESS_SECONDS.end())
+}
+
+#[cfg(test)]
+mod tests;

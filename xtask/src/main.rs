@@ -6,6 +6,7 @@
 mod build;
 mod command;
 mod context;
+mod demo;
 mod failure;
 mod lint;
 mod plan;
@@ -20,6 +21,8 @@ use crate::{context::Context, failure::Failure};
 
 const EXAMPLES: &str = "\
 Examples:
+  cargo xtask demo                  the whole path, told step by step
+  cargo xtask demo --keep           the same, and everything stays for you to try
   cargo xtask build                 the artefacts into dist/
   cargo xtask build --release       the same with optimised binaries
   cargo xtask test                  every test
@@ -51,6 +54,8 @@ struct Cli {
 enum Verb {
     /// Build the artefacts into dist/ and print their sizes.
     Build(BuildArgs),
+    /// Play one request through every part, told step by step, and the wrong ones refused.
+    Demo(DemoArgs),
     /// Run every test, or those whose name contains a filter.
     Test(TestArgs),
     /// Check formatting, lints, dependencies, documentation and documents.
@@ -63,6 +68,14 @@ struct BuildArgs {
     /// Build the binaries optimised; the WASM artefacts always are.
     #[arg(long)]
     release: bool,
+}
+
+/// What `demo` can be told.
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Leave everything running and print commands to try, until Ctrl-C.
+    #[arg(long)]
+    keep: bool,
 }
 
 /// What `test` can be told.
@@ -87,6 +100,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let cx = Context::discover()?;
     match cli.command {
         Verb::Build(BuildArgs { release }) => build::run(&Context { release, ..cx }),
+        Verb::Demo(DemoArgs { keep }) => demo::run(&cx, keep),
         Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
         Verb::Lint => lint::run(&cx),
     }

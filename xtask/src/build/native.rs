@@ -15,6 +15,9 @@ pub(crate) const BINARIES: Step = Step { title: "dist/tessera, dist/tessera-prox
 /// What dist/ holds for people to run.
 pub(crate) const SHIPPED: [&str; 2] = ["tessera", "tessera-proxy"];
 
+/// The resource service of the demo and the tests; it has no place in dist/.
+const ORDERS: &str = "orders";
+
 /// The feature that turns the tests with real processes on. Building with it from the start means that the test
 /// run, which needs it, finds everything compiled.
 pub(crate) const END_TO_END: &str = "tessera-tests/e2e";
@@ -26,6 +29,11 @@ fn binaries(cx: &Context) -> Result<String, Failure> {
         place(cx, name, |path| fs::copy(binary, path).map(drop))?;
     }
     Ok(if cx.release { "optimised" } else { "for development; --release optimises" }.to_owned())
+}
+
+/// The resource service's binary, built if need be.
+pub(crate) fn orders(cx: &Context) -> Result<PathBuf, Failure> {
+    Ok(find(&compile(cx)?, ORDERS)?.to_owned())
 }
 
 /// Builds every binary of the workspace's default members and returns where cargo says it put them.

@@ -43,9 +43,9 @@ pub struct Server {
 /// Why a server did not start or stop as it should. Each carries the end of the server's log.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The program could not be run at all.
-    #[error("{name} could not be started")]
-    Start {
+    /// The system refused to run, wait for or signal the program.
+    #[error("{name} could not be run")]
+    Run {
         /// The server.
         name: &'static str,
         /// What the system said.
@@ -92,7 +92,7 @@ impl Server {
         program: &Path,
         args: impl IntoIterator<Item = A>,
     ) -> Result<Self, ServerError> {
-        let failed = |source| ServerError::Start { name, source };
+        let failed = |source| ServerError::Run { name, source };
         let log = folder.join(format!("{name}.log"));
         let mut child = Command::new(program)
             .args(args)
@@ -141,31 +141,24 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Sends the signal that asks a service to end, and waits until it has.
-    pub async fn stop(mut self) -> Result<ExitStatus, ServerError> {
+    /// Sends the signal that asks a service to end, and waits until it has. Returns how it ended, and the lines it
+    /// printed to stdout after the first; there should be none.
+    pub async fn stop(mut self) -> Result<(ExitStatus, Vec<String>), ServerError> {
         let name = self.name;
-        let failed = |source| ServerError::Start { name, source };
+        let failed = |source| ServerError::Run { name, source };
         if let Some(id) = self.child.id() {
             Command::new("kill").args(["-TERM", &id.to_string()]).status().await.map_err(failed)?;
         }
-        match timeout(STOPPED_WITHIN, self.child.wait()).await {
-            Ok(status) => status.map_err(failed),
-            Err(_) => Err(ServerError::Stuck {
-                name,
-                state: "stopped",
-                within: STOPPED_WITHIN,
-                log: tail(&self.log),
-            }),
-        }
-    }
-
-    /// The lines it printed to stdout after the first, up to the end of its output. There should be none.
-    pub async fn further_output(&mut self) -> io::Result<Vec<String>> {
-        let mut further = Vec::new();
-        while let Some(line) = self.stdout.next_line().await? {
-            further.push(line);
-        }
-        Ok(further)
+        let ended = timeout(STOPPED_WITHIN, async {
+            let mut further = Vec::new();
+            while let Some(line) = self.stdout.next_line().await? {
+                further.push(line);
+            }
+            Ok((self.child.wait().await?, further))
+        });
+        let log = &self.log;
+        let stuck = || ServerError::Stuck { name, state: "stopped", within: STOPPED_WITHIN, log: tail(log) };
+        ended.await.map_err(|_| stuck())?.map_err(failed)
     }
 }
 
@@ -191,8 +184,12 @@ mod tests {
         let server = start("echo listening on http://127.0.0.1:4711; exec sleep 60").await.unwrap();
         assert_eq!(server.url().as_str(), "http://127.0.0.1:4711/");
         assert_eq!(server.origin(), "http://127.0.0.1:4711");
-        let status = server.stop().await.unwrap();
-        assert!(!status.success());
+        let (status, further) = server.stop().await.unwrap();
+        assert_eq!(
+            (status.code(), further),
+            (None, Vec::new()),
+            "ended by the signal, without a further word"
+        );
     }
 
     #[tokio::test]

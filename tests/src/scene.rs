@@ -112,8 +112,15 @@ pub enum StageError {
 
 impl Issuer {
     /// Creates an issuer's state in a folder of its own below `folder` and serves it on a free loopback port.
-    pub async fn start(name: &'static str, folder: &Path, program: &Path) -> Result<Self, StageError> {
-        let cli = Cli::init(program, &folder.join(name), &["--listen", "127.0.0.1:0"]).await?;
+    /// `options` are further ones for `tessera init`.
+    pub async fn start(
+        name: &'static str,
+        folder: &Path,
+        program: &Path,
+        options: &[&str],
+    ) -> Result<Self, StageError> {
+        let options = [&["--listen", "127.0.0.1:0"], options].concat();
+        let cli = Cli::init(program, &folder.join(name), &options).await?;
         let config = cli.config().as_os_str();
         let server =
             Server::start(name, folder, program, ["--config".as_ref(), config, "serve".as_ref()]).await?;
@@ -167,8 +174,8 @@ impl Scene {
     pub async fn set(stage: &Stage) -> Result<Self, StageError> {
         let folder = tempfile::Builder::new().prefix("tessera-").tempdir()?;
         let program = stage.artefacts.tessera();
-        let issuer = Issuer::start("issuer", folder.path(), program).await?;
-        let platform = Issuer::start("platform", folder.path(), program).await?;
+        let issuer = Issuer::start("issuer", folder.path(), program, &[]).await?;
+        let platform = Issuer::start("platform", folder.path(), program, &[]).await?;
         let mut commands = Vec::new();
         let workload_secret = register_at_platform(&platform, &issuer, &mut commands).await?;
         let reports_secret = register_at_issuer(&issuer, &platform, &mut commands).await?;

@@ -69,7 +69,9 @@ fn decode_unreserved(raw: &str) -> Result<String, TargetFault> {
                 };
                 let value = high << 4 | low;
                 match char::from_u32(value) {
-                    Some(c) if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~') => path.push(c),
+                    Some(c) if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~') => {
+                        path.push(c)
+                    }
                     Some('/' | '\\' | '%' | ';' | '\0'..='\x1f' | '\x7f') => {
                         return Err(TargetFault::EncodedDelimiter);
                     }

@@ -46,9 +46,7 @@ impl<'t> Compact<'t> {
             return Err(not_compact);
         };
         let Some((_, payload)) = signed.split_once('.') else { return Err(not_compact) };
-        for (text, part) in
-            [(header, Part::Header), (payload, Part::Payload), (signature, Part::Signature)]
-        {
+        for (text, part) in [(header, Part::Header), (payload, Part::Payload), (signature, Part::Signature)] {
             if text.is_empty() {
                 return Err(Error::PartEmpty(part));
             }

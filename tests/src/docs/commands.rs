@@ -25,6 +25,8 @@ pub enum Proof {
 
 /// Every command fenced as `sh` in a Markdown file of this repository, and no other.
 pub const COMMANDS: &[Documented] = &[
+    Documented { command: "cargo xtask demo", proof: Proof::Ci, line: line!() },
+    Documented { command: "cargo xtask build", proof: Proof::Ci, line: line!() },
     Documented { command: "cargo xtask test", proof: Proof::Ci, line: line!() },
     Documented { command: "cargo xtask lint", proof: Proof::Ci, line: line!() },
 ];

@@ -182,8 +182,7 @@ impl<'d> Reader<'d> {
         match text.parse() {
             Ok(seconds) if bounds.contains(&seconds) => seconds,
             _ => {
-                let message =
-                    format!("expected whole seconds from {} to {}", bounds.start(), bounds.end());
+                let message = format!("expected whole seconds from {} to {}", bounds.start(), bounds.end());
                 self.problem(node, &place, message, None);
                 default
             }
@@ -232,11 +231,16 @@ impl<'d> Reader<'d> {
 
     /// A URL that is https, or http to a loopback address where that is allowed. A problem is reported
     /// and the text kept: no policy comes of it anyway.
-    pub(super) fn url(&mut self, url: &str, node: &Node<'_>, place: &Place<'_>, http_loopback: bool) -> String {
+    pub(super) fn url(
+        &mut self,
+        url: &str,
+        node: &Node<'_>,
+        place: &Place<'_>,
+        http_loopback: bool,
+    ) -> String {
         let clean = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
-        let authority = |rest: &str| -> String {
-            rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned()
-        };
+        let authority =
+            |rest: &str| -> String { rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned() };
         let fault = match url.split_once("://") {
             _ if !clean => Some(("a URL is printable ASCII without quotes and backslashes", None)),
             Some((_, rest)) if authority(rest).is_empty() => Some(("the URL names no host", None)),
@@ -248,10 +252,10 @@ impl<'d> Reader<'d> {
                 let suggestion = "set \"allow_http_loopback\": true at the top of the policy";
                 ("http is refused, even to a loopback address", Some(suggestion.to_owned()))
             }),
-            Some(("http", rest)) => {
-                Some(("http is refused: whoever is in between could replace the keys",
-                      Some(format!("https://{rest}"))))
-            }
+            Some(("http", rest)) => Some((
+                "http is refused: whoever is in between could replace the keys",
+                Some(format!("https://{rest}")),
+            )),
             _ => Some(("expected a URL that starts with https://", None)),
         };
         if let Some((message, suggestion)) = fault {

@@ -62,11 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_>, policy: &Object<'_>, place: &Place<'
         let suggestion = "leave `routes` out to ask for a good token and nothing else".to_owned();
         reader.problem(node, &place, message, Some(suggestion));
     }
-    nodes
-        .iter()
-        .enumerate()
-        .filter_map(|(index, node)| route(reader, node, &place.element(index)))
-        .collect()
+    nodes.iter().enumerate().filter_map(|(index, node)| route(reader, node, &place.element(index))).collect()
 }
 
 fn route(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> Option<Route> {
@@ -115,12 +111,7 @@ fn path_pattern(reader: &mut Reader<'_>, route: &Object<'_>, place: &Place<'_>) 
     }
 }
 
-fn access(
-    reader: &mut Reader<'_>,
-    node: &Node<'_>,
-    route: &Object<'_>,
-    place: &Place<'_>,
-) -> Option<Access> {
+fn access(reader: &mut Reader<'_>, node: &Node<'_>, route: &Object<'_>, place: &Place<'_>) -> Option<Access> {
     if route.get("public").is_some() {
         let public = reader.flag(route, place, "public");
         if route.get("scopes").is_some() {

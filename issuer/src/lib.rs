@@ -1,1 +1,38 @@
 //! The token server: clients, audiences, scopes, and the decision to issue.
+//!
+//! A service proves itself by a secret or by a JWT of a platform it trusts, names the audience it wants to call,
+//! and gets a short-lived access token (RFC 9068) if a grant says so. Arrows point one way:
+//! [`domain`] ← [`keys`], [`store`] ← [`service`] ← [`http`] ← [`cli`].
+//!
+//! - [`domain`]: the state and the decision. No HTTP, no SQL, no clock.
+//! - [`keys`]: signing keys, sealed at rest, behind a seam.
+//! - [`store`]: the database, and the in-memory snapshot that answers requests.
+//! - [`service`]: one token request, from proof to token.
+//! - [`http`]: the endpoints.
+//! - [`config`] and [`cli`]: the `tessera` command.
+
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod http;
+pub mod keys;
+pub mod service;
+pub mod store;
+mod suggest;
+#[cfg(test)]
+mod testing;
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+/// An error and what caused it, on one line: each layer says its own part.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a String does not fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

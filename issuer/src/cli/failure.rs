@@ -1,0 +1,108 @@
+//! What a command fails with, and the exit code that says so.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tessera_net::fetch::FetchError;
+use tessera_net::listener::BindError;
+
+use crate::config::ConfigError;
+use crate::domain::{ChangeError, RandomError, ScopeError, TrustError};
+use crate::keys::{KekError, KeyError};
+use crate::service::AssertionError;
+use crate::store::{FollowError, StoreError};
+
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The configuration is unusable. Exit code 3.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database is unusable. Exit code 4.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key-encryption key is unusable. Exit code 4.
+    #[error(transparent)]
+    Kek(#[from] KekError),
+    /// The state in the database is unusable. Exit code 4.
+    #[error(transparent)]
+    State(#[from] FollowError),
+    /// A signing key could not be made. Exit code 4.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The address cannot be had. Exit code 5.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The database says no. Exit code 1.
+    #[error("{error}{}", suggestion.as_ref().map_or_else(String::new, |it| format!("; did you mean `{it}`?")))]
+    Refused {
+        /// Why.
+        error: ChangeError,
+        /// The client that was probably meant.
+        suggestion: Option<String>,
+    },
+    /// More scopes than a set takes. Exit code 1.
+    #[error(transparent)]
+    Scopes(#[from] ScopeError),
+    /// A registration cannot be taken as given. Exit code 1.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A registration that the verifier would not take. Exit code 1.
+    #[error(transparent)]
+    Registration(#[from] AssertionError),
+    /// `init` found something where it would write. Exit code 1.
+    #[error("{} exists already; choose another folder", path.display())]
+    Exists {
+        /// What it found.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written. Exit code 1.
+    #[error("cannot {verb} {}", path.display())]
+    File {
+        /// `read` or `write`.
+        verb: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `init` was given an address that others reach, and no name to be reached by. Exit code 2.
+    #[error("an issuer that does not listen on a loopback address needs a name: add `--issuer https://…`")]
+    NoIssuer,
+    /// No randomness. Exit code 1.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// No HTTP client. Exit code 1.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The system gives no threads or no signals. Exit code 1.
+    #[error("the process could not be set up")]
+    Runtime(#[source] io::Error),
+    /// Standard output is closed. Exit code 1.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+}
+
+impl Failure {
+    /// As `tessera --help` lists them.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::NoIssuer => 2,
+            Self::Config(_) => 3,
+            Self::Store(_) | Self::Kek(_) | Self::State(_) | Self::Key(_) => 4,
+            Self::Bind(_) => 5,
+            Self::Refused { .. }
+            | Self::Scopes(_)
+            | Self::Trust(_)
+            | Self::Registration(_)
+            | Self::Exists { .. }
+            | Self::File { .. }
+            | Self::Random(_)
+            | Self::Fetch(_)
+            | Self::Runtime(_)
+            | Self::Output(_) => 1,
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! `tessera init`.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::args::Init;
+use super::output::Answer;
+use super::{Failure, actor, now};
+use crate::domain::{Algorithm, Change, KeyState};
+use crate::keys::{KeyEncryptionKey, generate};
+use crate::store::{SqliteStore, Store as _};
+
+const CONFIG: &str = "tessera.toml";
+const DATABASE: &str = "tessera.db";
+const KEK: &str = "tessera.kek";
+
+/// The files of a new issuer; those that were begun are removed if it cannot be finished.
+struct Files {
+    dir: PathBuf,
+    finished: bool,
+}
+
+pub(super) async fn init(arguments: Init) -> Result<Answer, Failure> {
+    let config = config_text(&arguments)?;
+    let mut files = Files::claim(arguments.dir)?;
+    files.fill(&config, arguments.algorithm).await?;
+    files.finished = true;
+    let path = files.path(CONFIG);
+    Ok(Answer {
+        text: format!("made {0}\nnext: tessera --config {0} serve", path.display()),
+        json: json!({ "config": path, "database": files.path(DATABASE), "key_encryption_key": files.path(KEK) }),
+    })
+}
+
+impl Files {
+    /// Makes the folder, and refuses one that already has an issuer in it.
+    fn claim(dir: PathBuf) -> Result<Self, Failure> {
+        std::fs::create_dir_all(&dir).map_err(|source| Failure::File {
+            verb: "write",
+            path: dir.clone(),
+            source,
+        })?;
+        match [CONFIG, DATABASE, KEK].iter().map(|name| dir.join(name)).find(|path| path.exists()) {
+            Some(path) => Err(Failure::Exists { path }),
+            None => Ok(Self { dir, finished: false }),
+        }
+    }
+
+    /// The configuration comes last: without it nothing here is in use.
+    async fn fill(&self, config: &str, algorithm: Algorithm) -> Result<(), Failure> {
+        let kek = KeyEncryptionKey::create(&self.path(KEK))?;
+        let keys = vec![
+            generate(algorithm, KeyState::Active, &kek, now())?,
+            generate(algorithm, KeyState::Next, &kek, now())?,
+        ];
+        let store = SqliteStore::create(&self.path(DATABASE)).await?;
+        let added = store.apply(&actor(), &Change::AddKeys(keys), now()).await;
+        store.close().await;
+        added?;
+        let path = self.path(CONFIG);
+        write_new(&path, config).map_err(|source| Failure::File { verb: "write", path, source })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        for name in [CONFIG, DATABASE, KEK] {
+            // What was not begun is not there to be removed.
+            let _ = std::fs::remove_file(self.path(name));
+        }
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn config_text(arguments: &Init) -> Result<String, Failure> {
+    let Init { listen, issuer, .. } = arguments;
+    let loopback = listen.ip().is_loopback();
+    let issuer = match issuer {
+        Some(issuer) => format!("issuer = {}", json!(issuer.as_str())),
+        None if loopback => "# issuer = \"https://id.example\"".to_owned(),
+        None => return Err(Failure::NoIssuer),
+    };
+    Ok(format!(
+        "\
+# A Tessera issuer. Unknown keys are errors; paths are relative to this file.
+
+# Where to listen. Port 0 takes a free one.
+listen = \"{listen}\"
+
+# The issuer identifier: the https URL by which others reach this server. On a loopback address it may be
+# left out; then it is http:// and the address.
+{issuer}
+
+# Clients, grants, trusts, sealed signing keys, and the audit record of every change.
+database = \"{DATABASE}\"
+
+# The key that seals the signing keys; only the server's user may read it. Back it up apart from the database.
+key_encryption_key = \"{KEK}\"
+
+# Whether key sets of trusted issuers may be fetched over http from this machine. For development.
+allow_http_loopback = {loopback}
+"
+    ))
+}

@@ -1,0 +1,104 @@
+//! The public endpoints, as warp filters.
+//!
+//! Each endpoint matches on its path alone and answers every method itself, so nothing is rejected and retried and
+//! every answer, 404 and 405 too, is one of ours.
+
+mod access;
+mod answer;
+mod documents;
+mod error;
+mod form;
+mod request;
+mod token;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ::http::{HeaderMap, Method};
+pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use crate::domain::{JWKS_PATH, TOKEN_PATH};
+use crate::service::TokenService;
+
+/// Where RFC 8414 §3 puts the metadata.
+const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+/// Where OpenID Connect Discovery §4 puts it, and many clients look for it.
+const OPENID_METADATA: &str = "/.well-known/openid-configuration";
+
+/// All endpoints of one issuer.
+///
+/// They answer at the root and, if the issuer identifier has a path, below that path too: whether a reverse proxy
+/// in front strips the path is its own affair. Metadata is also found where RFC 8414 §3.1 inserts it before the
+/// issuer's path.
+pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
+    let prefix = service.issuer().path().to_owned();
+    let below = |path: &str| at(path).or(at(&format!("{prefix}{path}"))).unify();
+    let inserted = |path: &str| at(&format!("{path}{prefix}"));
+    let state = {
+        let service = Arc::clone(service);
+        warp::any().map(move || Arc::clone(&service))
+    };
+
+    let token = below(TOKEN_PATH)
+        .and(state.clone())
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(token::exchange);
+    let keys =
+        below(JWKS_PATH).and(state.clone()).and(warp::method()).and(warp::header::headers_cloned()).then(
+            async |service: Arc<TokenService>, method: Method, headers: HeaderMap| {
+                documents::keys(&service, &method, &headers, SystemTime::now().into())
+            },
+        );
+    let metadata = below(OAUTH_METADATA)
+        .or(below(OPENID_METADATA))
+        .unify()
+        .or(inserted(OAUTH_METADATA))
+        .unify()
+        .or(inserted(OPENID_METADATA))
+        .unify()
+        .and(state.clone())
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .then(async |service: Arc<TokenService>, method: Method, headers: HeaderMap| {
+            documents::metadata(&service, &method, &headers)
+        });
+    let healthz = at("/healthz").and(warp::method()).then(async |method: Method| documents::alive(&method));
+    let readyz = at("/readyz")
+        .and(state)
+        .and(warp::method())
+        .then(async |service: Arc<TokenService>, method: Method| documents::ready(&service, &method));
+    let nowhere = warp::any().then(async || answer::not_found()).boxed();
+
+    token
+        .or(keys)
+        .unify()
+        .or(metadata)
+        .unify()
+        .or(healthz)
+        .unify()
+        .or(readyz)
+        .unify()
+        .or(nowhere)
+        .unify()
+        .with(warp::wrap_fn(access::log))
+        .with(warp::trace(|_| tracing::info_span!("request", id = tracing::field::Empty)))
+        .map(warp::Reply::into_response)
+        .boxed()
+}
+
+/// Matches exactly this path.
+fn at(path: &str) -> BoxedFilter<()> {
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .fold(warp::any().boxed(), |filter, segment| filter.and(warp::path(segment.to_owned())).boxed())
+        .and(warp::path::end())
+        .boxed()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Errors to OAuth errors: the one place where a reason becomes what the caller sees (RFC 6749 §5.2, RFC 8707 §2).
+
+use http::StatusCode;
+use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use serde_json::json;
+use tessera_net::body::BodyError;
+use warp::reply::Response;
+
+use super::answer;
+use super::form::FormError;
+use super::request::RequestError;
+use crate::domain::Refusal;
+use crate::service::{AssertionError, TokenError};
+
+/// Sent with every 401 (RFC 6749 §5.2, RFC 9110 §11.6.1).
+const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="tessera", charset="UTF-8""#);
+
+/// What the caller learns: a status, the standard's code, and a sentence that gives nothing away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OAuthError {
+    status: StatusCode,
+    code: &'static str,
+    description: &'static str,
+}
+
+impl OAuthError {
+    const fn new(status: StatusCode, code: &'static str, description: &'static str) -> Self {
+        Self { status, code, description }
+    }
+
+    const fn invalid_request(description: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    const fn invalid_client() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed")
+    }
+
+    const fn invalid_target(description: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_target", description)
+    }
+
+    const fn invalid_scope(description: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_scope", description)
+    }
+
+    const fn unavailable() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "temporarily_unavailable", "the server cannot decide at the moment; try again")
+    }
+
+    const fn server_error() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed")
+    }
+
+    /// The answer.
+    pub(super) fn into_response(self) -> Response {
+        let body = json!({ "error": self.code, "error_description": self.description });
+        let mut response = answer::no_store(answer::json(self.status, &body));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
+        response
+    }
+}
+
+impl From<&RequestError> for OAuthError {
+    fn from(error: &RequestError) -> Self {
+        match error {
+            RequestError::ContentType => {
+                Self::invalid_request("the body must be application/x-www-form-urlencoded")
+            }
+            RequestError::Body(BodyError::TooLarge { .. }) => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large")
+            }
+            RequestError::Body(BodyError::Deadline { .. }) => {
+                Self::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body came too slowly")
+            }
+            RequestError::Body(BodyError::Broken { .. }) => Self::invalid_request("the body broke off"),
+            RequestError::Form(FormError::Malformed) => Self::invalid_request("the form is malformed"),
+            RequestError::Form(FormError::TooMany) => Self::invalid_request("there are too many parameters"),
+            RequestError::Form(FormError::Repeated { .. }) => {
+                Self::invalid_request("a parameter is repeated")
+            }
+            RequestError::NoGrantType => Self::invalid_request("grant_type is missing"),
+            RequestError::GrantType => Self::new(
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                "the grant_type is not supported",
+            ),
+            RequestError::NoAssertion => Self::invalid_request("assertion is missing"),
+            RequestError::NoCredentials | RequestError::Authorization => Self::invalid_client(),
+            RequestError::TwoMethods => Self::invalid_request("the client authenticates in two ways at once"),
+            RequestError::RepeatedAuthorization => {
+                Self::invalid_request("the Authorization header is repeated")
+            }
+            RequestError::ClientMismatch => {
+                Self::invalid_request("client_id is not the client that authenticates")
+            }
+            RequestError::Scope(_) => Self::invalid_scope("the scope is malformed"),
+            RequestError::Resource => {
+                Self::invalid_target("resource must be an absolute URI without a fragment")
+            }
+            RequestError::TwoTargets => Self::invalid_target("resource and audience name different targets"),
+        }
+    }
+}
+
+impl From<&TokenError> for OAuthError {
+    fn from(error: &TokenError) -> Self {
+        match error {
+            TokenError::Authentication(_) => Self::invalid_client(),
+            TokenError::Assertion(AssertionError::KeysUnavailable { .. }) | TokenError::Stale(_) => {
+                Self::unavailable()
+            }
+            TokenError::Assertion(
+                AssertionError::Unreadable(_)
+                | AssertionError::Unregistered { .. }
+                | AssertionError::Ambiguous { .. }
+                | AssertionError::Registration { .. }
+                | AssertionError::Refused(_)
+                | AssertionError::Mismatch,
+            ) => Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted"),
+            TokenError::Refused(Refusal::NoAudience) => {
+                Self::invalid_request("audience (or resource) is missing")
+            }
+            // One answer for both: whether a name exists is not for everyone to learn.
+            TokenError::Refused(Refusal::UnknownAudience | Refusal::NotGranted) => {
+                Self::invalid_target("the client may not call this audience")
+            }
+            TokenError::Refused(Refusal::ScopeNotGranted { .. }) => {
+                Self::invalid_scope("the scope exceeds what is granted")
+            }
+            TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `POST /v1/token` (RFC 6749 §3.2).
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::{HeaderMap, Method, StatusCode};
+use serde::Serialize;
+use tessera_net::body::collect_stream;
+use warp::reply::Response;
+
+use super::answer;
+use super::error::OAuthError;
+use super::request::{self, RequestError};
+use crate::domain::UnixTime;
+use crate::service::{TokenRequest, TokenService};
+
+/// Longest request body, in bytes: the longest assertion, twice, for what the encoding adds.
+const MAX_BODY: usize = 16 * 1024;
+/// Time for the whole body: it is one or two segments, so this covers their retransmission as the header's does.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// RFC 6749 §5.1.
+#[derive(Serialize)]
+struct TokenAnswer {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+pub(super) async fn exchange<S, D, E>(
+    service: Arc<TokenService>,
+    method: Method,
+    headers: HeaderMap,
+    body: S,
+) -> Response
+where
+    S: Stream<Item = Result<D, E>>,
+    D: Buf,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    if let Err(response) = answer::only(&[Method::POST], &method) {
+        return response;
+    }
+    let request = match read(&headers, body).await {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::info!(reason = crate::chain(&error), "not a token request");
+            return OAuthError::from(&error).into_response();
+        }
+    };
+    let now = UnixTime::from(std::time::SystemTime::now());
+    match service.exchange(&request, now).await {
+        Err(error) => OAuthError::from(&error).into_response(),
+        Ok(issued) => answer::no_store(answer::json(
+            StatusCode::OK,
+            &TokenAnswer {
+                access_token: issued.token,
+                token_type: "Bearer",
+                expires_in: issued.lifetime,
+                scope: issued.scope,
+            },
+        )),
+    }
+}
+
+async fn read<S, D, E>(headers: &HeaderMap, body: S) -> Result<TokenRequest, RequestError>
+where
+    S: Stream<Item = Result<D, E>>,
+    D: Buf,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    request::check_content_type(headers)?;
+    let body = collect_stream(body, MAX_BODY, BODY_DEADLINE).await?;
+    request::parse(headers, &body)
+}

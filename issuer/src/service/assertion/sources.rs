@@ -1,0 +1,188 @@
+//! One verifier for each distinct source of keys, kept for as long as a registration uses it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+use tessera_net::fetch::Fetcher;
+use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, limits};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::domain::{KeySource, Profile, Trust, UnixTime};
+use crate::store::Snapshot;
+
+/// How often each verifier is asked which key sets have aged.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a request waits for a key set that is being fetched: the fetch's own deadline, and a moment.
+const FETCH_WAIT: Duration = limits::FETCH_TIMEOUT.saturating_add(Duration::from_secs(1));
+
+/// What makes one verifier: registrations that agree in all of this share it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Source {
+    issuer: String,
+    keys: KeySource,
+    profile: Profile,
+    audiences: Vec<String>,
+}
+
+/// All verifiers in use.
+#[derive(Debug)]
+pub(super) struct Sources {
+    fetcher: Fetcher,
+    allow_http_loopback: bool,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// The revision whose registrations the table was last cut down to.
+    revision: i64,
+    verifiers: HashMap<Source, Arc<Shared>>,
+}
+
+/// A verifier that many requests use.
+#[derive(Debug)]
+pub(super) struct Shared {
+    verifier: Mutex<Verifier>,
+    fetcher: Fetcher,
+    /// Counts the fetches that ended, well or not; requests wait for the next.
+    fetched: watch::Sender<u64>,
+}
+
+impl Source {
+    pub(super) fn new(trust: &Trust, audiences: Vec<String>) -> Self {
+        let Trust { issuer, keys, profile, .. } = trust.clone();
+        Self { issuer, keys, profile, audiences }
+    }
+
+    /// The verifier of this source.
+    pub(super) fn verifier(&self, allow_http_loopback: bool) -> Result<Verifier, PolicyError> {
+        let mut issuer = json!({ "issuer": self.issuer, "profile": self.profile });
+        match &self.keys {
+            KeySource::Uri(uri) => issuer["jwks_uri"] = json!(uri),
+            // Kept as text by the registration, which parsed it; anything else is for the verifier to refuse.
+            KeySource::Inline(set) => issuer["jwks"] = serde_json::from_str(set).unwrap_or_default(),
+        }
+        let policy = json!({
+            "issuers": [issuer],
+            "audiences": self.audiences,
+            "allow_http_loopback": allow_http_loopback,
+        });
+        Verifier::load(&policy.to_string())
+    }
+
+    fn is_of(&self, trust: &Trust) -> bool {
+        self.issuer == trust.issuer
+            && self.profile == trust.profile
+            && self.keys == trust.keys
+            && trust.audience.as_ref().is_none_or(|audience| self.audiences.contains(audience))
+    }
+}
+
+impl Sources {
+    pub(super) fn new(fetcher: Fetcher, allow_http_loopback: bool) -> Self {
+        Self { fetcher, allow_http_loopback, table: Mutex::default() }
+    }
+
+    /// The verifier of `source`, made if there is none yet. Those of withdrawn registrations go.
+    pub(super) fn get(&self, snapshot: &Snapshot, source: Source) -> Result<Arc<Shared>, PolicyError> {
+        let mut table = lock(&self.table);
+        if table.revision != snapshot.revision {
+            table.revision = snapshot.revision;
+            let issuers: HashSet<&str> = snapshot.directory.trusts().map(|trust| &*trust.issuer).collect();
+            table.verifiers.retain(|source, _| {
+                issuers.contains(&*source.issuer)
+                    && snapshot.directory.trusts().any(|trust| source.is_of(trust))
+            });
+        }
+        if let Some(shared) = table.verifiers.get(&source) {
+            return Ok(Arc::clone(shared));
+        }
+        let shared = Arc::new(Shared {
+            verifier: Mutex::new(source.verifier(self.allow_http_loopback)?),
+            fetcher: self.fetcher.clone(),
+            fetched: watch::Sender::new(0),
+        });
+        table.verifiers.insert(source, Arc::clone(&shared));
+        Ok(shared)
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        lock(&self.table).verifiers.len()
+    }
+
+    pub(super) async fn keep_fresh(&self) {
+        let mut ticks = interval(REFRESH_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let all: Vec<Arc<Shared>> = lock(&self.table).verifiers.values().cloned().collect();
+            let now = timestamp(SystemTime::now().into());
+            for shared in all {
+                let wants = lock(&shared.verifier).wants(now);
+                shared.fetch(wants, now);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Verifies `token`, fetching keys first if that is what it takes; of many requests one fetches.
+    pub(super) async fn authenticate(self: &Arc<Self>, token: &str, now: UnixTime) -> Authentication {
+        let now = timestamp(now);
+        // Subscribed before asking, so that a fetch that ends in between is not missed.
+        let mut fetched = self.fetched.subscribe();
+        let wants = match lock(&self.verifier).authenticate(token, now) {
+            Authentication::Need(wants) => wants,
+            decided => return decided,
+        };
+        self.fetch(wants, now);
+        // A deadline missed is answered below like a fetch that failed.
+        let _ = timeout(FETCH_WAIT, fetched.changed()).await;
+        lock(&self.verifier).authenticate(token, now)
+    }
+
+    /// Fetches on a task of its own: whoever asked may hang up, and others wait for the same keys.
+    fn fetch(self: &Arc<Self>, wants: Vec<Want>, now: Timestamp) {
+        if wants.is_empty() {
+            return;
+        }
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            for want in wants {
+                shared.deliver(want, now).await;
+            }
+            shared.fetched.send_modify(|count| *count += 1);
+        });
+    }
+
+    async fn deliver(&self, want: Want, now: Timestamp) {
+        let url = want.url;
+        match self.fetcher.get(&url, want.timeout, want.limit).await {
+            Err(error) => {
+                tracing::warn!(url, error = crate::chain(&error), "a key set could not be fetched");
+                lock(&self.verifier).fail(want.id, now);
+            }
+            Ok(document) => {
+                let supplied =
+                    lock(&self.verifier).supply(want.id, &document.text, &document.cache_control, now);
+                match supplied {
+                    Ok(skipped) => tracing::debug!(url, skipped = skipped.len(), "a key set was fetched"),
+                    Err(error) => tracing::warn!(url, %error, "a key set was refused"),
+                }
+            }
+        }
+    }
+}
+
+fn timestamp(time: UnixTime) -> Timestamp {
+    Timestamp::from_seconds(time.as_seconds())
+}
+
+/// A panic elsewhere leaves a verifier or table that is whole: both change in single steps.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

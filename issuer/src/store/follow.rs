@@ -1,0 +1,125 @@
+//! The in-memory copy that answers requests, and the task that keeps it fresh.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::{State, Store, StoreError};
+use crate::domain::Directory;
+use crate::keys::{KeyEncryptionKey, Keyring, KeyringError};
+
+/// How often the store's revision is read. A change is seen within this time, plus the time to load it.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Age at which a copy that could not be compared with the store is no longer used: a client removed meanwhile
+/// must not get tokens for as long as the store stays away. Twenty polls, enough for a restart of a database.
+pub const MAX_AGE: Duration = Duration::from_secs(10);
+
+/// The whole state as of one revision, its active key ready to sign.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counts the changes.
+    pub revision: i64,
+    /// Clients, grants and trusts.
+    pub directory: Directory,
+    /// The keys.
+    pub keyring: Keyring,
+}
+
+/// Why a snapshot could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The store did not answer.
+    #[error("the state cannot be read")]
+    Store(#[from] StoreError),
+    /// The keys it holds cannot be used.
+    #[error("the signing keys cannot be used")]
+    Keys(#[from] KeyringError),
+}
+
+/// The copy is older than [`MAX_AGE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the state could not be compared with the store for more than {} s", MAX_AGE.as_secs())]
+pub struct Stale;
+
+/// The current snapshot, shared by all requests.
+#[derive(Debug)]
+pub struct Snapshots {
+    current: watch::Sender<Arc<Snapshot>>,
+    /// When the copy was last known to be the store's.
+    compared: RwLock<Instant>,
+}
+
+impl Snapshot {
+    fn new(state: State, kek: &KeyEncryptionKey, before: Option<&Self>) -> Result<Self, KeyringError> {
+        let keyring = Keyring::new(state.keys, kek, before.map(|snapshot| &snapshot.keyring))?;
+        Ok(Self { revision: state.revision, directory: state.directory, keyring })
+    }
+}
+
+impl Snapshots {
+    /// Loads the first snapshot.
+    pub async fn load(store: &dyn Store, kek: &KeyEncryptionKey) -> Result<Self, FollowError> {
+        let compared = Instant::now();
+        let snapshot = Snapshot::new(store.load().await?, kek, None)?;
+        let (current, _) = watch::channel(Arc::new(snapshot));
+        Ok(Self { current, compared: RwLock::new(compared) })
+    }
+
+    /// The snapshot to decide from, unless it is too old to be trusted.
+    pub fn current(&self) -> Result<Arc<Snapshot>, Stale> {
+        let compared = *self.compared.read().unwrap_or_else(PoisonError::into_inner);
+        if compared.elapsed() > MAX_AGE { Err(Stale) } else { Ok(self.latest()) }
+    }
+
+    /// The last snapshot, however old.
+    #[must_use]
+    pub fn latest(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Told of each new snapshot.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.current.subscribe()
+    }
+
+    /// Compares with the store once, and takes over what is new.
+    pub async fn refresh(&self, store: &dyn Store, kek: &KeyEncryptionKey) -> Result<(), FollowError> {
+        let compared = Instant::now();
+        let before = Arc::clone(&self.current.borrow());
+        if store.revision().await? != before.revision {
+            let snapshot = Snapshot::new(store.load().await?, kek, Some(&before))?;
+            tracing::info!(revision = snapshot.revision, "the state changed");
+            self.current.send_replace(Arc::new(snapshot));
+        }
+        *self.compared.write().unwrap_or_else(PoisonError::into_inner) = compared;
+        Ok(())
+    }
+}
+
+/// Follows the store until dropped. While it cannot be read the last snapshot stays, until [`MAX_AGE`].
+pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, kek: KeyEncryptionKey) {
+    let mut ticks = interval(POLL_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        match snapshots.refresh(&*store, &kek).await {
+            Ok(()) => {
+                if failing {
+                    tracing::info!("the store can be read again");
+                }
+                failing = false;
+            }
+            // Said once, not twice a second.
+            Err(error) => {
+                if !failing {
+                    tracing::error!(error = crate::chain(&error), "cannot follow the store");
+                }
+                failing = true;
+            }
+        }
+    }
+}

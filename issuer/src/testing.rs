@@ -1,0 +1,118 @@
+//! What the unit tests share: a state to decide from, and a platform that signs with another library.
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm as Alg, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use crate::domain::{
+    Actor, Algorithm, Change, Client, ClientId, ClientSecret, Directory, Grant, KeyState, Lifetime, ScopeSet,
+    StoredKey, Trust, UnixTime,
+};
+use crate::keys::{KeyEncryptionKey, Keyring, generate};
+use crate::store::{Snapshot, SqliteStore, Store as _};
+
+pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+pub(crate) fn id(text: &str) -> ClientId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn scopes(text: &str) -> ScopeSet {
+    if text.is_empty() { ScopeSet::default() } else { text.parse().unwrap() }
+}
+
+pub(crate) fn secret() -> ClientSecret {
+    ClientSecret::presented("correct horse".to_owned())
+}
+
+pub(crate) fn actor() -> Actor {
+    Actor::command_line("tester")
+}
+
+pub(crate) fn kek() -> KeyEncryptionKey {
+    let folder = tempfile::tempdir().unwrap();
+    KeyEncryptionKey::create(&folder.path().join("kek")).unwrap()
+}
+
+pub(crate) fn signing_keys(kek: &KeyEncryptionKey) -> Vec<StoredKey> {
+    [KeyState::Active, KeyState::Next]
+        .map(|state| generate(Algorithm::Es256, state, kek, NOW).unwrap())
+        .into()
+}
+
+/// `shop` (with the [`secret`]) may call `orders` with two scopes and `mail` with none; nobody may call `stock`.
+pub(crate) fn changes() -> Vec<Change> {
+    let add = |name: &str, offered: &str, secret| Change::AddClient {
+        id: id(name),
+        scopes: scopes(offered),
+        secret,
+    };
+    let grant = |audience: &str, granted: &str, seconds: u64| {
+        let lifetime = Lifetime::from_seconds(seconds).unwrap();
+        Change::AddGrant(Grant {
+            client: id("shop"),
+            audience: id(audience),
+            scopes: scopes(granted),
+            lifetime,
+        })
+    };
+    vec![
+        add("shop", "", Some(secret().hash())),
+        add("orders", "read write delete", None),
+        add("mail", "send", None),
+        add("stock", "", None),
+        grant("orders", "read write", 600),
+        grant("mail", "", 60),
+    ]
+}
+
+/// A database with [`changes`] made and signing keys in it.
+pub(crate) async fn store(folder: &tempfile::TempDir, kek: &KeyEncryptionKey) -> SqliteStore {
+    let store = SqliteStore::create(&folder.path().join("tessera.db")).await.unwrap();
+    let keys = Change::AddKeys(signing_keys(kek));
+    for change in changes().iter().chain([&keys]) {
+        store.apply(&actor(), change, NOW).await.unwrap();
+    }
+    store
+}
+
+/// A snapshot without a database, with these trusts and the clients they name.
+pub(crate) fn snapshot(revision: i64, trusts: Vec<Trust>) -> Snapshot {
+    let kek = kek();
+    let client = |trust: &Trust| Client {
+        id: trust.client.clone(),
+        scopes: ScopeSet::default(),
+        secret: None,
+        created_at: NOW,
+    };
+    let clients = trusts.iter().map(client).collect();
+    let keyring = Keyring::new(signing_keys(&kek), &kek, None).unwrap();
+    Snapshot { revision, directory: Directory::new(clients, vec![], trusts), keyring }
+}
+
+/// Somebody else's issuer: one ES256 key, used through a library that is not ours.
+pub(crate) struct Platform {
+    key: EncodingKey,
+    jwk: Jwk,
+}
+
+impl Platform {
+    pub(crate) fn new(kid: &str) -> Self {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref());
+        let mut jwk = Jwk::from_encoding_key(&key, Alg::ES256).unwrap();
+        jwk.common.key_id = Some(kid.to_owned());
+        Self { key, jwk }
+    }
+
+    pub(crate) fn jwks(&self) -> String {
+        json!({ "keys": [self.jwk] }).to_string()
+    }
+
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        let mut header = Header::new(Alg::ES256);
+        header.kid.clone_from(&self.jwk.common.key_id);
+        encode(&header, claims, &self.key).unwrap()
+    }
+}

@@ -1,0 +1,132 @@
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde_json::{Value, json};
+
+use crate::stage::{Server, Stage};
+
+const FORM: &str = "audience=orders";
+
+/// Verifies a token as a stranger would: by the published keys.
+async fn verify(server: &Server, token: &str) -> Value {
+    let keys: JwkSet = serde_json::from_value(server.get("/.well-known/jwks.json").await).unwrap();
+    let header = decode_header(token).unwrap();
+    let key = keys.find(header.kid.as_deref().unwrap()).expect("the key is published");
+    let mut validation = Validation::new(header.alg);
+    validation.set_audience(&["orders"]);
+    validation.set_issuer(&[&server.url]);
+    decode::<Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).unwrap().claims
+}
+
+fn set_up(stage: &Stage) -> String {
+    stage.json(&["client", "add", "orders", "--scope", "orders:read", "--scope", "orders:write"]);
+    let shop = stage.json(&["client", "add", "shop", "--secret"]);
+    stage.json(&["grant", "add", "shop", "orders", "--scope", "orders:read", "--lifetime", "120"]);
+    shop["secret"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn from_nothing_to_a_token_and_through_a_rotation() {
+    let stage = Stage::new(&[]);
+    let secret = set_up(&stage);
+    let server = stage.serve();
+    let (status, answer) = server.token("shop", &secret, FORM).await;
+    assert_eq!((status, &answer["expires_in"], &answer["scope"]), (200, &json!(120), &json!("orders:read")));
+    let old = answer["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(verify(&server, &old).await["sub"], "shop");
+    assert_eq!(server.get("/.well-known/oauth-authorization-server").await["issuer"], server.url);
+
+    let before = decode_header(&old).unwrap().kid;
+    let next =
+        stage.json(&["key", "list"]).as_array().unwrap().iter().find(|key| key["state"] == "next").cloned();
+    let keys = stage.json(&["key", "rotate", "--algorithm", "RS256"]);
+    assert_eq!(keys.as_array().unwrap().len(), 3);
+    let new = loop {
+        let (_, answer) = server.token("shop", &secret, FORM).await;
+        let token = answer["access_token"].as_str().unwrap().to_owned();
+        if decode_header(&token).unwrap().kid != before {
+            break token;
+        }
+    };
+    assert_eq!(json!(decode_header(&new).unwrap().kid), next.unwrap()["kid"], "the announced key signs");
+    verify(&server, &new).await;
+    verify(&server, &old).await;
+    assert!(server.stop().success());
+
+    let log = std::fs::read_to_string(stage.log()).unwrap();
+    assert!(log.contains("outcome=\"issued\"") && log.contains("client=\"shop\""), "{log}");
+    for hidden in [&*secret, &old, &new, old.rsplit('.').next().unwrap()] {
+        assert!(!log.contains(hidden), "the log must not hold secrets or tokens");
+    }
+}
+
+#[tokio::test]
+async fn changes_are_seen_while_serving() {
+    let stage = Stage::new(&["--algorithm", "RS256"]);
+    let server = stage.serve();
+    let secret = set_up(&stage);
+    let answer = server.token_until(200, "shop", &secret, FORM).await;
+    let token = answer["access_token"].as_str().unwrap();
+    assert_eq!(decode_header(token).unwrap().alg, Algorithm::RS256);
+    verify(&server, token).await;
+
+    let fresh = stage.json(&["client", "secret", "shop"])["secret"].as_str().unwrap().to_owned();
+    server.token_until(401, "shop", &secret, FORM).await;
+    server.token_until(200, "shop", &fresh, FORM).await;
+    stage.json(&["grant", "remove", "shop", "orders"]);
+    let answer = server.token_until(400, "shop", &fresh, FORM).await;
+    assert_eq!(answer["error"], "invalid_target");
+    stage.json(&["client", "remove", "shop"]);
+    server.token_until(401, "shop", &fresh, FORM).await;
+    assert!(server.stop().success());
+}
+
+#[tokio::test]
+async fn one_issuer_is_the_platform_of_another() {
+    let (platform, stage) = (Stage::new(&[]), Stage::new(&[]));
+    let issuer = stage.serve();
+    platform.json(&["client", "add", &issuer.url]);
+    let pod = platform.json(&["client", "add", "pod", "--secret"])["secret"].as_str().unwrap().to_owned();
+    platform.json(&["grant", "add", "pod", &issuer.url]);
+    let platform = platform.serve();
+
+    set_up(&stage);
+    let jwks_uri = format!("{}/.well-known/jwks.json", platform.url);
+    let trusted = ["client", "trust", "shop", "--issuer", &platform.url, "--jwks-uri", &jwks_uri];
+    stage.json(&[&trusted[..], &["--subject", "pod", "--profile", "at+jwt"]].concat());
+
+    let (_, answer) = platform.token("pod", &pod, &format!("audience={}", issuer.url)).await;
+    let assertion = answer["access_token"].as_str().unwrap();
+    let form = format!(
+        "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&audience=orders&assertion={assertion}"
+    );
+    let mut answer = Value::Null;
+    // The registration is seen within the follower's bound.
+    for _ in 0..200 {
+        let request = reqwest::Client::new()
+            .post(format!("{}/v1/token", issuer.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.clone());
+        answer = serde_json::from_slice(&request.send().await.unwrap().bytes().await.unwrap()).unwrap();
+        if answer.get("access_token").is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    assert_eq!(verify(&issuer, token).await["client_id"], "shop");
+}
+
+#[test]
+fn lists_are_tables_for_people_and_json_for_programs() {
+    let stage = Stage::new(&[]);
+    set_up(&stage);
+    let clients = stage.json(&["client", "list"]);
+    assert_eq!(clients[0]["client"], "orders");
+    assert_eq!(clients[0]["scopes"], json!(["orders:read", "orders:write"]));
+    assert_eq!((&clients[1]["secret"], clients[1].get("hash")), (&json!(true), None));
+    let grants = stage.json(&["grant", "list"]);
+    let grant = json!({ "client": "shop", "audience": "orders", "scopes": ["orders:read"], "lifetime": 120 });
+    assert_eq!(grants, json!([grant]));
+    let table = String::from_utf8(stage.run(&["grant", "list"]).stdout).unwrap();
+    assert_eq!(table, "CLIENT  AUDIENCE  SCOPES       SECONDS\nshop    orders    orders:read  120\n");
+}

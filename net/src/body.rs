@@ -1,0 +1,132 @@
+//! Reads a body into memory under a size limit and a deadline.
+//!
+//! The listener bounds how long a header may take; a body is the handler's, because only the handler knows how
+//! large and how slow a body of its kind may be.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use http_body::Body;
+use http_body_util::BodyDataStream;
+
+/// Why a body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes came, or were announced, than the limit. Answer 413.
+    #[error("the body is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The body had not ended at the deadline. Answer 408.
+    #[error("the body did not arrive within {after:?}")]
+    Deadline {
+        /// The time allowed for the whole body.
+        after: Duration,
+    },
+    /// The peer broke off or broke the framing.
+    #[error("the body broke off")]
+    Broken {
+        /// What the connection reported.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// Reads `body` to its end: at most `limit` bytes, within `deadline` from now.
+///
+/// A body that announces more than `limit` bytes is refused before any of it is read. The limit holds while
+/// reading whatever was announced, so a chunked body cannot exceed it. Trailers are dropped.
+pub async fn collect<B>(body: B, limit: usize, deadline: Duration) -> Result<Bytes, BodyError>
+where
+    B: Body,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(BodyError::TooLarge { limit });
+    }
+    collect_stream(BodyDataStream::new(body), limit, deadline).await
+}
+
+/// [`collect`] for a stream of chunks, which is what `warp::body::stream()` extracts.
+pub async fn collect_stream<S, D, E>(stream: S, limit: usize, deadline: Duration) -> Result<Bytes, BodyError>
+where
+    S: Stream<Item = Result<D, E>>,
+    D: Buf,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    match tokio::time::timeout(deadline, collect_within(stream, limit)).await {
+        Ok(outcome) => outcome,
+        Err(_elapsed) => Err(BodyError::Deadline { after: deadline }),
+    }
+}
+
+async fn collect_within<S, D, E>(stream: S, limit: usize) -> Result<Bytes, BodyError>
+where
+    S: Stream<Item = Result<D, E>>,
+    D: Buf,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let mut stream = std::pin::pin!(stream);
+    let mut collected = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| BodyError::Broken { source: error.into() })?;
+        if chunk.remaining() > limit.saturating_sub(collected.len()) {
+            return Err(BodyError::TooLarge { limit });
+        }
+        bytes::BufMut::put(&mut collected, chunk);
+    }
+    Ok(collected.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+    use http_body_util::Full;
+
+    use super::*;
+
+    const LIMIT: usize = 8;
+    const DEADLINE: Duration = Duration::from_secs(5);
+
+    fn chunks(parts: &'static [&'static str]) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        stream::iter(parts.iter().map(|part| Ok(Bytes::from_static(part.as_bytes()))))
+    }
+
+    #[tokio::test]
+    async fn a_body_up_to_the_limit_is_collected() {
+        assert_eq!(collect_stream(chunks(&["four", "", "more"]), LIMIT, DEADLINE).await.unwrap(), "fourmore");
+    }
+
+    #[tokio::test]
+    async fn one_byte_over_the_limit_is_refused_while_streaming() {
+        let refused = collect_stream(chunks(&["four", "more", "!"]), LIMIT, DEADLINE).await;
+        assert!(matches!(refused, Err(BodyError::TooLarge { limit: LIMIT })));
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_over_the_limit_is_refused_unread() {
+        let refused = collect(Full::new(Bytes::from_static(b"nine byte")), LIMIT, DEADLINE).await;
+        assert!(matches!(refused, Err(BodyError::TooLarge { limit: LIMIT })));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_coming_hits_the_deadline() {
+        const SHORT: Duration = Duration::from_millis(20);
+        let stuck = chunks(&["a"]).chain(stream::pending());
+        let refused = collect_stream(stuck, LIMIT, SHORT).await;
+        assert!(matches!(refused, Err(BodyError::Deadline { after: SHORT })));
+    }
+
+    #[tokio::test]
+    async fn a_broken_body_keeps_its_cause() {
+        let broken = stream::iter([Ok(Bytes::from_static(b"a")), Err(std::io::Error::other("reset"))]);
+        let Err(BodyError::Broken { source }) = collect_stream(broken, LIMIT, DEADLINE).await else {
+            panic!("a broken body must be refused as broken");
+        };
+        assert_eq!(source.to_string(), "reset");
+    }
+}

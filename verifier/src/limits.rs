@@ -89,5 +89,6 @@ pub const FRESHNESS_SECONDS: core::ops::RangeInclusive<u64> = 60..=24 * 60 * 60;
 pub const FRESHNESS_DEFAULT_SECONDS: u64 = 10 * 60;
 
 /// How long after its fetch the last good key set may serve while fetching fails, in seconds. Beyond
-/// it a withdrawn key would live on for as long as someone can keep the issuer unreachable.
+/// it a withdrawn key would live on for as long as someone can keep the issuer unreachable. A set that
+/// its issuer calls fresh for longer serves for that long.
 pub const STALE_SECONDS: u64 = 12 * 60 * 60;

@@ -1,9 +1,10 @@
 //! What is wrong in a policy document.
 
 use alloc::{string::String, vec, vec::Vec};
-use core::fmt;
+use core::fmt::{self, Write as _};
 
-/// Something wrong in a policy document.
+/// Something wrong in a policy document. Its texts quote the document; as a whole it shows without
+/// control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where: a JSON Pointer into the document (RFC 6901); empty for the whole of it.
@@ -53,14 +54,31 @@ impl PolicyError {
     }
 }
 
+/// Text on its way to a terminal: control characters, which the document may have put into it, escaped.
+struct Printable<'t>(&'t str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control() {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Problem {
+    /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.line, self.column)?;
         if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+            write!(f, "{}: ", Printable(&self.place))?;
         }
-        f.write_str(&self.message)?;
-        self.suggestion.as_ref().map_or(Ok(()), |suggestion| write!(f, " ({suggestion})"))
+        write!(f, "{}", Printable(&self.message))?;
+        self.suggestion.as_ref().map_or(Ok(()), |suggestion| write!(f, " ({})", Printable(suggestion)))
     }
 }
 

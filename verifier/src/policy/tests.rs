@@ -149,6 +149,22 @@ fn says_every_problem_at_once_in_the_order_of_the_document() {
 }
 
 #[test]
+fn shows_a_document_that_plays_with_the_terminal_on_one_line() {
+    let mut policy = good();
+    policy["a\n\u{1b}[2J"] = 1.into();
+    policy["issuers"][0]["profile"] = "\r\u{9b}".into();
+    let shown = Policy::parse(&policy.to_string()).unwrap_err().to_string();
+    let lines: Vec<&str> = shown.lines().map(|line| line.split_once(": ").unwrap().1).collect();
+    assert_eq!(
+        lines,
+        [
+            r"/a\n\u{1b}[2J: unknown member (known here: issuers, audiences, routes, challenge, allow_http_loopback)",
+            r"/issuers/0/profile: `\r\u{9b}` is no profile; there are at+jwt and jwt",
+        ]
+    );
+}
+
+#[test]
 fn stops_reporting_where_nobody_reads_on() {
     let audiences = vec![json!(1); 4000];
     let error = Policy::parse(&with("audiences", audiences.into())).unwrap_err();

@@ -1,10 +1,6 @@
 //! A small client service: proves itself, gets a token, calls another service with it.
 //!
-//! ```text
-//! cargo run -p tessera-client --example call_service -- --issuer https://issuer.example \
-//!     --assertion-file /var/run/secrets/tessera/assertion \
-//!     --audience orders --scope orders:read --url https://orders.example/orders/7
-//! ```
+//! `cargo run -p tessera-client --example call_service -- --help` shows how to call it.
 //!
 //! The body goes to stdout, the status to stderr. Exit codes: 0 the service answered with success, 1 it did not, or
 //! there was no token, 2 the command line is wrong.
@@ -16,8 +12,17 @@ use std::process::ExitCode;
 use clap::Parser;
 use tessera_client::{Credential, Request, TokenSource};
 
+const EXAMPLES: &str = "Examples:
+  call_service --issuer https://issuer.example \\
+      --assertion-file /var/run/secrets/tessera/assertion --audience orders \\
+      --scope orders:read --url https://orders.example/orders/7
+  SHOP_SECRET=… call_service --issuer http://127.0.0.1:8080 \\
+      --client-id shop --secret-env SHOP_SECRET --audience orders \\
+      --url http://127.0.0.1:8081/orders/7";
+
 /// Call a service with an access token.
 #[derive(Parser)]
+#[command(after_help = EXAMPLES)]
 struct Arguments {
     /// The issuer, exactly as its metadata names it
     #[arg(long, value_name = "URL")]
@@ -63,7 +68,8 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
     let credential = match (arguments.assertion_file, arguments.secret_env) {
         (Some(file), _) => Credential::assertion_file(file),
         (None, Some(name)) => {
-            Credential::secret(arguments.client_id.unwrap_or_default(), std::env::var(name)?)
+            let secret = std::env::var(&name).map_err(|error| format!("--secret-env {name}: {error}"))?;
+            Credential::secret(arguments.client_id.unwrap_or_default(), secret)
         }
         (None, None) => return Err("either --assertion-file or --secret-env is needed".into()),
     };

@@ -1,6 +1,5 @@
 //! Where tokens are asked for: told, or found in the issuer's metadata (RFC 8414).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -71,16 +70,13 @@ async fn discover(
     address: &Destination,
     http: Http,
 ) -> Result<Destination, TokenError> {
-    let document = fetcher
-        .get(address.as_url().as_str(), METADATA_TIMEOUT, METADATA_BYTES_MAX)
-        .await
-        .map_err(|error| TokenError::Metadata { source: Arc::new(error) })?;
+    let document = fetcher.get(address.as_url().as_str(), METADATA_TIMEOUT, METADATA_BYTES_MAX).await?;
     let metadata: Metadata = serde_json::from_str(&document.text).map_err(|error| {
         TokenError::MetadataSyntax { address: address.clone(), line: error.line(), column: error.column() }
     })?;
     // RFC 8414 §3.3: identical, or a server could pass itself off as another.
     if metadata.issuer != issuer {
-        return Err(TokenError::IssuerMismatch { expected: issuer.to_owned(), found: metadata.issuer });
+        return Err(TokenError::issuer_mismatch(issuer, &metadata.issuer));
     }
     token_endpoint(&metadata.token_endpoint, http)
 }

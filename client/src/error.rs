@@ -190,7 +190,21 @@ impl fmt::Display for ErrorCode {
     }
 }
 
+impl From<FetchError> for TokenError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Setup { source } => Self::Setup { source: Arc::new(source) },
+            error => Self::Metadata { source: Arc::new(error) },
+        }
+    }
+}
+
 impl TokenError {
+    pub(crate) fn issuer_mismatch(expected: &str, found: &str) -> Self {
+        let found = printable(found, DESCRIPTION_BYTES_MAX);
+        Self::IssuerMismatch { expected: expected.to_owned(), found }
+    }
+
     pub(crate) fn refused(endpoint: Destination, code: &str, description: Option<&str>) -> Self {
         let description = description.map(|text| printable(text, DESCRIPTION_BYTES_MAX));
         Self::Refused { endpoint, code: ErrorCode::parse(code), description }

@@ -228,8 +228,7 @@ impl Builder {
         let fetcher = Fetcher::new(FetchOptions {
             allow_http_loopback: self.http == Http::Loopback,
             user_agent: Some(self.user_agent.clone()),
-        })
-        .map_err(|error| TokenError::Metadata { source: Arc::new(error) })?;
+        })?;
         let client = fetch::client_builder()
             .user_agent(self.user_agent)
             .build()

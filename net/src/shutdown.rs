@@ -39,3 +39,19 @@ pub fn signal() -> io::Result<impl Future<Output = Signal> + Send + 'static> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, id};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn signals_are_told_apart_and_kept_while_nobody_waits() {
+        for (name, expected) in [("-TERM", Signal::Terminate), ("-INT", Signal::Interrupt)] {
+            let stopped = signal().unwrap();
+            assert!(Command::new("kill").args([name, &id().to_string()]).status().unwrap().success());
+            assert_eq!(stopped.await, expected);
+        }
+    }
+}

@@ -174,6 +174,27 @@ async fn an_assertion_may_come_from_a_closure_or_fail() {
 }
 
 #[tokio::test]
+async fn a_provider_that_panics_does_not_block_the_request_for_ever() {
+    let server = Server::start(Script::default());
+    let (start, passed) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let (seconds, calls) = (Arc::clone(&passed), Arc::clone(&passed));
+    let mut builder = server.builder();
+    builder.clock = Arc::new(move || start + Duration::from_secs(seconds.load(Ordering::SeqCst)));
+    let provider = move || {
+        let first = calls.load(Ordering::SeqCst) == 0;
+        async move {
+            assert!(!first, "a provider's bug");
+            Ok(Secret::from("x.y.z".to_owned()))
+        }
+    };
+    let source = builder.build(Credential::assertion(provider)).unwrap();
+    let interrupted = source.token(&orders()).await;
+    assert!(matches!(interrupted, Err(TokenError::Interrupted)), "{interrupted:?}");
+    passed.store(60, Ordering::SeqCst);
+    assert_eq!(source.token(&orders()).await.unwrap().expose(), "token-1");
+}
+
+#[tokio::test]
 async fn a_hundred_callers_cost_one_exchange() {
     let server = Server::start(Script { gate: Some(Notify::new()), ..Script::default() });
     let source = server.source();
@@ -253,7 +274,8 @@ async fn refusals_carry_the_servers_code_and_are_not_repeated() {
 
 #[tokio::test]
 async fn a_passing_failure_is_tried_again() {
-    let server = Server::answering([(503, None, String::new()), (429, Some("1"), String::new())]);
+    let slow_down = r#"{"error":"slow_down"}"#.to_owned();
+    let server = Server::answering([(503, None, String::new()), (429, Some("1"), slow_down)]);
     assert_eq!(server.source().token(&orders()).await.unwrap().expose(), "token-3");
 }
 

@@ -91,6 +91,19 @@ async fn connections_are_reused_and_localhost_is_this_machine() {
     assert_eq!(task.await.unwrap().accepted, 1);
 }
 
+/// Environment variables belong to a process, so the test above runs again in one of its own.
+#[test]
+fn a_proxy_in_the_environment_is_not_used() {
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "fetch::tests::a_document_comes_with_its_cache_control"])
+        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9")))
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+}
+
 #[tokio::test]
 async fn only_200_is_a_document() {
     assert!(matches!(

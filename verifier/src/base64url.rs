@@ -24,9 +24,21 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
     ENGINE.decode(text).map_err(|_| NotBase64Url)
 }
 
+/// How many bytes a text decodes to, if it decodes: each character is six bits.
+pub(crate) fn decoded_len(text: &str) -> usize {
+    text.len() / 4 * 3 + text.len() % 4 * 3 / 4
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_the_length_beforehand() {
+        for text in ["", "AA", "AAA", "AAAA", "AAAAAA", "AAAAAAA"] {
+            assert_eq!(decoded_len(text), decode(text).unwrap().len(), "{text:?}");
+        }
+    }
 
     #[test]
     fn v03_has_one_spelling_for_each_value() {

@@ -24,8 +24,7 @@ impl<'r> Request<'r> {
     /// The Bearer token of this request. Another scheme is as good as none; more than one Authorization
     /// field is an error, since somebody else may read the other one.
     pub(crate) fn bearer_token(&self) -> Result<&'r str, Error> {
-        let mut fields =
-            self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let mut fields = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         let (_, value) = fields.next().ok_or(Error::TokenMissing)?;
         match fields.count() {
             0 => {}
@@ -72,9 +71,15 @@ mod tests {
         for value in ["Basic dTpw", "XBearer t", "BearerX t", "", "t", "Basic foo Bearer t"] {
             assert_eq!(token(&[("authorization", value)]), Err(Error::TokenMissing), "{value:?}");
         }
-        for value in
-            ["Bearer", "Bearer ", "Bearer a b", "Bearer a,Bearer b", "Basic x,Bearer b", "Bearer a\tb", "Bearer é"]
-        {
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a,Bearer b",
+            "Basic x,Bearer b",
+            "Bearer a\tb",
+            "Bearer é",
+        ] {
             assert_eq!(token(&[("authorization", value)]), Err(Error::CredentialsMalformed), "{value:?}");
         }
         let two = [("authorization", "Bearer a"), ("Authorization", "Bearer a")];

@@ -42,3 +42,6 @@ impl PublicKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,10 @@
 //! object, however it is spelled (RFC 8259 §4 leaves that open, RFC 7515 §4 and RFC 7519 §4 do not), a
 //! lone surrogate is an error, nothing may follow the value, and nesting and members are bounded.
 
-use alloc::{borrow::Cow, collections::BTreeSet, string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
+
+use crate::limits;
 
 /// The bounds of one kind of document.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +16,8 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     /// The deepest nesting.
     pub(crate) depth: usize,
-    /// The most members of an object, and elements of an array.
-    pub(crate) members: usize,
+    /// The most elements of an array. Objects are bounded by [`limits::OBJECT_MEMBERS`].
+    pub(crate) elements: usize,
 }
 
 /// A value and the byte offset at which it starts.
@@ -37,8 +39,10 @@ pub(crate) enum Value<'a> {
 }
 
 /// The members of an object, in the order of the text, each name once.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Object<'a> {
+    /// The byte offset at which it starts.
+    pub(crate) at: usize,
     members: Vec<Member<'a>>,
 }
 
@@ -84,9 +88,9 @@ pub enum JsonFault {
     Trailing,
 }
 
-impl fmt::Display for JsonError {
+impl fmt::Display for JsonFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.fault {
+        f.write_str(match self {
             JsonFault::TooLong => "too long",
             JsonFault::TooDeep => "nested too deep",
             JsonFault::TooManyMembers => "too many members",
@@ -97,8 +101,13 @@ impl fmt::Display for JsonError {
             JsonFault::BadEscape => "bad escape in a string",
             JsonFault::BadNumber => "bad number",
             JsonFault::Trailing => "something follows the value",
-        };
-        write!(f, "{what} at byte {}", self.at)
+        })
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.fault, self.at)
     }
 }
 
@@ -116,6 +125,17 @@ pub(crate) fn parse(text: &str, bounds: Bounds) -> Result<Node<'_>, JsonError> {
     match parser.peek() {
         None => Ok(node),
         Some(_) => Err(parser.error(JsonFault::Trailing)),
+    }
+}
+
+impl Node<'_> {
+    /// An element of an array that is a member of this object; this node itself, if there is none.
+    pub(crate) fn element(&self, member: &str, index: usize) -> &Self {
+        let Value::Object(object) = &self.value else { return self };
+        match object.get(member).map(|node| &node.value) {
+            Some(Value::Array(elements)) => elements.get(index).unwrap_or(self),
+            _ => self,
+        }
     }
 }
 
@@ -142,9 +162,6 @@ impl<'a> Object<'a> {
         self.members.iter()
     }
 }
-
-/// Up to this many members a name is compared with all before it; beyond, names go into a set.
-const FEW_MEMBERS: usize = 16;
 
 struct Parser<'a> {
     text: &'a str,
@@ -225,7 +242,7 @@ impl<'a> Parser<'a> {
             return Ok(elements);
         }
         loop {
-            if elements.len() >= self.bounds.members {
+            if elements.len() >= self.bounds.elements {
                 return Err(self.error(JsonFault::TooManyMembers));
             }
             elements.push(self.value(depth + 1)?);
@@ -236,28 +253,20 @@ impl<'a> Parser<'a> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Object<'a>, JsonError> {
+        let start = self.at;
         self.enter(depth)?;
         let mut members: Vec<Member<'a>> = Vec::new();
-        let mut names = BTreeSet::new();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Object { members });
+            return Ok(Object { at: start, members });
         }
         loop {
-            if members.len() >= self.bounds.members {
+            if members.len() >= limits::OBJECT_MEMBERS {
                 return Err(self.error(JsonFault::TooManyMembers));
             }
             let at = self.at;
             let name = self.string()?;
-            let seen = if members.len() < FEW_MEMBERS {
-                members.iter().any(|member| member.name == name)
-            } else {
-                if names.is_empty() {
-                    names.extend(members.iter().map(|member| member.name.clone()));
-                }
-                !names.insert(name.clone())
-            };
-            if seen {
+            if members.iter().any(|member| member.name == name) {
                 return Err(JsonError { at, fault: JsonFault::DuplicateMember });
             }
             self.skip_space();
@@ -266,7 +275,7 @@ impl<'a> Parser<'a> {
             let value = self.value(depth + 1)?;
             members.push(Member { at, name, value });
             if self.ends(b'}')? {
-                return Ok(Object { members });
+                return Ok(Object { at: start, members });
             }
         }
     }

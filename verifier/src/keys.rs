@@ -91,7 +91,7 @@ impl KeySet {
         let bounds = Bounds {
             bytes: limits::KEY_SET_BYTES,
             depth: limits::KEY_SET_DEPTH,
-            members: limits::DOCUMENT_MEMBERS,
+            elements: limits::DOCUMENT_ELEMENTS,
         };
         let node = json::parse(text, bounds).map_err(DocumentError::NotJson)?;
         Self::from_node(&node)

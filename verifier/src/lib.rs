@@ -60,6 +60,8 @@ mod refresh;
 mod rejection;
 mod scope;
 mod target;
+#[cfg(test)]
+mod testing;
 mod time;
 mod token;
 mod verifier;

@@ -12,9 +12,12 @@ pub const TOKEN_BYTES: usize = 8 * 1024;
 /// certificate chain (`x5c`), the one thing that makes it long, is never used here.
 pub const TOKEN_HEADER_BYTES: usize = 1024;
 
-/// The most members in an object of a token, and the most elements in an array: group claims of
-/// Entra ID end at 200 entries for a JWT.
-pub const TOKEN_MEMBERS: usize = 256;
+/// The most members of any JSON object. Tokens of real issuers have some 30 claims, policies and keys
+/// fewer members; names are compared each with each, which this bound keeps below the cost of a hash.
+pub const OBJECT_MEMBERS: usize = 128;
+
+/// The most elements of an array in a token: group claims of Entra ID end at 200 for a JWT.
+pub const TOKEN_ELEMENTS: usize = 256;
 
 /// The deepest nesting of JSON in a token. Kubernetes' projected tokens have 3 levels.
 pub const TOKEN_DEPTH: usize = 8;
@@ -32,8 +35,8 @@ pub const TOKEN_AUDIENCES: usize = 64;
 /// The most scopes in a token.
 pub const TOKEN_SCOPES: usize = 256;
 
-/// The largest NumericDate: 2⁵³, up to which JSON numbers are exact everywhere (RFC 8259 §6).
-pub const NUMERIC_DATE_MAX: f64 = 9_007_199_254_740_992.0;
+/// The largest `NumericDate`: 2⁵³, up to which JSON numbers are exact everywhere (RFC 8259 §6).
+pub const NUMERIC_DATE_MAX: u64 = 1 << 53;
 
 /// The longest key set, in bytes. The largest public ones (Google, Entra ID) have about 20 kB.
 pub const KEY_SET_BYTES: usize = 512 * 1024;
@@ -60,8 +63,11 @@ pub const POLICY_BYTES: usize = 1024 * 1024;
 /// The deepest nesting of JSON in a policy document.
 pub const POLICY_DEPTH: usize = 16;
 
-/// The most members of any object, and elements of any array, in a policy document or key set.
-pub const DOCUMENT_MEMBERS: usize = 4096;
+/// The most elements of an array in a policy document or key set.
+pub const DOCUMENT_ELEMENTS: usize = 4096;
+
+/// The most problems that are reported of one policy document: nobody reads on beyond these.
+pub const POLICY_PROBLEMS: usize = 100;
 
 /// The longest request target that routes are matched against, in bytes, as in common web servers.
 pub const TARGET_BYTES: usize = 8 * 1024;

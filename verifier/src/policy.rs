@@ -8,6 +8,7 @@ mod problem;
 mod reader;
 mod route;
 mod suggestion;
+mod url;
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
@@ -15,8 +16,13 @@ pub(crate) use issuer::{Issuer, KeySource, Profile};
 pub use problem::{PolicyError, Problem};
 pub(crate) use route::{Access, Route};
 
-use crate::{json::Bounds, limits};
+use crate::{
+    json::{Bounds, Object},
+    limits,
+};
 use reader::{Place, Reader};
+
+const MEMBERS: &[&str] = &["issuers", "audiences", "routes", "challenge", "allow_http_loopback"];
 
 /// What a verifier goes by.
 #[derive(Clone, Debug)]
@@ -45,21 +51,17 @@ impl Policy {
         let bounds = Bounds {
             bytes: limits::POLICY_BYTES,
             depth: limits::POLICY_DEPTH,
-            members: limits::DOCUMENT_MEMBERS,
+            elements: limits::DOCUMENT_ELEMENTS,
         };
         let mut reader = Reader::new(text);
-        let node = reader.parse(bounds)?;
+        let node = reader.parse(bounds);
         let place = Place::Root;
-        let object = reader.object(
-            &node,
-            &place,
-            &["issuers", "audiences", "routes", "challenge", "allow_http_loopback"],
-        );
+        let object = node.as_ref().and_then(|node| reader.object(node, &place, MEMBERS));
         let policy = object.map(|object| {
             let http_loopback = reader.flag(object, &place, "allow_http_loopback");
             Self {
                 issuers: issuer::read(&mut reader, object, &place, http_loopback),
-                audiences: reader.identifiers(object, &place, "audiences"),
+                audiences: reader.identifiers(object, &place, "audiences", |_| None),
                 routes: route::read(&mut reader, object, &place),
                 challenge: Challenge::read(&mut reader, object, &place, http_loopback),
             }
@@ -67,19 +69,14 @@ impl Policy {
         match (policy, reader.finish()) {
             (Some(policy), Ok(())) => Ok(policy),
             (_, Err(error)) => Err(error),
-            // An object that was not read always left a problem behind.
+            // What could not be read always left a problem behind.
             (None, Ok(())) => Err(PolicyError::empty()),
         }
     }
 }
 
 impl Challenge {
-    fn read(
-        reader: &mut Reader<'_>,
-        policy: &crate::json::Object<'_>,
-        place: &Place<'_>,
-        http_loopback: bool,
-    ) -> Self {
+    fn read(reader: &mut Reader<'_>, policy: &Object<'_>, place: &Place<'_>, http_loopback: bool) -> Self {
         let Some(node) = policy.get("challenge") else { return Self::default() };
         let place = place.member("challenge");
         let Some(object) = reader.object(node, &place, &["realm", "resource_metadata"]) else {

@@ -27,6 +27,8 @@ pub(crate) struct RemoteKeys {
 #[derive(Clone, Debug)]
 struct Copy {
     keys: KeySet,
+    /// When it came.
+    fetched_at: Timestamp,
     /// From when on a newer one is wanted.
     refresh_at: Timestamp,
     /// Until when this one serves, whatever happens.
@@ -61,27 +63,27 @@ impl RemoteKeys {
         &self.url
     }
 
-    /// The keys, while there is a copy young enough.
+    /// The keys, while there is a copy young enough. One from the future came before the clock was put
+    /// back: nobody can tell its age, so it is none.
     pub(crate) fn keys(&self, now: Timestamp) -> Option<&KeySet> {
-        self.copy.as_ref().filter(|copy| now < copy.usable_until).map(|copy| &copy.keys)
+        let copy = self.copy.as_ref()?;
+        (copy.fetched_at <= now.plus(CLOCK_STEP_SECONDS) && now < copy.usable_until).then_some(&copy.keys)
     }
 
     /// Whether a newer copy is wanted, request or no request.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)
+        self.keys(now).is_none() || self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)
     }
 
     /// Asks to fetch. [`Ask::Fetch`] is answered to one caller only, until that one reports back or its
     /// time is over.
     pub(crate) fn ask(&mut self, now: Timestamp) -> Ask {
-        // Times further away than any pause were set by a clock that has since been put back.
+        // A time further away than any pause was set by a clock that has since been put back.
+        let pending =
+            |time: Timestamp, pause: u64| now < time && time <= now.plus(pause + CLOCK_STEP_SECONDS);
         match self.fetch {
-            Fetch::UnderWay { until } if now < until && until <= now.plus(FETCH_SECONDS) => Ask::Wait,
-            Fetch::Idle { next_at }
-                if now < next_at && next_at <= now.plus(limits::FETCH_COOLDOWN_SECONDS) =>
-            {
-                Ask::TooSoon
-            }
+            Fetch::UnderWay { until } if pending(until, FETCH_SECONDS) => Ask::Wait,
+            Fetch::Idle { next_at } if pending(next_at, limits::FETCH_COOLDOWN_SECONDS) => Ask::TooSoon,
             _ => {
                 self.fetch = Fetch::UnderWay { until: now.plus(FETCH_SECONDS) };
                 Ask::Fetch
@@ -94,6 +96,7 @@ impl RemoteKeys {
         let freshness = freshness(cache_control);
         self.copy = Some(Copy {
             keys,
+            fetched_at: now,
             refresh_at: now.plus(freshness / 5 * 4),
             usable_until: now.plus(freshness.max(limits::STALE_SECONDS)),
         });
@@ -104,15 +107,24 @@ impl RemoteKeys {
     /// Nothing came, or nothing good.
     pub(crate) fn fail(&mut self, now: Timestamp) {
         let pause = limits::FETCH_BACKOFF_SECONDS
-            .checked_shl(self.failures)
-            .map_or(limits::FETCH_COOLDOWN_SECONDS, |pause| pause.min(limits::FETCH_COOLDOWN_SECONDS));
+            .saturating_mul(2_u64.saturating_pow(self.failures))
+            .min(limits::FETCH_COOLDOWN_SECONDS);
         self.failures = self.failures.saturating_add(1);
-        self.fetch = Fetch::Idle { next_at: now.plus(pause) };
+        let next_at = match self.fetch {
+            // Whoever reports after another's success does not shorten the pause after that.
+            Fetch::Idle { next_at } => next_at.max(now.plus(pause)),
+            Fetch::UnderWay { .. } => now.plus(pause),
+        };
+        self.fetch = Fetch::Idle { next_at };
     }
 }
 
 /// A second more than a fetch may take, since time here is in whole seconds.
 const FETCH_SECONDS: u64 = limits::FETCH_TIMEOUT.as_secs() + 1;
+
+/// How far the clock may seem to go back, in seconds, without having been put back: callers on several
+/// threads read it before they wait for their turn.
+const CLOCK_STEP_SECONDS: u64 = 5;
 
 /// How long a copy is fresh by its Cache-Control (RFC 9111 §5.2.2), in seconds, within our bounds.
 fn freshness(cache_control: &str) -> u64 {
@@ -125,7 +137,9 @@ fn freshness(cache_control: &str) -> u64 {
             "max-age" => {
                 let digits = value.trim().trim_matches('"');
                 if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                    max_age = Some(digits.parse().unwrap_or(u64::MAX));
+                    let seconds = digits.parse().unwrap_or(u64::MAX);
+                    // Of several the shortest: one of them is a mistake (RFC 9111 §4.2.1).
+                    max_age = Some(max_age.map_or(seconds, |other: u64| other.min(seconds)));
                 }
             }
             _ => {}

@@ -28,14 +28,26 @@ enum Code {
 /// How a refusal is answered.
 struct Answer {
     status: u16,
-    /// Whether there is a `WWW-Authenticate` field, and the code in it.
-    challenge: Option<Option<Code>>,
+    challenge: Challenged,
+}
+
+/// What the `WWW-Authenticate` field of an answer says.
+enum Challenged {
+    /// There is none: another token would not help.
+    No,
+    /// A token is asked for, without a code.
+    Bare,
+    With(Code),
 }
 
 impl Rejection {
     pub(crate) fn new(error: Error, challenge: &Challenge) -> Self {
-        let Answer { status, challenge: code } = answer(&error);
-        let challenge = code.map(|code| challenge_text(code, &error, challenge));
+        let Answer { status, challenge: challenged } = answer(&error);
+        let challenge = match challenged {
+            Challenged::No => None,
+            Challenged::Bare => Some(challenge_text(None, &error, challenge)),
+            Challenged::With(code) => Some(challenge_text(Some(code), &error, challenge)),
+        };
         Self { error, status, challenge }
     }
 
@@ -65,10 +77,10 @@ impl Rejection {
 }
 
 fn answer(error: &Error) -> Answer {
-    let with = |status, code| Answer { status, challenge: Some(Some(code)) };
+    let with = |status, code| Answer { status, challenge: Challenged::With(code) };
     match error {
         // No credentials: the bare challenge, without a code (RFC 6750 §3.1).
-        Error::TokenMissing => Answer { status: 401, challenge: Some(None) },
+        Error::TokenMissing => Answer { status: 401, challenge: Challenged::Bare },
         Error::CredentialsRepeated { .. } | Error::CredentialsMalformed => with(400, Code::InvalidRequest),
         Error::TokenTooLong { .. }
         | Error::TokenNotCompact { .. }
@@ -100,11 +112,11 @@ fn answer(error: &Error) -> Answer {
         | Error::AudienceWrong { .. }
         | Error::SenderConstrained => with(401, Code::InvalidToken),
         Error::ScopeInsufficient { .. } => with(403, Code::InsufficientScope),
-        // Neither of these is cured by another token, so there is nothing to challenge for.
-        Error::RouteUnknown => Answer { status: 403, challenge: None },
-        Error::TargetRefused(_) => Answer { status: 400, challenge: None },
+        // Neither of these is cured by another token.
+        Error::RouteUnknown => Answer { status: 403, challenge: Challenged::No },
+        Error::TargetRefused(_) => Answer { status: 400, challenge: Challenged::No },
         // Nobody can pass now, with whatever token; the caller is not at fault and may try again.
-        Error::KeysUnavailable { .. } => Answer { status: 503, challenge: None },
+        Error::KeysUnavailable { .. } => Answer { status: 503, challenge: Challenged::No },
     }
 }
 

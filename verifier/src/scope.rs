@@ -22,14 +22,22 @@ impl Scopes {
         if tokens.len() > limits::TOKEN_SCOPES || !tokens.iter().all(|token| is_scope(token)) {
             return None;
         }
-        let mut scopes: Vec<String> = tokens.into_iter().map(ToOwned::to_owned).collect();
-        scopes.sort_unstable();
-        scopes.dedup();
-        Some(Self(scopes))
+        let mut scopes = Self::default();
+        for token in tokens {
+            if let Err(place) = scopes.place(token) {
+                scopes.0.insert(place, token.to_owned());
+            }
+        }
+        Some(scopes)
     }
 
     pub(crate) fn contains(&self, scope: &str) -> bool {
-        self.0.binary_search_by(|own| own.as_str().cmp(scope)).is_ok()
+        self.place(scope).is_ok()
+    }
+
+    /// Where a scope is, or where it would be.
+    fn place(&self, scope: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|own| own.as_str().cmp(scope))
     }
 
     pub(crate) fn as_slice(&self) -> &[String] {

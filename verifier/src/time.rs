@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// A point in time: whole seconds since 1970-01-01T00:00:00Z, leap seconds ignored, as in a JWT's
-/// NumericDate (RFC 7519 §2).
+/// `NumericDate` (RFC 7519 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 

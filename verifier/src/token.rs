@@ -17,7 +17,7 @@ use crate::{
 
 /// The bounds of the JSON in a token.
 const BOUNDS: Bounds =
-    Bounds { bytes: limits::TOKEN_BYTES, depth: limits::TOKEN_DEPTH, members: limits::TOKEN_MEMBERS };
+    Bounds { bytes: limits::TOKEN_BYTES, depth: limits::TOKEN_DEPTH, elements: limits::TOKEN_ELEMENTS };
 
 /// The three parts of a token. Nothing in it is true before the signature is verified.
 pub(crate) struct Compact<'t> {
@@ -46,9 +46,7 @@ impl<'t> Compact<'t> {
             return Err(not_compact);
         };
         let Some((_, payload)) = signed.split_once('.') else { return Err(not_compact) };
-        for (text, part) in
-            [(header, Part::Header), (payload, Part::Payload), (signature, Part::Signature)]
-        {
+        for (text, part) in [(header, Part::Header), (payload, Part::Payload), (signature, Part::Signature)] {
             if text.is_empty() {
                 return Err(Error::PartEmpty(part));
             }
@@ -57,10 +55,11 @@ impl<'t> Compact<'t> {
     }
 
     pub(crate) fn header(&self) -> Result<Header, Error> {
-        let text = decode_text(self.header, Part::Header)?;
-        if text.len() > limits::TOKEN_HEADER_BYTES {
-            return Err(Error::HeaderTooLong { bytes: text.len() });
+        let bytes = base64url::decoded_len(self.header);
+        if bytes > limits::TOKEN_HEADER_BYTES {
+            return Err(Error::HeaderTooLong { bytes });
         }
+        let text = decode_text(self.header, Part::Header)?;
         Header::read(&parse_object(&text, Part::Header)?)
     }
 

@@ -82,7 +82,6 @@ impl Verifier {
 
     /// The header fields that decisions depend on, in lower case. A host need pass no others.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "which fields are read will depend on the policy")]
     pub fn reads(&self) -> &'static [&'static str] {
         credentials::FIELDS
     }
@@ -241,14 +240,22 @@ fn check_header(issuer: &Issuer, header: &Header) -> Result<(), Error> {
         return Err(Error::AlgorithmForbidden { algorithm });
     }
     let accepted = match (issuer.profile, header.typ.as_deref()) {
-        (Profile::AccessToken, Some(typ)) => {
-            typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
-        }
+        (Profile::AccessToken, Some(typ)) => is_media_type(typ, "at+jwt"),
         (Profile::AccessToken, None) => false,
-        (Profile::Jwt, Some(typ)) => typ.eq_ignore_ascii_case("JWT"),
+        (Profile::Jwt, Some(typ)) => is_media_type(typ, "jwt"),
         (Profile::Jwt, None) => true,
     };
     if accepted { Ok(()) } else { Err(Error::TypeForbidden { typ: header.typ.as_deref().map(Excerpt::new) }) }
+}
+
+/// Whether a `typ` names a media type, whose `application/` may be left out (RFC 7515 §4.1.9).
+fn is_media_type(typ: &str, subtype: &str) -> bool {
+    let own = match typ.split_once('/') {
+        Some((kind, own)) if kind.eq_ignore_ascii_case("application") => own,
+        Some(_) => return false,
+        None => typ,
+    };
+    own.eq_ignore_ascii_case(subtype)
 }
 
 fn check_claims(issuer: &Issuer, audiences: &[String], claims: &Claims, now: Timestamp) -> Result<(), Error> {

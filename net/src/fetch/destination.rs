@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use url::{Host, Url};
 
@@ -20,9 +21,9 @@ pub enum Http {
 
 /// An absolute `https:` URL (or `http:` to this machine where [`Http::Loopback`] allows it) without credentials.
 ///
-/// `Display` and `Debug` show scheme, host, port and path; never the query, which may hold a secret.
+/// Cloning shares it. `Display` and `Debug` show scheme, host, port and path; never the query, which may hold a secret.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Destination(Url);
+pub struct Destination(Arc<Url>);
 
 /// Why an address is not acceptable. No variant repeats the text, which may hold credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +69,7 @@ impl Destination {
         if !acceptable {
             return Err(DestinationError::Scheme { scheme: url.scheme().to_owned(), host: host() });
         }
-        Ok(Self(url))
+        Ok(Self(Arc::new(url)))
     }
 
     /// The URL, to send a request to. Its own `Display` shows the query.

@@ -47,10 +47,12 @@ impl P256Key {
 }
 
 impl Ed25519Key {
-    /// A key from its encoding; points of small order are no keys.
+    /// A key from its encoding, which has to be the canonical one (RFC 8032 §5.1.3); points of small
+    /// order are no keys.
     pub(crate) fn new(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
         let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey)?;
-        if key.is_weak() { Err(InvalidKey) } else { Ok(Self(key)) }
+        let canonical = key.to_edwards().compress().as_bytes() == bytes;
+        if canonical && !key.is_weak() { Ok(Self(key)) } else { Err(InvalidKey) }
     }
 
     /// The strict equation: S below the group order, and no R of small order.

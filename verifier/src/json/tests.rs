@@ -2,7 +2,7 @@ use super::*;
 use alloc::{format, string::ToString, vec};
 use proptest::prelude::*;
 
-const BOUNDS: Bounds = Bounds { bytes: 4096, depth: 4, members: 40 };
+const BOUNDS: Bounds = Bounds { bytes: 4096, depth: 4, elements: 40 };
 
 fn fault(text: &str) -> JsonFault {
     parse(text, BOUNDS).unwrap_err().fault
@@ -35,7 +35,7 @@ fn v05_refuses_a_member_that_appears_twice_however_spelled() {
     }
     let many: Vec<String> = (0..30).map(|i| format!(r#""m{i}":0"#)).collect();
     assert!(parse(&format!("{{{}}}", many.join(",")), BOUNDS).is_ok());
-    for repeated in [3, 29] {
+    for repeated in [0, 3, 29] {
         let text = format!(r#"{{{},"m{repeated}":1}}"#, many.join(","));
         assert_eq!(fault(&text), JsonFault::DuplicateMember);
     }
@@ -87,6 +87,12 @@ fn v04_keeps_its_bounds_to_the_edge() {
     let list = |n: usize| format!("[{}]", vec!["0"; n].join(","));
     assert!(parse(&list(40), BOUNDS).is_ok());
     assert_eq!(fault(&list(41)), JsonFault::TooManyMembers);
+    let object = |n: usize| {
+        let members: Vec<String> = (0..n).map(|i| format!(r#""m{i}":0"#)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    assert!(parse(&object(limits::OBJECT_MEMBERS), BOUNDS).is_ok());
+    assert_eq!(fault(&object(limits::OBJECT_MEMBERS + 1)), JsonFault::TooManyMembers);
     let text = |n: usize| format!("\"{}\"", "a".repeat(n - 2));
     assert!(parse(&text(4096), BOUNDS).is_ok());
     assert_eq!(fault(&text(4097)), JsonFault::TooLong);
@@ -97,7 +103,7 @@ fn joins_a_surrogate_pair() {
     assert_eq!(parse(r#""\ud83d\ude00""#, BOUNDS).unwrap().value, Value::String("😀".into()));
 }
 
-/// The same value as serde_json would build, for comparison; numbers by their text.
+/// The same value as `serde_json` would build, for comparison; numbers by their text.
 fn to_serde(node: &Node<'_>) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,

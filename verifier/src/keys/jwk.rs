@@ -109,7 +109,7 @@ fn fixed(jwk: &Object<'_>, member: &'static str) -> Result<[u8; 32], KeyFault> {
     bytes(jwk, member)?.try_into().map_err(|_| KeyFault::MemberMalformed(member))
 }
 
-/// A Base64urlUInt (RFC 7518 §2). Leading zero octets are forbidden there and common in the world, so
+/// A `Base64urlUInt` (RFC 7518 §2). Leading zero octets are forbidden there and common in the world, so
 /// they are dropped.
 fn unsigned(jwk: &Object<'_>, member: &'static str) -> Result<Vec<u8>, KeyFault> {
     let bytes = bytes(jwk, member)?;

@@ -1,0 +1,333 @@
+use super::*;
+use alloc::{format, string::ToString, vec};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::testing::{Signer, encode, hex, key_set};
+
+/// The fault of a key in a set that also has a good one.
+fn fault(jwk: &Json) -> KeyFault {
+    let set = key_set(&[Signer::ed25519().jwk("good"), jwk.clone()]);
+    let (keys, skipped) = KeySet::parse(&set).unwrap();
+    assert_eq!(keys.keys.len(), 1, "{jwk}");
+    assert_eq!((skipped.len(), skipped[0].position), (1, 1), "{jwk}");
+    skipped[0].fault.clone()
+}
+
+fn is_usable(jwk: &Json) -> bool {
+    KeySet::parse(&key_set(core::slice::from_ref(jwk))).is_ok_and(|(_, skipped)| skipped.is_empty())
+}
+
+fn with(mut jwk: Json, changes: &Json) -> Json {
+    for (name, value) in changes.as_object().unwrap() {
+        jwk.as_object_mut().unwrap().insert(name.clone(), value.clone());
+    }
+    jwk
+}
+
+fn without(mut jwk: Json, member: &str) -> Json {
+    jwk.as_object_mut().unwrap().remove(member);
+    jwk
+}
+
+/// An RSA key whose modulus has this many bits, and is odd; nobody has the private key.
+fn modulus(bits: usize) -> Json {
+    let mut bytes = vec![0xab; bits.div_ceil(8)];
+    bytes[0] = 1 << ((bits - 1) % 8);
+    *bytes.last_mut().unwrap() = 0x97;
+    json!({ "kty": "RSA", "n": encode(bytes), "e": "AQAB" })
+}
+
+#[test]
+fn v10_binds_type_curve_and_algorithm() {
+    let (rsa, p256, ed25519) = (modulus(2048), Signer::es256().jwk("k"), Signer::ed25519().jwk("k"));
+    for (jwk, alg) in [(&rsa, "RS256"), (&p256, "ES256"), (&ed25519, "EdDSA"), (&ed25519, "Ed25519")] {
+        assert!(is_usable(&with(jwk.clone(), &json!({ "alg": alg }))), "{alg}");
+    }
+    for (jwk, alg) in [
+        (&rsa, "RS512"),
+        (&rsa, "PS256"),
+        (&rsa, "RSA-OAEP"),
+        (&rsa, "HS256"),
+        (&rsa, "none"),
+        (&p256, "ES384"),
+        (&p256, "RS256"),
+        (&p256, "ES256K"),
+        (&p256, "es256"),
+        (&p256, "ECDH-ES"),
+        (&ed25519, "ES256"),
+        (&ed25519, "Ed448"),
+    ] {
+        let expected = KeyFault::AlgorithmUnsupported(Excerpt::new(alg));
+        assert_eq!(fault(&with(jwk.clone(), &json!({ "alg": alg }))), expected, "{alg}");
+    }
+    assert_eq!(fault(&with(p256, &json!({ "alg": 1 }))), KeyFault::MemberMalformed("alg"));
+}
+
+#[test]
+fn v16_takes_keys_for_verification_only() {
+    let jwk = Signer::es256().jwk("k");
+    let used = |members: &Json| fault(&with(jwk.clone(), members));
+    assert!(is_usable(&with(jwk.clone(), &json!({ "use": "sig", "key_ops": ["sign", "verify"] }))));
+    assert_eq!(used(&json!({ "use": "enc" })), KeyFault::NotForSignatures);
+    assert_eq!(used(&json!({ "use": "SIG" })), KeyFault::NotForSignatures);
+    assert_eq!(used(&json!({ "use": ["sig"] })), KeyFault::MemberMalformed("use"));
+    for operations in
+        [json!([]), json!(["sign"]), json!(["encrypt", "wrapKey"]), json!([1]), json!(["Verify"])]
+    {
+        assert_eq!(used(&json!({ "key_ops": operations })), KeyFault::NotForVerification);
+    }
+    assert_eq!(used(&json!({ "key_ops": "verify" })), KeyFault::MemberMalformed("key_ops"));
+    // Both say what the key is for, and both have to agree (RFC 7517 §4.3).
+    assert_eq!(used(&json!({ "use": "enc", "key_ops": ["verify"] })), KeyFault::NotForSignatures);
+}
+
+#[test]
+fn v17_keeps_the_modulus_within_bounds() {
+    for bits in [2048, 2049, 3072, 4096] {
+        assert!(is_usable(&modulus(bits)), "{bits}");
+    }
+    for bits in [8, 512, 1024, 2047] {
+        assert_eq!(fault(&modulus(bits)), KeyFault::ModulusTooSmall(bits));
+    }
+    for bits in [4097, 8192, 16384, 100_000] {
+        assert_eq!(fault(&modulus(bits)), KeyFault::ModulusTooLarge(bits));
+    }
+    let member = |n: &str| fault(&with(modulus(2048), &json!({ "n": n })));
+    assert_eq!(member(""), KeyFault::ModulusTooSmall(0));
+    assert_eq!(member("AAAA"), KeyFault::ModulusTooSmall(0));
+    assert_eq!(member("AQ=="), KeyFault::MemberMalformed("n"));
+    let mut even = vec![0xff; 256];
+    even[255] = 0xfe;
+    assert_eq!(member(&encode(even)), KeyFault::Invalid);
+    // Leading zero octets do not make a modulus longer.
+    let mut padded = vec![0; 128];
+    padded.extend([0xff; 128]);
+    assert_eq!(member(&encode(padded)), KeyFault::ModulusTooSmall(1024));
+}
+
+#[test]
+fn v17_keeps_the_exponent_within_bounds() {
+    let exponent = |bytes: &[u8]| with(modulus(2048), &json!({ "e": encode(bytes) }));
+    for good in [&[3_u8][..], &[1, 0, 1], &[0, 0, 1, 0, 1], &[0xff; 4]] {
+        assert!(is_usable(&exponent(good)), "{good:?}");
+    }
+    let mut huge = vec![0xff; 256];
+    huge[0] = 0x7f;
+    for bad in [&[][..], &[0], &[1], &[0, 1], &[2], &[4], &[1, 0, 0], &[1, 0, 0, 0, 1], &huge] {
+        assert_eq!(fault(&exponent(bad)), KeyFault::ExponentUnusable, "{bad:?}");
+    }
+}
+
+#[test]
+fn v18_refuses_points_that_are_none() {
+    let good = Signer::es256().jwk("k");
+    let coordinate = |name: &str, bytes: &[u8]| fault(&with(good.clone(), &json!({ name: encode(bytes) })));
+    for name in ["x", "y"] {
+        let malformed = KeyFault::MemberMalformed(if name == "x" { "x" } else { "y" });
+        for length in [0, 1, 31, 33, 64, 1000] {
+            assert_eq!(coordinate(name, &vec![1; length]), malformed, "{name} of {length}");
+        }
+        // On the curve would be chance; above the field prime is nowhere.
+        for bytes in [[0; 32], [1; 32], [0xff; 32]] {
+            assert_eq!(coordinate(name, &bytes), KeyFault::Invalid, "{name} {bytes:?}");
+        }
+        assert_eq!(
+            fault(&without(good.clone(), name)),
+            KeyFault::MemberMissing(if name == "x" { "x" } else { "y" })
+        );
+    }
+    let zero = encode([0; 32]);
+    assert_eq!(fault(&with(good.clone(), &json!({ "x": zero, "y": zero }))), KeyFault::Invalid);
+    // The same point with x + p: a second spelling, if p + x fits into 32 bytes at all, is no spelling.
+    assert_eq!(fault(&with(good, &json!({ "x": 1 }))), KeyFault::MemberMalformed("x"));
+}
+
+#[test]
+fn v18_refuses_ed25519_keys_of_wrong_length_order_or_spelling() {
+    let good = Signer::ed25519().jwk("k");
+    let x = |bytes: &[u8]| fault(&with(good.clone(), &json!({ "x": encode(bytes) })));
+    for length in [0, 1, 31, 33, 57, 64] {
+        assert_eq!(x(&vec![1; length]), KeyFault::MemberMalformed("x"), "{length}");
+    }
+    // The neutral element, the point of order 2, one of order 4, and two of order 8.
+    let mut order_2 = [0xff; 32];
+    (order_2[0], order_2[31]) = (0xec, 0x7f);
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let order_8 = [
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    ]
+    .map(hex);
+    for point in [neutral, order_2, [0; 32], order_8[0], order_8[1]] {
+        assert_eq!(x(&point), KeyFault::Invalid, "{point:?}");
+    }
+    // y = 2²⁵⁵ − 1 = p + 18 and y = p + 3: second spellings of the points with y = 18 and y = 3.
+    let mut beyond = [0xff; 32];
+    beyond[31] = 0x7f;
+    let mut three = beyond;
+    three[0] = 0xf0;
+    for spelling in [beyond, three] {
+        assert_eq!(x(&spelling), KeyFault::Invalid, "{spelling:?}");
+    }
+    let mut plain = [0; 32];
+    plain[0] = 3;
+    assert!(is_usable(&with(good.clone(), &json!({ "x": encode(plain) }))), "y = 3 is a point");
+    let curve = KeyFault::CurveUnsupported(Excerpt::new("X25519"));
+    assert_eq!(fault(&with(good.clone(), &json!({ "crv": "X25519" }))), curve);
+    assert_eq!(fault(&without(good, "crv")), KeyFault::MemberMissing("crv"));
+}
+
+#[test]
+fn v19_reports_secrets_that_were_published() {
+    assert_eq!(fault(&json!({ "kty": "oct", "k": "c2VjcmV0" })), KeyFault::Symmetric);
+    assert_eq!(fault(&json!({ "kty": "oct" })), KeyFault::Symmetric);
+    for jwk in [modulus(2048), Signer::es256().jwk("k"), Signer::ed25519().jwk("k")] {
+        assert_eq!(fault(&with(jwk.clone(), &json!({ "d": "AQ" }))), KeyFault::Private);
+        // Whatever else is wrong with it, that is what somebody has to hear.
+        assert_eq!(fault(&with(jwk, &json!({ "d": null, "use": "enc", "alg": "x" }))), KeyFault::Private);
+    }
+    for member in ["p", "q", "dp", "dq", "qi", "oth"] {
+        assert_eq!(fault(&with(modulus(2048), &json!({ member: "AQ" }))), KeyFault::Private, "{member}");
+    }
+    let (_, skipped) = KeySet::parse(&key_set(&[
+        Signer::es256().jwk("good"),
+        json!({ "kty": "oct", "kid": "mac", "k": "c2VjcmV0" }),
+    ]))
+    .unwrap();
+    assert_eq!(
+        skipped[0].to_string(),
+        r#"key 1 of the set ("mac") is not used: it is a shared secret, published: replace it"#
+    );
+}
+
+#[test]
+fn v20_skips_what_it_does_not_know() {
+    for (jwk, expected) in [
+        (
+            json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" }),
+            KeyFault::TypeUnsupported(Excerpt::new("AKP")),
+        ),
+        (json!({ "kty": "rsa" }), KeyFault::TypeUnsupported(Excerpt::new("rsa"))),
+        (
+            json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA" }),
+            KeyFault::CurveUnsupported(Excerpt::new("P-384")),
+        ),
+        (
+            json!({ "kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA" }),
+            KeyFault::CurveUnsupported(Excerpt::new("secp256k1")),
+        ),
+        (
+            json!({ "kty": "OKP", "crv": "Ed448", "x": "AA" }),
+            KeyFault::CurveUnsupported(Excerpt::new("Ed448")),
+        ),
+        (json!({}), KeyFault::MemberMissing("kty")),
+        (json!({ "kty": 1 }), KeyFault::MemberMalformed("kty")),
+        (json!({ "kty": "RSA", "e": "AQAB" }), KeyFault::MemberMissing("n")),
+        (json!({ "kty": "RSA", "kid": 7 }), KeyFault::MemberMalformed("kid")),
+        (json!({ "kty": "RSA", "kid": "k".repeat(257) }), KeyFault::MemberMalformed("kid")),
+        (json!([]), KeyFault::NotAnObject),
+        (json!("RSA"), KeyFault::NotAnObject),
+        (json!(null), KeyFault::NotAnObject),
+    ] {
+        assert_eq!(fault(&jwk), expected, "{jwk}");
+    }
+}
+
+#[test]
+fn v14_finds_the_one_key_that_answers() {
+    let (a, b, c) = (Signer::es256().jwk("a"), Signer::es256().jwk("b"), Signer::ed25519().jwk("a"));
+    let nameless = without(Signer::es256().jwk(""), "kid");
+    let set = |keys: &[&Json]| {
+        let keys: Vec<Json> = keys.iter().map(|key| (*key).clone()).collect();
+        KeySet::parse(&key_set(&keys)).unwrap().0
+    };
+    let find =
+        |keys: &[&Json], kid: Option<&str>| set(keys).find(kid, Algorithm::Es256).map(PublicKey::algorithm);
+    let found = Ok(Algorithm::Es256);
+    let unknown = |kid: Option<&str>| {
+        Err(Error::KeyUnknown { kid: kid.map(Excerpt::new), algorithm: Algorithm::Es256 })
+    };
+
+    assert_eq!(find(&[&a, &b], Some("b")), found);
+    // The same identifier under another algorithm is another key (RFC 7517 §4.5).
+    assert_eq!(find(&[&a, &c], Some("a")), found);
+    assert_eq!(find(&[&a, &c], None), found);
+    assert_eq!(find(&[&nameless], None), found);
+    assert_eq!(find(&[&a, &b], Some("A")), unknown(Some("A")));
+    assert_eq!(find(&[&nameless], Some("a")), unknown(Some("a")));
+    assert_eq!(find(&[&c], None), unknown(None));
+    assert_eq!(find(&[&a, &b], None), Err(Error::KeyAmbiguous { keys: 2 }));
+    assert_eq!(find(&[&a, &b, &a], Some("a")), Err(Error::KeyAmbiguous { keys: 2 }));
+}
+
+#[test]
+fn v43_refuses_documents_that_are_no_key_set() {
+    for text in ["[]", "null", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"Keys":[]}"#] {
+        assert_eq!(KeySet::parse(text).unwrap_err(), DocumentError::NotAKeySet, "{text}");
+    }
+    assert_eq!(KeySet::parse(r#"{"keys":[]}"#).unwrap_err(), DocumentError::NoUsableKey(vec![]));
+    let oct = SkippedKey { position: 0, id: Some(Excerpt::new("m")), fault: KeyFault::Symmetric };
+    let found = KeySet::parse(r#"{"keys":[{"kty":"oct","kid":"m"}]}"#).unwrap_err();
+    assert_eq!(found, DocumentError::NoUsableKey(vec![oct]));
+    assert_eq!(
+        found.to_string(),
+        r#"the key set has no usable key; key 0 of the set ("m") is not used: it is a shared secret, published: replace it"#
+    );
+    for (text, at, fault) in [
+        ("", 0, json::JsonFault::UnexpectedEnd),
+        ("<html>", 0, json::JsonFault::Unexpected),
+        (r#"{"keys":[],"keys":[]}"#, 11, json::JsonFault::DuplicateMember),
+        (r#"{"keys":[]"#, 10, json::JsonFault::UnexpectedEnd),
+    ] {
+        assert_eq!(
+            KeySet::parse(text).unwrap_err(),
+            DocumentError::NotJson(JsonError { at, fault }),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn v43_bounds_the_set_in_keys_and_bytes() {
+    let jwk = Signer::ed25519().jwk("k");
+    let set = |keys: usize| key_set(&vec![jwk.clone(); keys]);
+    assert_eq!(KeySet::parse(&set(limits::KEY_SET_KEYS)).unwrap().0.keys.len(), limits::KEY_SET_KEYS);
+    assert_eq!(KeySet::parse(&set(101)).unwrap_err(), DocumentError::TooManyKeys(101));
+
+    let padded = |bytes: usize| format!("{}{}", set(1), " ".repeat(bytes - set(1).len()));
+    assert!(KeySet::parse(&padded(limits::KEY_SET_BYTES)).is_ok());
+    let at = limits::KEY_SET_BYTES;
+    let too_long = DocumentError::NotJson(JsonError { at, fault: json::JsonFault::TooLong });
+    assert_eq!(KeySet::parse(&padded(at + 1)).unwrap_err(), too_long);
+}
+
+proptest! {
+    #[test]
+    fn survives_any_document(text in r#"[\[\]{}:,"a-z0-9 .-]{0,120}"#) {
+        let _ = KeySet::parse(&text);
+    }
+
+    /// Any bytes in the place of numbers: a key or a reason, and no panic; and what is a key verifies
+    /// nothing by chance.
+    #[test]
+    fn v18_survives_any_numbers(
+        kind in 0..3_usize,
+        a in proptest::collection::vec(any::<u8>(), 0..300),
+        b in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let (a, b) = (encode(a), encode(b));
+        let jwk = match kind {
+            0 => json!({ "kty": "RSA", "n": a, "e": b }),
+            1 => json!({ "kty": "EC", "crv": "P-256", "x": b, "y": b }),
+            _ => json!({ "kty": "OKP", "crv": "Ed25519", "x": b }),
+        };
+        if let Ok((set, _)) = KeySet::parse(&key_set(&[jwk])) {
+            for length in [0, 1, 64, 256] {
+                let verdict = set.keys[0].public.verify(b"message", &vec![1; length]);
+                prop_assert_eq!(verdict, Err(crate::crypto::WrongSignature));
+            }
+        }
+    }
+}

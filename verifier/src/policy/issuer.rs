@@ -3,12 +3,12 @@
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
-    reader::{Place, Reader},
+    reader::{Fault, Place, Reader},
     suggestion::did_you_mean,
 };
 use crate::{
     algorithm::Algorithm,
-    json::{Node, Object, Value},
+    json::{Node, Object},
     keys::KeySet,
     refresh::RemoteKeys,
 };
@@ -120,17 +120,13 @@ fn algorithms(reader: &mut Reader<'_>, object: &Object<'_>, place: &Place<'_>) -
     if object.get("algorithms").is_none() {
         return Algorithm::ALL.to_vec();
     }
-    let names = reader.identifiers(object, place, "algorithms");
-    let nodes = reader.elements(object, place, "algorithms").unwrap_or_default();
-    let known = Algorithm::ALL.map(Algorithm::name);
-    for (index, node) in nodes.iter().enumerate() {
-        let Value::String(name) = &node.value else { continue };
-        if Algorithm::from_name(name).is_none() {
-            let message = format!("`{name}` is not supported; there are {}", known.join(", "));
-            let place = place.member("algorithms");
-            reader.problem(node, &place.element(index), message, did_you_mean(name, &known));
-        }
-    }
+    let names = reader.identifiers(object, place, "algorithms", |name| {
+        let known = Algorithm::ALL.map(Algorithm::name);
+        Algorithm::from_name(name).is_none().then(|| Fault {
+            message: format!("`{name}` is not supported; there are {}", known.join(", ")),
+            suggestion: did_you_mean(name, &known),
+        })
+    });
     names.iter().filter_map(|name| Algorithm::from_name(name)).collect()
 }
 
@@ -146,25 +142,7 @@ fn keys(
             let url = reader.url(url, node, &place.member("jwks_uri"), http_loopback);
             Some(KeySource::Remote(RemoteKeys::new(url)))
         }
-        (None, Some(node)) => {
-            let place = place.member("jwks");
-            match KeySet::from_node(node) {
-                // Of a set somebody else publishes, some keys may be of no use here. This one was written
-                // into the policy, so each of its keys was meant.
-                Ok((keys, skipped)) => {
-                    for key in skipped {
-                        let list = place.member("keys");
-                        let fault = format!("the key cannot be used: {}", key.fault);
-                        reader.problem(node, &list.element(key.position), fault, None);
-                    }
-                    Some(KeySource::Inline(keys))
-                }
-                Err(error) => {
-                    reader.problem(node, &place, format!("{error}"), None);
-                    None
-                }
-            }
-        }
+        (None, Some(node)) => inline_keys(reader, node, &place.member("jwks")),
         (Some(node), Some(_)) => {
             reader.problem(node, &place.member("jwks_uri"), "`jwks` is there as well: keep one", None);
             None
@@ -174,4 +152,22 @@ fn keys(
             None
         }
     }
+}
+
+fn inline_keys(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> Option<KeySource> {
+    let (keys, skipped) = match KeySet::from_node(node) {
+        Ok(read) => read,
+        Err(error) => {
+            reader.problem(node, place, format!("{error}"), None);
+            return None;
+        }
+    };
+    // Of a set somebody else publishes, some keys may be of no use here. This one was written into the
+    // policy, so each of its keys was meant.
+    let list = place.member("keys");
+    for key in skipped {
+        let fault = format!("the key cannot be used: {}", key.fault);
+        reader.problem(node.element("keys", key.position), &list.element(key.position), fault, None);
+    }
+    Some(KeySource::Inline(keys))
 }

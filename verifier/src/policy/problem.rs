@@ -25,8 +25,8 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| (problem.line, problem.column));
+    /// From problems in the order of the document, one at least.
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
         Self { problems }
     }
 

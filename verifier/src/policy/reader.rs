@@ -11,6 +11,7 @@ use core::{fmt, ops::RangeInclusive};
 use super::{
     problem::{PolicyError, Problem},
     suggestion::did_you_mean,
+    url,
 };
 use crate::{
     json::{self, Bounds, Node, Object, Value},
@@ -28,7 +29,21 @@ pub(super) enum Place<'p> {
 /// A document being read, and what was found wrong in it.
 pub(super) struct Reader<'d> {
     text: &'d str,
-    problems: Vec<Problem>,
+    /// In the order of the document.
+    found: Vec<Found>,
+}
+
+/// A problem whose place is still a byte offset.
+struct Found {
+    at: usize,
+    place: String,
+    fault: Fault,
+}
+
+/// What is wrong with a text, and what to write instead, where that can be told.
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) suggestion: Option<String>,
 }
 
 impl<'p> Place<'p> {
@@ -55,19 +70,31 @@ impl fmt::Display for Place<'_> {
 
 impl<'d> Reader<'d> {
     pub(super) fn new(text: &'d str) -> Self {
-        Self { text, problems: Vec::new() }
+        Self { text, found: Vec::new() }
     }
 
     /// The document as a tree, which has to be there for anything else to be said about it.
-    pub(super) fn parse(&mut self, bounds: Bounds) -> Result<Node<'d>, PolicyError> {
-        json::parse(self.text, bounds).map_err(|error| {
-            self.report(error.at, String::new(), error.to_string(), None);
-            PolicyError::new(core::mem::take(&mut self.problems))
-        })
+    pub(super) fn parse(&mut self, bounds: Bounds) -> Option<Node<'d>> {
+        json::parse(self.text, bounds)
+            .map_err(|error| self.report(error.at, String::new(), error.fault.to_string(), None))
+            .ok()
     }
 
+    /// The problems with their lines, which are counted in one go.
     pub(super) fn finish(self) -> Result<(), PolicyError> {
-        if self.problems.is_empty() { Ok(()) } else { Err(PolicyError::new(self.problems)) }
+        let Self { text, found } = self;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let (mut line, mut column, mut counted) = (1, 1, 0);
+        let locate = |Found { at, place, fault: Fault { message, suggestion } }| {
+            for c in text.get(counted..at).unwrap_or_default().chars() {
+                (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+            }
+            counted = at;
+            Problem { place, line, column, message, suggestion }
+        };
+        Err(PolicyError::new(found.into_iter().map(locate).collect()))
     }
 
     pub(super) fn problem(
@@ -81,17 +108,10 @@ impl<'d> Reader<'d> {
     }
 
     fn report(&mut self, at: usize, place: String, message: String, suggestion: Option<String>) {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        self.problems.push(Problem {
-            place,
-            line: number(line),
-            column: number(column),
-            message,
-            suggestion,
-        });
+        if self.found.len() < limits::POLICY_PROBLEMS {
+            let index = self.found.partition_point(|found| found.at <= at);
+            self.found.insert(index, Found { at, place, fault: Fault { message, suggestion } });
+        }
     }
 
     /// An object all of whose members are known.
@@ -129,13 +149,11 @@ impl<'d> Reader<'d> {
         name: &str,
     ) -> Option<&'n [Node<'t>]> {
         let node = object.get(name)?;
-        match &node.value {
-            Value::Array(elements) => Some(elements),
-            _ => {
-                self.expected(node, &place.member(name), "an array");
-                None
-            }
-        }
+        let Value::Array(elements) = &node.value else {
+            self.expected(node, &place.member(name), "an array");
+            return None;
+        };
+        Some(elements)
     }
 
     /// A string that is not empty.
@@ -182,8 +200,7 @@ impl<'d> Reader<'d> {
         match text.parse() {
             Ok(seconds) if bounds.contains(&seconds) => seconds,
             _ => {
-                let message =
-                    format!("expected whole seconds from {} to {}", bounds.start(), bounds.end());
+                let message = format!("expected whole seconds from {} to {}", bounds.start(), bounds.end());
                 self.problem(node, &place, message, None);
                 default
             }
@@ -192,17 +209,22 @@ impl<'d> Reader<'d> {
 
     pub(super) fn flag(&mut self, object: &Object<'_>, place: &Place<'_>, name: &str) -> bool {
         let Some(node) = object.get(name) else { return false };
-        match node.value {
-            Value::Bool(value) => value,
-            _ => {
-                self.expected(node, &place.member(name), "true or false");
-                false
-            }
-        }
+        let Value::Bool(value) = node.value else {
+            self.expected(node, &place.member(name), "true or false");
+            return false;
+        };
+        value
     }
 
-    /// An array of different, non-empty strings that has to be there and hold one at least.
-    pub(super) fn identifiers(&mut self, object: &Object<'_>, place: &Place<'_>, name: &str) -> Vec<String> {
+    /// An array of different, non-empty strings that has to be there and hold one at least. `check` says
+    /// what else is wrong with one.
+    pub(super) fn identifiers(
+        &mut self,
+        object: &Object<'_>,
+        place: &Place<'_>,
+        name: &str,
+        check: impl Fn(&str) -> Option<Fault>,
+    ) -> Vec<String> {
         let mut identifiers = Vec::new();
         let Some(node) = object.get(name) else {
             self.missing(object, place, name);
@@ -219,72 +241,31 @@ impl<'d> Reader<'d> {
             if identifiers.iter().any(|known| known == text) {
                 self.problem(element, &place, format!("`{text}` is already named"), None);
             }
+            if let Some(Fault { message, suggestion }) = check(text) {
+                self.problem(element, &place, message, suggestion);
+            }
             identifiers.push(text.to_owned());
         }
         identifiers
     }
 
-    /// Reports an absent member, at the first one of the object that lacks it.
+    /// Reports an absent member, at the start of the object that lacks it.
     pub(super) fn missing(&mut self, object: &Object<'_>, place: &Place<'_>, name: &str) {
-        let at = object.iter().next().map_or(0, |member| member.at);
-        self.report(at, place.to_string(), format!("`{name}` is missing"), None);
+        self.report(object.at, place.to_string(), format!("`{name}` is missing"), None);
     }
 
-    /// A URL that is https, or http to a loopback address where that is allowed. A problem is reported
-    /// and the text kept: no policy comes of it anyway.
-    pub(super) fn url(&mut self, url: &str, node: &Node<'_>, place: &Place<'_>, http_loopback: bool) -> String {
-        let clean = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
-        let authority = |rest: &str| -> String {
-            rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned()
-        };
-        let fault = match url.split_once("://") {
-            _ if !clean => Some(("a URL is printable ASCII without quotes and backslashes", None)),
-            Some((_, rest)) if authority(rest).is_empty() => Some(("the URL names no host", None)),
-            Some((_, rest)) if authority(rest).contains('@') => {
-                Some(("a URL with a user or password in it is not used", None))
-            }
-            Some(("https", _)) => None,
-            Some(("http", rest)) if is_loopback(&authority(rest)) => (!http_loopback).then(|| {
-                let suggestion = "set \"allow_http_loopback\": true at the top of the policy";
-                ("http is refused, even to a loopback address", Some(suggestion.to_owned()))
-            }),
-            Some(("http", rest)) => {
-                Some(("http is refused: whoever is in between could replace the keys",
-                      Some(format!("https://{rest}"))))
-            }
-            _ => Some(("expected a URL that starts with https://", None)),
-        };
-        if let Some((message, suggestion)) = fault {
+    /// A URL to fetch from or to send people to. A problem is reported and the text kept: no policy comes
+    /// of it anyway.
+    pub(super) fn url(
+        &mut self,
+        url: &str,
+        node: &Node<'_>,
+        place: &Place<'_>,
+        http_loopback: bool,
+    ) -> String {
+        if let Some(Fault { message, suggestion }) = url::fault(url, http_loopback) {
             self.problem(node, place, message, suggestion);
         }
         url.to_owned()
-    }
-}
-
-/// Whether an authority is a loopback address beyond doubt: no name that a resolver could send elsewhere,
-/// but for `localhost`, which RFC 6761 §6.3 keeps at home.
-fn is_loopback(authority: &str) -> bool {
-    let host = if authority.starts_with('[') {
-        authority.split_inclusive(']').next().unwrap_or_default()
-    } else {
-        authority.split(':').next().unwrap_or_default()
-    };
-    host == "localhost"
-        || host == "[::1]"
-        || host.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_a_loopback_address_from_a_name_that_looks_like_one() {
-        for authority in ["localhost", "localhost:80", "127.0.0.1", "127.9.8.7:1", "[::1]", "[::1]:80"] {
-            assert!(is_loopback(authority), "{authority}");
-        }
-        for authority in ["localhost.example", "127.0.0.1.example", "10.0.0.1", "[::2]:80", "", "[::1"] {
-            assert!(!is_loopback(authority), "{authority}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
-use super::reader::{Place, Reader};
+use super::reader::{Fault, Place, Reader};
 use crate::{
     json::{Node, Object},
     scope::is_scope,
@@ -55,45 +55,46 @@ impl PathPattern {
 }
 
 pub(super) fn read(reader: &mut Reader<'_>, policy: &Object<'_>, place: &Place<'_>) -> Vec<Route> {
-    let nodes = reader.elements(policy, place, "routes").unwrap_or_default();
+    let Some(list) = policy.get("routes") else { return Vec::new() };
+    let Some(nodes) = reader.elements(policy, place, "routes") else { return Vec::new() };
     let place = place.member("routes");
-    if let ([], Some(node)) = (nodes, policy.get("routes")) {
+    if nodes.is_empty() {
         let message = "an empty list reads as if it let nothing pass";
         let suggestion = "leave `routes` out to ask for a good token and nothing else".to_owned();
-        reader.problem(node, &place, message, Some(suggestion));
+        reader.problem(list, &place, message, Some(suggestion));
     }
-    nodes
-        .iter()
-        .enumerate()
-        .filter_map(|(index, node)| route(reader, node, &place.element(index)))
-        .collect()
+    nodes.iter().enumerate().filter_map(|(index, node)| route(reader, node, &place.element(index))).collect()
 }
 
 fn route(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> Option<Route> {
     let object = reader.object(node, place, &["methods", "path", "public", "scopes"])?;
     let methods = if object.get("methods").is_some() {
-        reader.identifiers(object, place, "methods")
+        reader.identifiers(object, place, "methods", method_fault)
     } else {
         Vec::new()
     };
-    for (index, method) in methods.iter().enumerate() {
-        if !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-' || byte == b'_') {
-            let message = format!("`{method}` is no method: they are upper-case (RFC 9110 §9.1)");
-            let methods = place.member("methods");
-            let suggestion = format!("write `{}`", method.to_ascii_uppercase());
-            reader.problem(node, &methods.element(index), message, Some(suggestion));
-        }
-    }
     let path = path_pattern(reader, object, place);
     let access = access(reader, node, object, place);
-    Some(Route { methods, path: path?, access: access? })
+    Some(Route { methods, path: path?, access })
+}
+
+fn method_fault(method: &str) -> Option<Fault> {
+    let is_method = |text: &str| text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'-' | b'_'));
+    if is_method(method) {
+        return None;
+    }
+    let upper = method.to_ascii_uppercase();
+    Some(Fault {
+        message: format!("`{method}` is no method: they are upper-case letters (RFC 9110 §9.1)"),
+        suggestion: is_method(&upper).then(|| format!("write `{upper}`")),
+    })
 }
 
 fn path_pattern(reader: &mut Reader<'_>, route: &Object<'_>, place: &Place<'_>) -> Option<PathPattern> {
     let Some(node) = route.get("path") else { return Some(PathPattern::Any) };
     let place = place.member("path");
     let object = reader.object(node, &place, &["exact", "prefix"])?;
-    let mut read = |name: &str| {
+    let mut read = |name: &str| -> Option<String> {
         let (text, node) = reader.optional_text(object, &place, name)?;
         match target::path(text) {
             Ok(normal) if normal == text => {}
@@ -105,9 +106,9 @@ fn path_pattern(reader: &mut Reader<'_>, route: &Object<'_>, place: &Place<'_>) 
         }
         Some(text.to_owned())
     };
-    match (read("exact"), read("prefix")) {
-        (Some(exact), None) => Some(PathPattern::Exact(exact)),
-        (None, Some(prefix)) => Some(PathPattern::Prefix(prefix)),
+    match (object.get("exact"), object.get("prefix")) {
+        (Some(_), None) => read("exact").map(PathPattern::Exact),
+        (None, Some(_)) => read("prefix").map(PathPattern::Prefix),
         _ => {
             reader.problem(node, &place, "a path is either `exact` or `prefix`", None);
             None
@@ -115,29 +116,17 @@ fn path_pattern(reader: &mut Reader<'_>, route: &Object<'_>, place: &Place<'_>) 
     }
 }
 
-fn access(
-    reader: &mut Reader<'_>,
-    node: &Node<'_>,
-    route: &Object<'_>,
-    place: &Place<'_>,
-) -> Option<Access> {
-    if route.get("public").is_some() {
-        let public = reader.flag(route, place, "public");
-        if route.get("scopes").is_some() {
-            reader.problem(node, place, "a route is either `public` or has `scopes`", None);
-        } else if public {
-            return Some(Access::Public);
-        }
-    }
+fn access(reader: &mut Reader<'_>, node: &Node<'_>, route: &Object<'_>, place: &Place<'_>) -> Access {
+    let public = reader.flag(route, place, "public");
     if route.get("scopes").is_none() {
-        return Some(Access::Scopes(Vec::new()));
+        return if public { Access::Public } else { Access::Scopes(Vec::new()) };
     }
-    let scopes = reader.identifiers(route, place, "scopes");
-    for (index, scope) in scopes.iter().enumerate() {
-        if !is_scope(scope) {
-            let message = format!("`{scope}` is no scope (RFC 6749 §3.3)");
-            reader.problem(node, &place.member("scopes").element(index), message, None);
-        }
+    if route.get("public").is_some() {
+        reader.problem(node, place, "a route is either `public` or has `scopes`", None);
     }
-    Some(Access::Scopes(scopes))
+    let scopes = reader.identifiers(route, place, "scopes", |scope| {
+        (!is_scope(scope))
+            .then(|| Fault { message: format!("`{scope}` is no scope (RFC 6749 §3.3)"), suggestion: None })
+    });
+    Access::Scopes(scopes)
 }

@@ -81,34 +81,57 @@ fn audiences(claims: &Object<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// Which way a fraction of a second goes: always the strict one.
+#[derive(Clone, Copy)]
 enum Round {
     Down,
     Up,
 }
 
-/// A NumericDate: a JSON number from 0 to 2⁵³, fractions allowed (RFC 7519 §2).
+/// A `NumericDate`: a JSON number from 0 to 2⁵³, fractions allowed (RFC 7519 §2).
 fn date(claims: &Object<'_>, claim: &'static str, round: Round) -> Result<Option<Timestamp>, Error> {
     let Some(node) = claims.get(claim) else { return Ok(None) };
-    let malformed = Error::ClaimMalformed { claim };
-    let Value::Number(text) = &node.value else { return Err(malformed) };
-    let Ok(seconds) = text.parse::<f64>() else { return Err(malformed) };
-    if !(0.0..=limits::NUMERIC_DATE_MAX).contains(&seconds) {
-        return Err(malformed);
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "the range was checked: every whole number in it is exact in both types"
-    )]
-    let seconds = {
-        let floor = seconds as u64;
-        match round {
-            Round::Up if (floor as f64) < seconds => floor + 1,
-            _ => floor,
-        }
+    let seconds = match &node.value {
+        Value::Number(text) => numeric_date(text, round),
+        _ => None,
     };
-    Ok(Some(Timestamp::from_seconds(seconds)))
+    seconds.map(|seconds| Some(Timestamp::from_seconds(seconds))).ok_or(Error::ClaimMalformed { claim })
+}
+
+/// The whole seconds of a JSON number. It is read digit by digit, since a float would be inexact at the
+/// edges and its parser heavier than the rest of this file.
+fn numeric_date(text: &str, round: Round) -> Option<u64> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    // How many digits stand before the decimal point once the exponent has moved it.
+    let point = i64::try_from(whole.len()).ok()? + i64::from(exponent);
+    let mut seconds: u64 = 0;
+    let mut has_fraction = false;
+    let mut position = 0;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        // A minus sign is no digit, and so no date before 1970 gets through.
+        let digit = char::from(byte).to_digit(10)?;
+        if position < point {
+            seconds = within_range(seconds * 10 + u64::from(digit))?;
+        } else {
+            has_fraction |= digit != 0;
+        }
+        position += 1;
+    }
+    while position < point && seconds != 0 {
+        seconds = within_range(seconds * 10)?;
+        position += 1;
+    }
+    match round {
+        Round::Up if has_fraction => within_range(seconds + 1),
+        Round::Up | Round::Down => Some(seconds),
+    }
+}
+
+fn within_range(seconds: u64) -> Option<u64> {
+    (seconds <= limits::NUMERIC_DATE_MAX).then_some(seconds)
 }
 
 /// The scopes from `scope` (RFC 8693 §4.2), or from `scp`, which some issuers use instead, as a string

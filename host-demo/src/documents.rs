@@ -1,0 +1,145 @@
+//! What was fetched for all instances, and how they come to know of it.
+//!
+//! Every instance has its own memory, so each has to be told of each fetch. They are told in the order
+//! of the fetches, and lazily: an instance catches up when it is next used. A new one catches up from
+//! the beginning, of which only what still matters is kept.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tessera_net::fetch::{Document, Fetcher};
+use tokio::sync::{Mutex as FetchMutex, watch};
+use tracing::{info, warn};
+
+use crate::clock;
+
+/// A document that an instance wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Want {
+    pub(crate) id: u32,
+    pub(crate) url: String,
+    /// In milliseconds.
+    pub(crate) timeout: u32,
+    /// In bytes.
+    pub(crate) limit: u32,
+}
+
+/// A fetch that is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// Counts up from 1 over all documents.
+    pub(crate) number: u64,
+    pub(crate) id: u32,
+    /// When it was over, in seconds since the epoch.
+    pub(crate) at: u64,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// It came. In the history: and it was good.
+    Fetched(Arc<Document>),
+    /// It did not come, or was refused.
+    Failed,
+}
+
+/// The fetches so far, and the way to make another.
+pub(crate) struct Documents {
+    fetcher: Fetcher,
+    history: Mutex<Vec<Event>>,
+    /// The number of the newest event, for those who wait for one.
+    newest: watch::Sender<u64>,
+    /// Held while a document is being fetched: one fetch of a document at a time.
+    under_way: Mutex<HashMap<u32, Arc<FetchMutex<()>>>>,
+}
+
+/// How many failures in a row a new instance is told of. More would not make its pauses longer.
+const FAILURES_KEPT: usize = 8;
+
+impl Documents {
+    pub(crate) fn new(fetcher: Fetcher) -> Self {
+        Self {
+            fetcher,
+            history: Mutex::default(),
+            newest: watch::Sender::new(0),
+            under_way: Mutex::default(),
+        }
+    }
+
+    /// The events that someone who knows of all up to `seen` has yet to learn of, in order.
+    pub(crate) fn since(&self, seen: u64) -> Vec<Event> {
+        if *self.newest.borrow() == seen {
+            return Vec::new();
+        }
+        lock(&self.history).iter().filter(|event| event.number > seen).cloned().collect()
+    }
+
+    /// Fetches a document, unless it was fetched, by somebody else, since the event numbered `seen`.
+    ///
+    /// `is_good` is asked about what came. What is not good counts as a failure: the copy before it stays.
+    pub(crate) async fn fetch(&self, want: &Want, seen: u64, is_good: impl FnOnce(&Event) -> bool) {
+        let turn = Arc::clone(lock(&self.under_way).entry(want.id).or_default());
+        let _turn = turn.lock().await;
+        if self.since(seen).iter().any(|event| event.id == want.id) {
+            return;
+        }
+        let outcome = self.get(want).await;
+        let event = Event { number: 0, id: want.id, at: clock::now(), outcome };
+        let good = matches!(event.outcome, Outcome::Fetched(_)) && is_good(&event);
+        self.record(if good { event } else { Event { outcome: Outcome::Failed, ..event } });
+    }
+
+    async fn get(&self, want: &Want) -> Outcome {
+        let timeout = Duration::from_millis(want.timeout.into());
+        let limit = usize::try_from(want.limit).unwrap_or(usize::MAX);
+        match self.fetcher.get(&want.url, timeout, limit).await {
+            Ok(document) => {
+                info!(url = want.url, bytes = document.text.len(), "fetched a key set");
+                Outcome::Fetched(Arc::new(document))
+            }
+            Err(error) => {
+                warn!(url = want.url, error = &error as &dyn std::error::Error, "cannot fetch a key set");
+                Outcome::Failed
+            }
+        }
+    }
+
+    /// Waits until there is an event after the one numbered `seen`, for as long as a fetch can take.
+    pub(crate) async fn wait(&self, seen: u64, at_most: Duration) {
+        let mut newest = self.newest.subscribe();
+        let _ = tokio::time::timeout(at_most, newest.wait_for(|newest| *newest > seen)).await;
+    }
+
+    fn record(&self, event: Event) {
+        let mut history = lock(&self.history);
+        let number = *self.newest.borrow() + 1;
+        forget(&mut history, event.id, &event.outcome);
+        history.push(Event { number, ..event });
+        // Sent while the lock is held, so that whoever sees the number finds the event.
+        self.newest.send_replace(number);
+    }
+}
+
+/// Drops the events of a document that the next one makes meaningless: all of them when a good copy came,
+/// and all but the last few failures.
+fn forget(history: &mut Vec<Event>, id: u32, next: &Outcome) {
+    let failed = |event: &Event| event.id == id && matches!(event.outcome, Outcome::Failed);
+    match next {
+        Outcome::Fetched(_) => history.retain(|event| event.id != id),
+        Outcome::Failed => {
+            if history.iter().filter(|event| failed(event)).count() >= FAILURES_KEPT
+                && let Some(oldest) = history.iter().position(failed)
+            {
+                history.remove(oldest);
+            }
+        }
+    }
+}
+
+/// A lock whose holder panicked still guards data that is whole: nothing here is changed by halves.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

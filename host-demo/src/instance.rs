@@ -1,0 +1,280 @@
+//! One instance of the component: the only file that knows the types of `wit/`.
+
+use std::{error::Error as _, fmt};
+
+use http::{HeaderValue, StatusCode};
+use wasmtime::{Store, StoreLimits, component::ResourceAny};
+
+use crate::{
+    documents::{Event, Outcome, Want},
+    runtime::{Runtime, ticks},
+    verifier::Request,
+};
+use generated::exports::tessera::verifier::verify;
+
+#[allow(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::pedantic,
+    missing_docs,
+    unreachable_pub,
+    reason = "generated from wit/verifier.wit"
+)]
+mod generated {
+    wasmtime::component::bindgen!({ path: "../wit", world: "component" });
+}
+
+/// Leave for a request to pass.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The verified caller; none on a public route.
+    pub identity: Option<Identity>,
+}
+
+/// Who the caller proved to be.
+#[derive(Clone)]
+pub struct Identity {
+    /// The `iss` claim.
+    pub issuer: String,
+    /// The `sub` claim.
+    pub subject: String,
+    /// The `client_id` claim.
+    pub client: Option<String>,
+    /// The scopes, sorted, each once.
+    pub scopes: Vec<String>,
+    /// The `exp` claim, in seconds since the epoch.
+    pub expiry: u64,
+    /// All claims, as JSON text.
+    pub claims: String,
+}
+
+/// A refusal: how to answer the caller, and what to tell the operator.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// The status to answer with.
+    pub status: StatusCode,
+    /// The `WWW-Authenticate` field to answer with.
+    pub challenge: Option<HeaderValue>,
+    /// A stable name, for logs and metrics.
+    pub error: String,
+    /// The whole reason, for a log.
+    pub reason: String,
+}
+
+/// Something wrong in a policy document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyProblem {
+    /// Where: a JSON Pointer.
+    pub place: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub suggestion: Option<String>,
+}
+
+/// An instance that cannot be relied on any more: it trapped, took too long, or wanted too much memory.
+#[derive(Debug, thiserror::Error)]
+#[error("the verifier instance failed")]
+pub struct InstanceError(#[source] wasmtime::Error);
+
+/// What an instance said about a request.
+pub(crate) enum Answer {
+    Allow(Grant),
+    Deny(Rejection),
+    Need(Vec<Want>),
+}
+
+/// An instance with a policy loaded.
+pub(crate) struct Instance {
+    store: Store<StoreLimits>,
+    bindings: generated::Component,
+    verifier: ResourceAny,
+    decision_ticks: u64,
+    preparation_ticks: u64,
+    /// The events up to this number are known to it.
+    pub(crate) seen: u64,
+}
+
+impl Instance {
+    /// Makes an instance. The inner error is the policy's.
+    pub(crate) fn new(
+        runtime: &Runtime,
+        policy: &str,
+    ) -> Result<Result<Self, Vec<PolicyProblem>>, InstanceError> {
+        let limits = runtime.limits();
+        let preparation_ticks = ticks(limits.preparation);
+        let mut store = runtime.new_store();
+        store.set_epoch_deadline(preparation_ticks);
+        let bindings = generated::Component::instantiate(&mut store, runtime.component(), runtime.linker())
+            .map_err(InstanceError)?;
+        let verify = bindings.tessera_verifier_verify().verifier();
+        match verify.call_load(&mut store, policy).map_err(InstanceError)? {
+            Ok(verifier) => Ok(Ok(Self {
+                store,
+                bindings,
+                verifier,
+                decision_ticks: ticks(limits.decision),
+                preparation_ticks,
+                seen: 0,
+            })),
+            Err(problems) => Ok(Err(problems.into_iter().map(PolicyProblem::from).collect())),
+        }
+    }
+
+    pub(crate) fn reads(&mut self) -> Result<Vec<String>, InstanceError> {
+        self.store.set_epoch_deadline(self.decision_ticks);
+        self.bindings
+            .tessera_verifier_verify()
+            .verifier()
+            .call_reads(&mut self.store, self.verifier)
+            .map_err(InstanceError)
+    }
+
+    pub(crate) fn wants(&mut self, now: u64) -> Result<Vec<Want>, InstanceError> {
+        self.store.set_epoch_deadline(self.decision_ticks);
+        self.bindings
+            .tessera_verifier_verify()
+            .verifier()
+            .call_wants(&mut self.store, self.verifier, now)
+            .map(|wants| wants.into_iter().map(Want::from).collect())
+            .map_err(InstanceError)
+    }
+
+    /// Tells the instance how a fetch went. What it has to say about the document comes back: lines for
+    /// a log, or why it refused it.
+    pub(crate) fn learn(&mut self, event: &Event) -> Result<Result<Vec<String>, String>, InstanceError> {
+        self.store.set_epoch_deadline(self.preparation_ticks);
+        let verify = self.bindings.tessera_verifier_verify();
+        let (store, verifier) = (&mut self.store, self.verifier);
+        match &event.outcome {
+            Outcome::Fetched(document) => verify
+                .verifier()
+                .call_supply(store, verifier, event.id, &document.text, &document.cache_control, event.at)
+                .map_err(InstanceError),
+            Outcome::Failed => {
+                verify.verifier().call_fail(store, verifier, event.id, event.at).map_err(InstanceError)?;
+                Ok(Ok(Vec::new()))
+            }
+        }
+    }
+
+    pub(crate) fn authorize(
+        &mut self,
+        request: &Request<'_>,
+        reads: &[String],
+        now: u64,
+    ) -> Result<Answer, InstanceError> {
+        self.store.set_epoch_deadline(self.decision_ticks);
+        let headers = reads
+            .iter()
+            .flat_map(|name| request.headers.get_all(name).iter().map(move |value| (name, value)))
+            .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let request = verify::Request {
+            method: request.method.to_owned(),
+            host: request.host.to_owned(),
+            target: request.target.to_owned(),
+            headers,
+        };
+        self.bindings
+            .tessera_verifier_verify()
+            .verifier()
+            .call_authorize(&mut self.store, self.verifier, &request, now)
+            .map(Answer::from)
+            .map_err(InstanceError)
+    }
+}
+
+impl From<verify::Decision> for Answer {
+    fn from(decision: verify::Decision) -> Self {
+        match decision {
+            verify::Decision::Allow(grant) => {
+                Answer::Allow(Grant { identity: grant.identity.map(Identity::from) })
+            }
+            verify::Decision::Deny(rejection) => Answer::Deny(Rejection::from(rejection)),
+            verify::Decision::Need(wants) => Answer::Need(wants.into_iter().map(Want::from).collect()),
+        }
+    }
+}
+
+impl From<verify::Identity> for Identity {
+    fn from(identity: verify::Identity) -> Self {
+        let verify::Identity { issuer, subject, client, scopes, expiry, claims } = identity;
+        Self { issuer, subject, client, scopes, expiry, claims }
+    }
+}
+
+impl From<verify::Rejection> for Rejection {
+    fn from(rejection: verify::Rejection) -> Self {
+        let verify::Rejection { status, challenge, error, reason } = rejection;
+        // What is no status, or one that lets pass, is a refusal all the same.
+        let status = StatusCode::from_u16(status)
+            .ok()
+            .filter(|status| status.is_client_error() || status.is_server_error())
+            .unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let challenge = challenge.and_then(|text| HeaderValue::try_from(text).ok());
+        Self { status, challenge, error, reason }
+    }
+}
+
+impl From<verify::Want> for Want {
+    fn from(want: verify::Want) -> Self {
+        let verify::Want { id, url, timeout, limit } = want;
+        Self { id, url, timeout, limit }
+    }
+}
+
+impl From<verify::Problem> for PolicyProblem {
+    fn from(problem: verify::Problem) -> Self {
+        let verify::Problem { place, line, column, message, suggestion } = problem;
+        Self { place, line, column, message, suggestion }
+    }
+}
+
+impl Rejection {
+    /// A refusal because no decision could be had.
+    pub(crate) fn undecided(error: &'static str, reason: String) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, challenge: None, error: error.to_owned(), reason }
+    }
+}
+
+impl InstanceError {
+    /// The error with its causes, on one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(error.to_string().lines().next().unwrap_or_default());
+            source = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for PolicyProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, line, column, message, suggestion } = self;
+        write!(f, "{line}:{column}: ")?;
+        if !place.is_empty() {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(message)?;
+        suggestion.as_ref().map_or(Ok(()), |suggestion| write!(f, " ({suggestion})"))
+    }
+}
+
+impl fmt::Debug for Identity {
+    /// Names the caller, and keeps the other claims to itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("issuer", &self.issuer)
+            .field("subject", &self.subject)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+//! `tessera-proxy`: a reverse proxy that lets through what the verifier allows.
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, ValueEnum};
+use tessera_host_demo::{Limits, LoadError, Options, Proxy, Timeouts, Upstream, Verifier};
+use tessera_net::{
+    listener::{self, Listener},
+    shutdown,
+};
+use tracing_subscriber::EnvFilter;
+
+/// A reverse proxy that lets through what the verifier allows.
+///
+/// It checks the Bearer token of each request (signature, issuer, audience, time, scopes) by a policy
+/// document, in a WebAssembly component that can reach nothing, and passes the request on to the
+/// upstream. What is refused is answered with status and challenge; the reason is in the log.
+#[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
+#[derive(Debug, Parser)]
+#[command(name = "tessera-proxy", version, after_long_help = AFTER_HELP)]
+struct Arguments {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "TESSERA_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Where allowed requests go, such as http://127.0.0.1:8080.
+    #[arg(long, env = "TESSERA_UPSTREAM", value_name = "URL")]
+    upstream: Upstream,
+    /// The policy document (JSON).
+    #[arg(long, env = "TESSERA_POLICY", value_name = "FILE")]
+    policy: PathBuf,
+    /// The verifier component, as `cargo xtask build` makes it.
+    #[arg(
+        long,
+        env = "TESSERA_COMPONENT",
+        default_value = "dist/tessera-verifier.wasm",
+        value_name = "FILE"
+    )]
+    component: PathBuf,
+    /// How many verifier instances there may be [default: one for each processor].
+    #[arg(long, value_name = "NUMBER")]
+    instances: Option<usize>,
+    /// How long one decision may take, in milliseconds.
+    #[arg(long, default_value_t = 250, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    deadline: u64,
+    /// The most memory one verifier instance may have, in MiB.
+    #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=2048))]
+    memory: u16,
+    /// How the log on stderr is written. RUST_LOG says how much of it (default: info).
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
+    log: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// An object a line, for machines.
+    Json,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  tessera-proxy --upstream http://127.0.0.1:8080 --policy policy.json
+  tessera-proxy --listen 0.0.0.0:8000 --upstream http://orders:8080 --policy policy.json --log json
+
+When it is ready it writes `listening on http://ADDRESS` to stdout. SIGTERM or Ctrl-C lets the requests
+under way finish, then ends it.
+
+Exit codes:
+  0  ended by a signal
+  1  failed
+  2  wrong usage
+  3  the policy, the component or another setting is no good
+  5  the address cannot be listened on";
+
+/// Why the proxy cannot start, by exit code.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{}", problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect::<Vec<_>>().join("\n"))]
+    Policy { path: PathBuf, problems: Vec<tessera_host_demo::PolicyProblem> },
+    #[error("{}: {}", path.display(), chain(&**source))]
+    Load { path: PathBuf, source: Box<LoadError> },
+    #[error("{0}")]
+    Address(#[from] listener::BindError),
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.log);
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::from)
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If nobody can read stderr any more there is nobody to tell.
+            let _ = writeln!(io::stderr(), "tessera-proxy: {error}");
+            ExitCode::from(match error {
+                StartError::System(_) => 1,
+                StartError::Unreadable { .. } | StartError::Policy { .. } | StartError::Load { .. } => 3,
+                StartError::Address(_) => 5,
+            })
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), StartError> {
+    let stop = shutdown::signal()?;
+    let policy = read(&arguments.policy, |path| fs::read_to_string(path))?;
+    let component = read(&arguments.component, |path| fs::read(path))?;
+    let mut options = Options {
+        limits: Limits {
+            decision: Duration::from_millis(arguments.deadline),
+            memory: usize::from(arguments.memory) * 1024 * 1024,
+            ..Limits::default()
+        },
+        ..Options::default()
+    };
+    if let Some(instances) = arguments.instances {
+        options.instances = instances;
+    }
+    let verifier = Verifier::load(&component, &policy, options).map_err(|error| match error {
+        LoadError::Policy(problems) => StartError::Policy { path: arguments.policy, problems },
+        source => StartError::Load { path: arguments.component, source: Box::new(source) },
+    })?;
+    let listener = Listener::bind(arguments.listen)?;
+    let address = listener.local_addr();
+    tokio::spawn({
+        let verifier = verifier.clone();
+        async move { verifier.keep_fresh().await }
+    });
+    let proxy = Proxy::new(verifier, arguments.upstream, Timeouts::default());
+    writeln!(io::stdout(), "listening on http://{address}")?;
+    let summary = listener.serve(proxy, listener::Limits::default(), stop).await;
+    tracing::info!("{summary}");
+    Ok(())
+}
+
+fn read<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, StartError> {
+    read(path).map_err(|source| StartError::Unreadable { path: path.to_owned(), source })
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => {
+            use io::IsTerminal as _;
+            log.with_ansi(io::stderr().is_terminal()).init();
+        }
+        LogFormat::Json => log.json().init(),
+    }
+}

@@ -1,0 +1,211 @@
+//! The verifier as an async Rust value.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderMap;
+use tessera_net::fetch::{FetchError, FetchOptions, Fetcher};
+use tracing::{error, info, warn};
+
+use crate::{
+    clock,
+    documents::{Documents, Event, Want},
+    instance::{Answer, Grant, InstanceError, PolicyProblem, Rejection},
+    pool::{NewInstanceError, Pool},
+    runtime::{Limits, Runtime, RuntimeError},
+};
+
+/// Decides who may pass, by one policy document, in instances of the component. Clones share everything.
+#[derive(Clone)]
+pub struct Verifier {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pool: Pool,
+    documents: Arc<Documents>,
+    reads: Vec<String>,
+}
+
+/// How a verifier is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The bounds of each instance.
+    pub limits: Limits,
+    /// How many instances there may be, one at least. A decision is pure computation, so more than there
+    /// are processors gain nothing.
+    pub instances: usize,
+}
+
+/// A request as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    /// The method.
+    pub method: &'r str,
+    /// The Host field or the authority.
+    pub host: &'r str,
+    /// Path and query, undecoded.
+    pub target: &'r str,
+    /// All header fields; the instance is given those that its policy reads.
+    pub headers: &'r HeaderMap,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Pass it on.
+    Allow(Grant),
+    /// Refuse it.
+    Deny(Rejection),
+}
+
+/// Why a verifier cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The component cannot be run.
+    #[error("the verifier component cannot be run")]
+    Runtime(#[from] RuntimeError),
+    /// The policy has problems: all of them.
+    #[error("the policy has problems:\n{}", lines(.0))]
+    Policy(Vec<PolicyProblem>),
+    /// The component failed while it read the policy.
+    #[error("the verifier failed on the policy")]
+    Instance(#[from] InstanceError),
+    /// There is no HTTP client to fetch key sets with.
+    #[error("key sets cannot be fetched on this machine")]
+    Fetcher(#[from] FetchError),
+}
+
+/// How often key sets are looked at to see whether one is due.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The longest wait for a fetch that another request began: what the verifier allows one, and a second.
+const FETCH_WAIT: Duration = Duration::from_secs(6);
+
+impl Default for Options {
+    fn default() -> Self {
+        let instances = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { limits: Limits::default(), instances }
+    }
+}
+
+impl Verifier {
+    /// Compiles the component, and loads the policy (JSON) into a first instance.
+    ///
+    /// Compiling takes some tenths of a second. No key set is fetched yet: see
+    /// [`keep_fresh`](Self::keep_fresh).
+    pub fn load(component: &[u8], policy: &str, options: Options) -> Result<Self, LoadError> {
+        let runtime = Runtime::new(component, options.limits)?;
+        // Whether http to a loopback address will do is the policy's to say: the verifier wants no such
+        // document otherwise.
+        let fetcher = Fetcher::new(FetchOptions { allow_http_loopback: true, ..FetchOptions::default() })?;
+        let documents = Arc::new(Documents::new(fetcher));
+        let pool = Pool::new(runtime, policy, Arc::clone(&documents), options.instances);
+        let reads = match pool.new_instance() {
+            Ok(mut instance) => instance.reads()?,
+            Err(NewInstanceError::Policy(problems)) => return Err(LoadError::Policy(problems)),
+            Err(NewInstanceError::Failed(error)) => return Err(error.into()),
+        };
+        Ok(Self { shared: Arc::new(Shared { pool, documents, reads }) })
+    }
+
+    /// Fetches key sets when they are due, for ever: the first time at once. To be run as a task of its
+    /// own. Without it key sets are fetched by the requests that miss them.
+    pub async fn keep_fresh(&self) {
+        let mut interval = tokio::time::interval(REFRESH_INTERVAL);
+        loop {
+            interval.tick().await;
+            match self.shared.due().await {
+                Ok((wants, seen)) => self.fetch(wants, seen).await,
+                Err(error) => warn!(error = error.to_string(), "cannot look for key sets that are due"),
+            }
+        }
+    }
+
+    /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
+    pub async fn authorize(&self, request: &Request<'_>) -> Decision {
+        let (wants, seen) = match self.shared.ask(request).await {
+            (Answer::Allow(grant), _) => return Decision::Allow(grant),
+            (Answer::Deny(rejection), _) => return Decision::Deny(rejection),
+            (Answer::Need(wants), seen) => (wants, seen),
+        };
+        if wants.is_empty() {
+            self.shared.documents.wait(seen, FETCH_WAIT).await;
+        } else {
+            self.fetch(wants, seen).await;
+        }
+        match self.shared.ask(request).await.0 {
+            Answer::Allow(grant) => Decision::Allow(grant),
+            Answer::Deny(rejection) => Decision::Deny(rejection),
+            Answer::Need(_) => Decision::Deny(Rejection::undecided(
+                "keys-unavailable",
+                "the key set that this request needs is still being fetched".to_owned(),
+            )),
+        }
+    }
+
+    /// Fetches documents in a task of its own, so that a caller who goes away does not end it.
+    async fn fetch(&self, wants: Vec<Want>, seen: u64) {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            for want in wants {
+                shared.documents.fetch(&want, seen, |event| shared.is_good(event)).await;
+            }
+        });
+        if let Err(error) = task.await {
+            error!(error = error.to_string(), "fetching key sets ended early");
+        }
+    }
+}
+
+impl Shared {
+    /// The documents that are due, and the number of the newest event when that was said.
+    async fn due(&self) -> Result<(Vec<Want>, u64), NewInstanceError> {
+        let lease = self.pool.lease().await?;
+        Ok(lease.call(|instance| Ok((instance.wants(clock::now())?, instance.seen)))?)
+    }
+
+    async fn ask(&self, request: &Request<'_>) -> (Answer, u64) {
+        let undecided = |error: &dyn std::error::Error| {
+            (Answer::Deny(Rejection::undecided("verifier-failed", error.to_string())), 0)
+        };
+        let lease = match self.pool.lease().await {
+            Ok(lease) => lease,
+            Err(error) => return undecided(&error),
+        };
+        let answer = lease
+            .call(|instance| Ok((instance.authorize(request, &self.reads, clock::now())?, instance.seen)));
+        answer.unwrap_or_else(|error| undecided(&error))
+    }
+
+    /// Whether a document that came is one to use. A new instance is asked, and thrown away: what comes
+    /// over the network meets no instance that requests use before it was seen to do no harm.
+    fn is_good(&self, event: &Event) -> bool {
+        let mut instance = match self.pool.new_instance() {
+            Ok(instance) => instance,
+            Err(error) => {
+                error!(error = error.to_string(), "no instance can be made to read a key set");
+                return false;
+            }
+        };
+        match instance.learn(event) {
+            Ok(Ok(notes)) => {
+                for note in notes {
+                    info!(note, "about a key set");
+                }
+                true
+            }
+            Ok(Err(reason)) => {
+                warn!(reason, "a key set is refused; the last good one stays in use");
+                false
+            }
+            Err(error) => {
+                error!(error = error.chain(), "an instance failed on a key set, which is refused");
+                false
+            }
+        }
+    }
+}
+
+fn lines(problems: &[PolicyProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,51 @@
+//! The commands in the documents, run as a reader would run them.
+
+use std::{env, path::Path};
+
+use tessera_tests::{
+    artefacts::Artefacts,
+    docs::{COMMANDS, Proof},
+    process::Server,
+};
+use tokio::process::Command;
+
+#[tokio::test]
+async fn documented_commands_work() {
+    let artefacts = Artefacts::find().unwrap();
+    let dist = artefacts.tessera().parent().unwrap().to_owned();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths(std::iter::once(dist).chain(env::split_paths(&path))).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let mut servers = Vec::new();
+    for documented in COMMANDS {
+        // `env` puts the artefacts first in PATH for servers, too.
+        let path = format!("PATH={}", path.to_str().unwrap());
+        match documented.proof {
+            Proof::Ci => {}
+            Proof::Runs => {
+                let status = Command::new("env")
+                    .args([&path, "sh", "-euc", documented.command])
+                    .current_dir(scratch.path())
+                    .status()
+                    .await
+                    .unwrap();
+                assert!(status.success(), "`{}` ended with {status}", documented.command);
+            }
+            Proof::Serves => {
+                let script = format!("exec {}", documented.command);
+                let args = [&path, "sh", "-euc", &script];
+                let server = Server::start("documented", scratch.path(), Path::new("env"), args).await;
+                servers.push(server.unwrap_or_else(|error| panic!("`{}`: {error}", documented.command)));
+            }
+        }
+    }
+}
+
+#[test]
+fn ci_runs_what_it_is_said_to_run() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/run");
+    let script = std::fs::read_to_string(script).unwrap();
+    for documented in COMMANDS.iter().filter(|documented| documented.proof == Proof::Ci) {
+        assert!(script.lines().any(|line| line.trim() == documented.command), "{}", documented.command);
+    }
+}

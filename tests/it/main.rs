@@ -1,0 +1,22 @@
+//! The tests with real processes: one binary, a module per theme.
+
+// `cfg(test)` always holds here; it is what tells clippy that helpers may panic, too.
+#[cfg(test)]
+mod component;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod judges;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod story;
+
+/// What the scenes of these tests are made of.
+#[cfg(test)]
+fn stage() -> tessera_tests::scene::Stage {
+    tessera_tests::scene::Stage {
+        artefacts: tessera_tests::artefacts::Artefacts::find().unwrap(),
+        orders: env!("CARGO_BIN_EXE_orders").into(),
+    }
+}

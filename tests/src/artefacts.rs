@@ -1,0 +1,94 @@
+//! Where the things are that the tests and the demo run.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// What `cargo xtask build` made. Having one means that every file is there.
+#[derive(Debug, Clone)]
+pub struct Artefacts {
+    tessera: PathBuf,
+    proxy: PathBuf,
+    component: PathBuf,
+    wide_component: PathBuf,
+}
+
+/// An artefact that is not there, and how to get it.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is missing; build it with: {remedy}", path.display())]
+pub struct MissingArtefact {
+    path: PathBuf,
+    remedy: &'static str,
+}
+
+impl Artefacts {
+    /// Names the folder that the artefacts are in; without it, dist/ of this workspace.
+    pub const FOLDER: &'static str = "TESSERA_DIST";
+
+    /// Names the component that cargo-component built.
+    pub const BY_CARGO_COMPONENT: &'static str = "TESSERA_CARGO_COMPONENT_WASM";
+
+    /// The artefacts in [`Artefacts::FOLDER`].
+    pub fn find() -> Result<Self, MissingArtefact> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(""));
+        Self::within(&env::var_os(Self::FOLDER).map_or_else(|| workspace.join("dist"), PathBuf::from))
+    }
+
+    /// The artefacts in a folder.
+    pub fn within(folder: &Path) -> Result<Self, MissingArtefact> {
+        let file = |name: &str| present(folder.join(name), "cargo xtask build");
+        Ok(Self {
+            tessera: file("tessera")?,
+            proxy: file("tessera-proxy")?,
+            component: file("tessera-verifier.wasm")?,
+            wide_component: file("tessera-verifier-wide.wasm")?,
+        })
+    }
+
+    /// The component that cargo-component built: `cargo xtask test` has it built and names it in the environment.
+    pub fn by_cargo_component() -> Result<PathBuf, MissingArtefact> {
+        let path = env::var_os(Self::BY_CARGO_COMPONENT).unwrap_or_else(|| Self::BY_CARGO_COMPONENT.into());
+        present(PathBuf::from(path), "cargo xtask test")
+    }
+
+    /// The issuer's binary.
+    #[must_use]
+    pub fn tessera(&self) -> &Path {
+        &self.tessera
+    }
+
+    /// The reverse proxy's binary.
+    #[must_use]
+    pub fn proxy(&self) -> &Path {
+        &self.proxy
+    }
+
+    /// The verifier for every host.
+    #[must_use]
+    pub fn component(&self) -> &Path {
+        &self.component
+    }
+
+    /// The verifier for hosts with wide arithmetic.
+    #[must_use]
+    pub fn wide_component(&self) -> &Path {
+        &self.wide_component
+    }
+}
+
+fn present(path: PathBuf, remedy: &'static str) -> Result<PathBuf, MissingArtefact> {
+    if path.is_file() { Ok(path) } else { Err(MissingArtefact { path, remedy }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_artefact_is_named_with_its_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Artefacts::within(folder.path()).unwrap_err().to_string();
+        assert!(missing.contains("tessera is missing; build it with: cargo xtask build"), "{missing}");
+    }
+}

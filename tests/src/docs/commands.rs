@@ -1,0 +1,36 @@
+//! The commands that the documents tell their readers to type, and what proves each of them.
+
+/// A command in a document.
+#[derive(Debug)]
+pub struct Documented {
+    /// As the document has it, on one line.
+    pub command: &'static str,
+    /// What shows that it works.
+    pub proof: Proof,
+    /// Its line in this file.
+    pub(super) line: u32,
+}
+
+/// What shows that a documented command works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// `.ci/run` has it as a line of its own.
+    Ci,
+    /// The end-to-end tests run it by `sh -c` in a scratch folder, with dist/ first in `PATH`, in the order of this
+    /// list, and it exits with 0.
+    Runs,
+    /// As [`Proof::Runs`], but it is a server: it gets ready, and stays until the end of the list.
+    Serves,
+}
+
+/// Every command fenced as `sh` in a Markdown file of this repository, and no other.
+pub const COMMANDS: &[Documented] = &[
+    Documented { command: "cargo xtask demo", proof: Proof::Ci, line: line!() },
+    Documented { command: "cargo xtask build", proof: Proof::Ci, line: line!() },
+    Documented { command: "cargo xtask test", proof: Proof::Ci, line: line!() },
+    Documented { command: "cargo xtask lint", proof: Proof::Ci, line: line!() },
+];
+
+pub(super) fn is_proven(command: &str) -> bool {
+    COMMANDS.iter().any(|known| known.command == command)
+}

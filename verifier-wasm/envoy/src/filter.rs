@@ -1,0 +1,258 @@
+//! The contexts: one root for each VM, one for each request.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use log::{error, info, warn};
+use proxy_wasm::{
+    hostcalls,
+    traits::{Context, HttpContext, RootContext},
+    types::{Action, ContextType},
+};
+use tessera_verifier::{DocumentId, Timestamp, Verifier, Want};
+
+use crate::{
+    CONTEXT, SharedCell,
+    config::Config,
+    request::{Answer, Refusal, RequestHead},
+};
+
+/// How often the root context looks for what is to be fetched: the most that a paused request loses.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long a request pauses at most, in seconds: what a fetch may take, and a second.
+const PAUSE_SECONDS: u64 = 6;
+
+/// The root context. It has nothing to share before it is configured.
+#[derive(Default)]
+pub(crate) struct Root {
+    shared: Option<SharedCell>,
+}
+
+/// What the contexts of a VM share.
+pub(crate) struct Shared {
+    verifier: Verifier,
+    clusters: BTreeMap<String, String>,
+    /// Wanted by requests, to be fetched at the next tick.
+    wanted: Vec<Want>,
+    /// Under way, by the token of the call.
+    calls: HashMap<u32, DocumentId>,
+    /// Paused, by the identifier of their context.
+    paused: BTreeMap<u32, Paused>,
+}
+
+/// A paused request.
+struct Paused {
+    head: RequestHead,
+    until: Timestamp,
+}
+
+/// The context of a request.
+struct Filter {
+    id: u32,
+    shared: SharedCell,
+}
+
+impl Shared {
+    /// Starts to fetch a document.
+    fn fetch(&mut self, want: &Want, now: Timestamp) {
+        let Some((origin, cluster)) = self.cluster(&want.url) else {
+            error!("no cluster is configured for {}", want.url);
+            return self.verifier.fail(want.id, now);
+        };
+        let (scheme, authority) = origin.split_once("://").unwrap_or_default();
+        let path = match want.url.get(origin.len()..) {
+            Some(path) if path.starts_with('/') => path,
+            _ => "/",
+        };
+        let headers = vec![
+            (":method", "GET"),
+            (":scheme", scheme),
+            (":authority", authority),
+            (":path", path),
+            ("accept", "application/json"),
+        ];
+        match hostcalls::dispatch_http_call(cluster, headers, None, vec![], want.timeout) {
+            Ok(token) => {
+                self.calls.insert(token, want.id);
+            }
+            Err(status) => {
+                warn!("cannot fetch {} through cluster {cluster}: {status:?}", want.url);
+                self.verifier.fail(want.id, now);
+            }
+        }
+    }
+
+    /// The origin of a URL and the cluster that reaches it.
+    fn cluster<'s>(&'s self, url: &str) -> Option<(&'s str, &'s str)> {
+        self.clusters
+            .iter()
+            .find(|(origin, _)| {
+                url.strip_prefix(origin.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+            })
+            .map(|(origin, cluster)| (origin.as_str(), cluster.as_str()))
+    }
+
+    /// Decides about the paused requests once more, now that a fetch is over.
+    fn resume(&mut self, now: Timestamp) {
+        let mut still_paused = BTreeMap::new();
+        for (id, paused) in std::mem::take(&mut self.paused) {
+            match paused.head.decide(&mut self.verifier, now) {
+                // What it waits for is another document than the one that came.
+                Answer::Need(wants) if now < paused.until => {
+                    self.wanted.extend(wants);
+                    still_paused.insert(id, paused);
+                }
+                answer => conclude(id, answer),
+            }
+        }
+        self.paused = still_paused;
+    }
+}
+
+/// Lets a paused request go, one way or the other.
+fn conclude(id: u32, answer: Answer) {
+    // A context that is gone has nobody waiting any more.
+    if hostcalls::set_effective_context(id).is_err() {
+        return;
+    }
+    match answer {
+        Answer::Pass => {
+            if let Err(status) = hostcalls::resume_http_request() {
+                error!("Envoy does not resume a request: {status:?}");
+            }
+        }
+        Answer::Refuse(refusal) => refusal.send(),
+        Answer::Need(_) => Refusal::keys_unavailable().send(),
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
+        let Some(shared) = &self.shared else { return };
+        let mut shared = shared.borrow_mut();
+        let Some(id) = shared.calls.remove(&token) else { return };
+        let now = now();
+        // Without header fields there is no answer, and asking for one would trap: too large a body, or
+        // a call that Envoy gave up.
+        let status = if headers == 0 { None } else { self.get_http_call_response_header(":status") };
+        match status.as_deref() {
+            Some("200") => {
+                let caching = self.get_http_call_response_header("cache-control").unwrap_or_default();
+                let body = self.get_http_call_response_body(0, body_size).unwrap_or_default();
+                supply(&mut shared.verifier, id, &body, &caching, now);
+            }
+            status => {
+                let status = status.unwrap_or("no status");
+                warn!("a key set cannot be fetched: the answer has {status} instead of 200");
+                shared.verifier.fail(id, now);
+            }
+        }
+        shared.resume(now);
+    }
+}
+
+fn supply(verifier: &mut Verifier, id: DocumentId, body: &[u8], caching: &str, now: Timestamp) {
+    let Ok(text) = std::str::from_utf8(body) else {
+        warn!("a key set is refused: it is not UTF-8");
+        return verifier.fail(id, now);
+    };
+    match verifier.supply(id, text, caching, now) {
+        Ok(skipped) => {
+            info!("a key set of {} bytes is in use", text.len());
+            for key in skipped {
+                info!("{key}");
+            }
+        }
+        Err(error) => warn!("a key set is refused, the last good one stays in use: {error}"),
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let text = self.get_plugin_configuration().unwrap_or_default();
+        let (mut verifier, clusters) = match Config::parse(&text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                error!("tessera: {error}");
+                return false;
+            }
+        };
+        let now = now();
+        let wanted = verifier.wants(now);
+        let shared = Shared { verifier, clusters, wanted, calls: HashMap::new(), paused: BTreeMap::new() };
+        let unreachable: Vec<&Want> =
+            shared.wanted.iter().filter(|want| shared.cluster(&want.url).is_none()).collect();
+        for want in &unreachable {
+            error!("tessera: /clusters: no cluster for {} (add its origin)", want.url);
+        }
+        if !unreachable.is_empty() {
+            return false;
+        }
+        self.shared = Some(Rc::new(RefCell::new(shared)));
+        self.set_tick_period(TICK);
+        true
+    }
+
+    fn on_tick(&mut self) {
+        let Some(shared) = &self.shared else { return };
+        let shared = &mut *shared.borrow_mut();
+        let now = now();
+        let mut wants = std::mem::take(&mut shared.wanted);
+        wants.extend(shared.verifier.wants(now));
+        for want in wants {
+            shared.fetch(&want, now);
+        }
+        if shared.paused.values().any(|paused| now >= paused.until) {
+            shared.resume(now);
+        }
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        let shared = Rc::clone(self.shared.as_ref()?);
+        Some(Box::new(Filter { id, shared }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(CONTEXT)
+    }
+}
+
+impl Context for Filter {}
+
+impl HttpContext for Filter {
+    fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
+        let shared = &mut *self.shared.borrow_mut();
+        let head = RequestHead::read(shared.verifier.reads());
+        let now = now();
+        match head.decide(&mut shared.verifier, now) {
+            Answer::Pass => return Action::Continue,
+            Answer::Refuse(refusal) => refusal.send(),
+            Answer::Need(wants) => {
+                shared.wanted.extend(wants);
+                shared.paused.insert(self.id, Paused { head, until: now.plus(PAUSE_SECONDS) });
+            }
+        }
+        Action::Pause
+    }
+}
+
+impl Drop for Filter {
+    /// The request is over, perhaps because its client went away while it was paused.
+    fn drop(&mut self) {
+        if let Ok(mut shared) = self.shared.try_borrow_mut() {
+            shared.paused.remove(&self.id);
+        }
+    }
+}
+
+/// Envoy's clock. Should it fail, no token is valid yet.
+fn now() -> Timestamp {
+    let since = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Timestamp::from_seconds(since.map_or(0, |since| since.as_secs()))
+}

@@ -1,1 +1,0 @@
-//! The verifier core as a wasi:http middleware.

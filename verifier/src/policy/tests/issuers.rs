@@ -1,0 +1,97 @@
+use super::*;
+
+#[test]
+fn v43_takes_https_and_http_only_at_home() {
+    let place = "/issuers/0/jwks_uri";
+    for (url, expected) in [
+        ("https://issuer.example", None),
+        ("https://issuer.example:8443/jwks?x=1", None),
+        ("https://[2001:db8::1]/jwks", None),
+        ("issuer.example", Some("expected a URL that starts with https://")),
+        ("HTTPS://issuer.example", Some("expected a URL that starts with https://")),
+        ("ftp://issuer.example", Some("expected a URL that starts with https://")),
+        ("file:///etc/passwd", Some("expected a URL that starts with https://")),
+        ("//issuer.example", Some("expected a URL that starts with https://")),
+        ("https://", Some("the URL names no host")),
+        ("https:///jwks", Some("the URL names no host")),
+        ("https://?x", Some("the URL names no host")),
+        ("https://:443/", Some("the URL names no host")),
+        ("https://user@issuer.example/", Some("a URL with a user or password in it is not used")),
+        ("http://localhost@evil.example/", Some("a URL with a user or password in it is not used")),
+        ("https://a b/", Some("a URL is printable ASCII without quotes and backslashes")),
+        ("https://issuer.example/\"", Some("a URL is printable ASCII without quotes and backslashes")),
+        ("https://issuer.example\\@evil/", Some("a URL is printable ASCII without quotes and backslashes")),
+        (
+            "http://issuer.example/j",
+            Some(
+                "http is refused: whoever is in between could replace what is fetched \
+                 (write `https://issuer.example/j`)",
+            ),
+        ),
+        (
+            "http://127.0.0.1:80/j",
+            Some(
+                "http is refused, even to a loopback address \
+                 (set `\"allow_http_loopback\": true` at the top of the policy)",
+            ),
+        ),
+    ] {
+        let expected: Vec<String> = expected.map(|text| format!("{place}: {text}")).into_iter().collect();
+        assert_eq!(faults(&with_issuer(&json!({ "jwks_uri": url }))), expected, "{url}");
+    }
+
+    let at_home = |url: &str| {
+        let mut policy = good();
+        policy["issuers"][0]["jwks_uri"] = url.into();
+        policy["allow_http_loopback"] = true.into();
+        Policy::parse(&policy.to_string()).is_ok()
+    };
+    for url in ["http://localhost:1/j", "http://127.0.0.1/", "http://[::1]:8080", "https://issuer.example"] {
+        assert!(at_home(url), "{url}");
+    }
+    for url in [
+        "http://issuer.example/",
+        "http://localhost.example/",
+        "http://127.0.0.1.example/",
+        "http://0.0.0.0/",
+    ] {
+        assert!(!at_home(url), "{url}");
+    }
+    assert_faults(
+        &with("challenge", json!({ "resource_metadata": "http://orders.example/m" })),
+        &[
+            "/challenge/resource_metadata: http is refused: whoever is in between could replace what is fetched \
+         (write `https://orders.example/m`)",
+        ],
+    );
+}
+
+#[test]
+fn v19_refuses_inline_keys_that_cannot_be_used() {
+    let good = Signer::es256().jwk("k");
+    let inline = |keys: Json| with_issuer(&json!({ "jwks_uri": null, "jwks": { "keys": keys } }));
+    assert_faults(&inline(json!([good])), &[]);
+    assert_faults(
+        &inline(json!([good, { "kty": "oct", "k": "AA" }, { "kty": "RSA", "n": "AQAB", "e": "AQAB" }])),
+        &[
+            "/issuers/0/jwks/keys/1: the key cannot be used: it is a shared secret, published: replace it",
+            "/issuers/0/jwks/keys/2: the key cannot be used: its modulus has only 17 bits",
+        ],
+    );
+    assert_faults(&inline(json!([])), &["/issuers/0/jwks: the key set has no usable key"]);
+    assert_faults(
+        &with_issuer(&json!({ "jwks_uri": null, "jwks": [] })),
+        &["/issuers/0/jwks: the document is no key set: an object with an array `keys` is expected"],
+    );
+}
+
+#[test]
+fn v19_places_a_bad_inline_key_at_that_key() {
+    let text = r#"{ "audiences": ["a"], "issuers": [{ "issuer": "i", "jwks": { "keys": [
+  {},
+  GOOD
+]}}]}"#;
+    let error = Policy::parse(&text.replace("GOOD", &Signer::es256().jwk("k").to_string())).unwrap_err();
+    let expected = "2:3: /issuers/0/jwks/keys/0: the key cannot be used: `kty` is missing";
+    assert_eq!(error.to_string(), expected);
+}

@@ -1,0 +1,91 @@
+//! `cargo xtask demo`: the story with real processes, for people to read.
+
+mod keep;
+mod narrator;
+
+use std::{error::Error, future};
+
+use tessera_tests::{
+    artefacts::Artefacts,
+    scene::{Scene, Stage, StageError},
+    story::{self, Surprise},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::narrator::Narrator;
+use crate::{
+    build::{self, native},
+    context::Context,
+    failure::Failure,
+    plan::carry_out,
+};
+
+pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
+    carry_out(cx, build::STEPS)?;
+    let artefacts = Artefacts::within(&cx.dist()).map_err(|error| Failure::Build {
+        what: error.to_string(),
+        remedy: "cargo xtask build".to_owned(),
+        source: None,
+    })?;
+    let stage = Stage { artefacts, orders: native::orders(cx)? };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Failure::Machine {
+        doing: "start the threads of the demo".to_owned(),
+        remedy: "ulimit -u   # how many processes may you have?".to_owned(),
+        source,
+    })?;
+    runtime.block_on(async {
+        // Leaving by way of this function, whatever happens, ends the processes and removes their folder.
+        let (scene, surprises) = tokio::select! {
+            played = play(&stage) => played.map_err(|error| broken(&error))?,
+            () = stop_signal() => return Err(interrupted()),
+        };
+        if keep {
+            keep::invite(&scene).await.map_err(|error| broken(&error))?;
+            stop_signal().await;
+        }
+        verdict(&surprises)
+    })
+}
+
+async fn play(stage: &Stage) -> Result<(Scene, Vec<Surprise>), StageError> {
+    narrator::set_scene();
+    let scene = Scene::set(stage).await?;
+    narrator::introduce(&scene);
+    let mut narrator = Narrator::default();
+    let surprises = story::tell(&scene, &mut |event| narrator.tell(&event)).await?;
+    narrator.close(&surprises);
+    Ok((scene, surprises))
+}
+
+/// Ctrl-C, or the signal that ends services. Where neither can be listened for, there is none to come.
+async fn stop_signal() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure::Check { what: "the demo was interrupted".to_owned(), remedy: "cargo xtask demo".to_owned() }
+}
+
+fn verdict(surprises: &[Surprise]) -> Result<(), Failure> {
+    let Some(first) = surprises.first() else { return Ok(()) };
+    Err(Failure::Check {
+        what: format!("{} of the demo's responses differ, the first being {first}", surprises.len()),
+        remedy: "cargo xtask test story   # the same story as a test; the servers' logs say why".to_owned(),
+    })
+}
+
+/// The stage itself broke: a server that did not start, a command that refused.
+fn broken(error: &StageError) -> Failure {
+    let mut what = format!("the demo broke off: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        what = format!("{what}: {error}");
+        cause = error.source();
+    }
+    Failure::Check { what, remedy: "cargo xtask test   # narrows it down".to_owned() }
+}

@@ -1,1 +1,0 @@
-//! Build, demo, test, lint: nothing to install first.

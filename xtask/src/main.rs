@@ -1,0 +1,107 @@
+//! `cargo xtask`: build, demo, test, lint, with nothing to install first.
+//!
+//! Each command is a list of [`plan::Step`]s. A step looks before it acts (an installed tool is not installed
+//! again), says in one line what it found or did, and on failure names the command that mends it.
+
+mod build;
+mod command;
+mod context;
+mod demo;
+mod failure;
+mod lint;
+mod plan;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{context::Context, failure::Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask demo                  the whole path, told step by step
+  cargo xtask demo --keep           the same, and everything stays for you to try
+  cargo xtask build                 the artefacts into dist/
+  cargo xtask build --release       the same with optimised binaries
+  cargo xtask test                  every test
+  cargo xtask test judges           the tests with \"judges\" in their name
+  cargo xtask lint                  formatting, clippy, dependencies, documents
+
+Environment:
+  TESSERA_CACHE      where the tools that xtask installs live (default: $XDG_CACHE_HOME/tessera, ~/.cache/tessera)
+  CARGO_TARGET_DIR   where cargo builds; guests go to its subfolder guest/
+  NO_COLOR           no colour, on a terminal too
+
+Exit status:
+  0  done
+  1  a test, a check or a step of the demo did not hold
+  2  the command line was not understood
+  3  something is missing and could not be installed
+  4  something did not compile
+  5  an artefact is not what it has to be";
+
+/// Build, demo, test, lint: nothing to install first.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build the artefacts into dist/ and print their sizes.
+    Build(BuildArgs),
+    /// Play one request through every part, told step by step, and the wrong ones refused.
+    Demo(DemoArgs),
+    /// Run every test, or those whose name contains a filter.
+    Test(TestArgs),
+    /// Check formatting, lints, dependencies, documentation and documents.
+    Lint,
+}
+
+/// What `build` can be told.
+#[derive(Debug, Args)]
+struct BuildArgs {
+    /// Build the binaries optimised; the WASM artefacts always are.
+    #[arg(long)]
+    release: bool,
+}
+
+/// What `demo` can be told.
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Leave everything running and print commands to try, until Ctrl-C.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// What `test` can be told.
+#[derive(Debug, Args)]
+struct TestArgs {
+    /// Passed to the test runner: parts of test names, or its options.
+    #[arg(value_name = "FILTER", trailing_var_arg = true, allow_hyphen_values = true)]
+    filters: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let cx = Context::discover()?;
+    match cli.command {
+        Verb::Build(BuildArgs { release }) => build::run(&Context { release, ..cx }),
+        Verb::Demo(DemoArgs { keep }) => demo::run(&cx, keep),
+        Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
+        Verb::Lint => lint::run(&cx),
+    }
+}

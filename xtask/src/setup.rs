@@ -1,0 +1,11 @@
+//! What the work needs, installed only where it is missing.
+
+mod judges;
+mod machine;
+mod tools;
+
+pub(crate) use self::{
+    judges::{JUDGES, NODE},
+    machine::{C_COMPILER, GUEST_TARGET, WASM_TARGET},
+    tools::{CARGO_COMPONENT, CARGO_DENY, NEXTEST, Tool},
+};

@@ -16,6 +16,7 @@ use std::time::SystemTime;
 
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
+use tracing::field::Empty;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -86,7 +87,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .or(nowhere)
         .unify()
         .with(warp::wrap_fn(access::log))
-        .with(warp::trace(|_| tracing::info_span!("request", id = tracing::field::Empty)))
+        .with(warp::trace(|_| tracing::info_span!("request", id = Empty, peer = Empty)))
         .map(warp::Reply::into_response)
         .boxed()
 }

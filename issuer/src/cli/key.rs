@@ -31,8 +31,8 @@ async fn rotate(
     let algorithm = algorithm.or(next.map(|key| key.algorithm)).unwrap_or(Algorithm::Es256);
     if let Some(next) = next.filter(|key| now() < key.created_at.plus(DOCUMENT_MAX_AGE_SECONDS)) {
         output::warn(&format!(
-            "{} was published less than {DOCUMENT_MAX_AGE_SECONDS} s ago; verifiers that keep the key set \
-             longer than they look for unknown keys may refuse its first tokens",
+            "{} was published less than {DOCUMENT_MAX_AGE_SECONDS} s ago; verifiers that have not fetched the \
+             key set since may refuse its first tokens",
             next.kid
         ));
     }

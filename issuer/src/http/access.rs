@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use http::header::HeaderValue;
 use http::{HeaderMap, Method};
+use tessera_net::listener::Peer;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
@@ -14,6 +15,8 @@ use crate::domain::TokenId;
 const REQUEST_ID: &str = "x-request-id";
 /// Longest identifier taken over from a request, in bytes: a UUID has 36, a W3C trace context 55.
 const MAX_REQUEST_ID: usize = 64;
+/// Bytes of a path that the log keeps; ours are far shorter.
+const PATH_SHOWN: usize = 256;
 
 struct Started {
     at: Instant,
@@ -30,9 +33,14 @@ where
     warp::method()
         .and(warp::path::full())
         .and(warp::header::headers_cloned())
-        .map(|method, path, headers: HeaderMap| {
+        .and(warp::ext::optional::<Peer>())
+        .map(|method, path, headers: HeaderMap, peer: Option<Peer>| {
             let id = request_id(&headers);
-            tracing::Span::current().record("id", &*id);
+            let span = tracing::Span::current();
+            span.record("id", &*id);
+            if let Some(Peer(address)) = peer {
+                span.record("peer", tracing::field::display(address));
+            }
             Started { at: Instant::now(), method, path, id }
         })
         .and(filter)
@@ -41,7 +49,7 @@ where
             tracing::info!(
                 target: "access",
                 %method,
-                path = path.as_str(),
+                path = path.as_str().get(..PATH_SHOWN).unwrap_or(path.as_str()),
                 status = response.status().as_u16(),
                 micros = u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX),
             );

@@ -324,6 +324,22 @@ fn two_authorization_headers_are_one_too_many() {
 }
 
 #[test]
+fn a_resource_is_an_absolute_uri_and_the_only_target() {
+    let parse = |form: &str| {
+        let body = format!("grant_type=client_credentials&{OWN}&{form}");
+        request::parse(&HeaderMap::new(), body.as_bytes())
+    };
+    let target = parse("resource=https://a.example/x").unwrap().audience;
+    assert_eq!(target.as_deref(), Some("https://a.example/x"));
+    parse("resource=https://a.example&audience=https://a.example").unwrap();
+    for relative in ["resource=orders", "resource=/orders", "resource=https://a.example/%23x"] {
+        assert!(matches!(parse(relative), Err(request::RequestError::Resource)), "{relative}");
+    }
+    let two = parse("resource=https://a.example&audience=orders");
+    assert!(matches!(two, Err(request::RequestError::TwoTargets)));
+}
+
+#[test]
 fn debug_of_a_request_shows_no_secret() {
     let mut headers = ::http::HeaderMap::new();
     headers.insert("authorization", basic("shop:correct+horse").parse().unwrap());

@@ -7,6 +7,8 @@ use crate::domain::Claims;
 
 /// Characters of a requested name that the log keeps: a name longer than an identifier names nothing anyway.
 const SHOWN: usize = crate::domain::MAX_CLIENT_ID;
+/// Characters of a reason that the log keeps: it may quote an issuer and a subject out of an assertion.
+const REASON_SHOWN: usize = 1024;
 
 pub(super) fn token(request: &TokenRequest, decision: &Result<(IssuedToken, Claims), TokenError>) {
     let scopes = request.scopes.as_ref().map(ToString::to_string);
@@ -26,14 +28,14 @@ pub(super) fn token(request: &TokenRequest, decision: &Result<(IssuedToken, Clai
             target: "audit",
             event = "token",
             outcome = "refused",
-            client = request.proof.claimed_client().map(cut),
-            audience = request.audience.as_deref().map(cut),
+            client = request.proof.claimed_client().map(|name| cut(name, SHOWN)),
+            audience = request.audience.as_deref().map(|name| cut(name, SHOWN)),
             scope = scopes,
-            reason = crate::chain(error),
+            reason = cut(&crate::chain(error), REASON_SHOWN),
         ),
     }
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(SHOWN).collect()
+fn cut(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
 }

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tessera_tests::{
     artefacts::Artefacts,
-    scene::{BILLING, Issuer, ORDERS, PAYROLL, READ, REPORTS, Scene, WRITE, issued},
+    scene::{BILLING, Issuer, ORDERS, PAYROLL, READ, REPORTS, Scene, WRITE},
 };
 
 use crate::stage;
@@ -102,8 +102,9 @@ async fn judges_accept_rs256() {
     let added = issuer.cli().run(&["client", "add", REPORTS, "--secret"]).await.unwrap();
     issuer.cli().run(&["grant", "add", REPORTS, ORDERS, "--scope", READ]).await.unwrap();
     let fields = [("grant_type", "client_credentials"), ("audience", ORDERS), ("scope", READ)];
-    let call = issuer.token_request(&fields).basic(REPORTS, added["secret"].as_str().unwrap());
-    let (_, token) = issued(call.send().await.unwrap()).unwrap();
+    let secret = added["secret"].as_str().unwrap();
+    let request = || issuer.token_request(&fields).basic(REPORTS, secret);
+    let (_, token) = issuer.once_granted(request).await.unwrap();
     assert_eq!(token.header()["alg"], "RS256");
     assert_accepted(&verdicts(&issuer.identifier(), ORDERS, token.as_str()).await);
 }

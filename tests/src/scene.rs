@@ -5,10 +5,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::{
@@ -41,6 +43,12 @@ pub const WRITE: &str = "orders:write";
 pub const SHORT_LIFETIME: u64 = 4;
 /// The clock skew in the proxy's policy, in seconds. All clocks here are one clock.
 pub const CLOCK_SKEW: u64 = 1;
+
+/// How long a change by the command line may take to show. The issuer promises a second; the rest is patience with
+/// a machine that is busy with other tests.
+pub(crate) const CHANGE_SEEN_WITHIN: Duration = Duration::from_secs(15);
+/// How often a condition that time brings about is looked at.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a scene is made of.
 #[derive(Debug, Clone)]
@@ -163,6 +171,18 @@ impl Issuer {
         self.at("/.well-known/jwks.json")
     }
 
+    /// Repeats a token request until it is granted: the running issuer sees what the command line changed within a
+    /// second, not at once. A request that stays refused is the error.
+    pub async fn once_granted(&self, request: impl Fn() -> Call) -> Result<(Exchange, Token), StageError> {
+        let deadline = Instant::now() + CHANGE_SEEN_WITHIN;
+        loop {
+            match issued(request().send().await?) {
+                Err(StageError::NoToken { .. }) if Instant::now() < deadline => sleep(LOOK_EVERY).await,
+                granted_or_late => return granted_or_late,
+            }
+        }
+    }
+
     /// `POST /v1/token` with a form.
     pub fn token_request(&self, fields: &[(&str, &str)]) -> Call {
         post_form(self.at("/v1/token"), fields)
@@ -183,7 +203,12 @@ impl Scene {
         let policy = folder.path().join("policy.json");
         fs::write(&policy, format!("{:#}\n", policy_for(&issuer)))?;
         let proxy = start_proxy(stage, folder.path(), &policy, &orders).await?;
-        Ok(Self { platform, issuer, orders, proxy, commands, workload_secret, reports_secret, folder })
+        let scene =
+            Self { platform, issuer, orders, proxy, commands, workload_secret, reports_secret, folder };
+        // The last registration at either issuer: who sees it sees all of them.
+        scene.platform.once_granted(|| scene.identity_request()).await?;
+        scene.issuer.once_granted(|| scene.short_lived()).await?;
+        Ok(scene)
     }
 
     /// The commands that registered everybody, as a person would type them.
@@ -223,10 +248,13 @@ impl Scene {
 
     /// The platform gives the workload a JWT for the issuer (RFC 6749 §4.4).
     pub async fn identity(&self) -> Result<(Exchange, Token), StageError> {
+        issued(self.identity_request().send().await?)
+    }
+
+    fn identity_request(&self) -> Call {
         let audience = self.issuer.identifier();
         let fields = [("grant_type", "client_credentials"), ("audience", &audience)];
-        let call = self.platform.token_request(&fields).basic(WORKLOAD, &self.workload_secret);
-        issued(call.send().await?)
+        self.platform.token_request(&fields).basic(WORKLOAD, &self.workload_secret)
     }
 
     /// The workload asks the issuer for an access token with its identity as assertion (RFC 7523 §2.1).

@@ -14,19 +14,15 @@ use tokio::time::{Instant, sleep};
 pub use self::expected::{Expected, Surprise};
 use crate::{
     http::{Call, Exchange, post_json},
-    scene::{CLOCK_SKEW, LEDGER, ORDERS, PAYROLL, READ, SHORT_LIFETIME, Scene, StageError, WRITE, issued},
+    scene::{
+        CHANGE_SEEN_WITHIN, CLOCK_SKEW, LEDGER, LOOK_EVERY, ORDERS, PAYROLL, READ, SHORT_LIFETIME, Scene,
+        StageError, WRITE, issued,
+    },
     token::Token,
 };
 
 /// How many acts the story has.
 pub const ACTS: usize = 10;
-
-/// How often a condition that time brings about is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// A change made by the command line is seen by the running issuer within a second; this is patience for a machine
-/// that is busy with other tests.
-const CHANGE_SEEN_WITHIN: Duration = Duration::from_secs(15);
 
 /// What happens while the story is told.
 #[derive(Debug)]

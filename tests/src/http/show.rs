@@ -80,13 +80,16 @@ fn fields(headers: &HeaderMap, telling: &[HeaderName]) -> impl Iterator<Item = L
     telling
         .iter()
         .flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)))
-        .map(|(name, value)| detail(&format!("{name}: {}", field_value(value))))
+        .map(|(name, value)| detail(&format!("{name}: {}", field_value(name, value))))
 }
 
-fn field_value(value: &HeaderValue) -> String {
+fn field_value(name: &HeaderName, value: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());
     match text.split_once(' ') {
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => format!("{scheme} {MASKED}"),
+        // A token keeps its ends, to be told from others; any other credential keeps nothing.
+        Some((scheme, _)) if name == header::AUTHORIZATION && !scheme.eq_ignore_ascii_case("bearer") => {
+            format!("{scheme} {MASKED}")
+        }
         _ => shorten(&text),
     }
 }

@@ -53,23 +53,23 @@ struct Arguments {
     /// The most memory one verifier instance may have, in MiB.
     #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=2048))]
     memory: u16,
-    /// How the log on stderr is written. RUST_LOG says how much of it (default: info).
+    /// How log lines look. TESSERA_LOG says which are written [default: info].
     #[arg(long, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogFormat {
-    /// Lines for people.
+    /// For people.
     Text,
-    /// An object a line, for machines.
+    /// For machines, one object a line.
     Json,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
   tessera-proxy --upstream http://127.0.0.1:8080 --policy policy.json
-  tessera-proxy --listen 0.0.0.0:8000 --upstream http://orders:8080 --policy policy.json --log json
+  tessera-proxy --listen 0.0.0.0:8000 --upstream http://orders:8080 --policy policy.json --log-format json
 
 When it is ready it writes `listening on http://ADDRESS` to stdout. SIGTERM or Ctrl-C lets the requests
 under way finish, then ends it.
@@ -98,7 +98,7 @@ enum StartError {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log(arguments.log);
+    start_log(arguments.log_format);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -166,7 +166,7 @@ fn chain(error: &dyn Error) -> String {
 }
 
 fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("TESSERA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         LogFormat::Text => {

@@ -26,7 +26,8 @@ fn both_builds_have_one_world() {
 #[test]
 fn cargo_component_builds_the_same_world() {
     let artefacts = Artefacts::find().unwrap();
-    let (ours, theirs) = (world(artefacts.component()), world(&Artefacts::by_cargo_component().unwrap()));
+    let (ours, theirs) =
+        (world(artefacts.component()), world(&Artefacts::named_by(Artefacts::BY_CARGO_COMPONENT).unwrap()));
     assert_eq!(theirs.imports(), [] as [&str; 0]);
     assert_eq!(theirs.exports(), ours.exports());
     assert_eq!(theirs.wit(), ours.wit());

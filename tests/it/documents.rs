@@ -1,10 +1,10 @@
 //! The commands in the documents, run as a reader would run them.
 
-use std::{env, path::Path};
+use std::{env, fs, os::unix, path::Path};
 
 use tessera_tests::{
     artefacts::Artefacts,
-    docs::{COMMANDS, Proof},
+    docs::{COMMANDS, Proof, json_examples},
     process::Server,
 };
 use tokio::process::Command;
@@ -16,6 +16,8 @@ async fn documented_commands_work() {
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(std::iter::once(dist).chain(env::split_paths(&path))).unwrap();
     let scratch = tempfile::tempdir().unwrap();
+    unix::fs::symlink(artefacts.tessera().parent().unwrap(), scratch.path().join("dist")).unwrap();
+    fs::write(scratch.path().join("policy.json"), &json_examples(&document("docs/proxy.md"))[0]).unwrap();
     let mut servers = Vec::new();
     for documented in COMMANDS {
         // `env` puts the artefacts first in PATH for servers, too.
@@ -43,9 +45,13 @@ async fn documented_commands_work() {
 
 #[test]
 fn ci_runs_what_it_is_said_to_run() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/run");
-    let script = std::fs::read_to_string(script).unwrap();
+    let script = document(".ci/run");
     for documented in COMMANDS.iter().filter(|documented| documented.proof == Proof::Ci) {
         assert!(script.lines().any(|line| line.trim() == documented.command), "{}", documented.command);
     }
+}
+
+/// A file of the repository.
+fn document(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
 }

@@ -6,6 +6,10 @@ mod component;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod envoy;
+#[cfg(test)]
+mod host;
+#[cfg(test)]
 mod judges;
 #[cfg(test)]
 mod servers;

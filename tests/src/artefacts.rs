@@ -12,6 +12,7 @@ pub struct Artefacts {
     proxy: PathBuf,
     component: PathBuf,
     wide_component: PathBuf,
+    envoy_filter: PathBuf,
 }
 
 /// An artefact that is not there, and how to get it.
@@ -29,6 +30,12 @@ impl Artefacts {
     /// Names the component that cargo-component built.
     pub const BY_CARGO_COMPONENT: &'static str = "TESSERA_CARGO_COMPONENT_WASM";
 
+    /// Names the component that misbehaves on request.
+    pub const FAULTY: &'static str = "TESSERA_FAULTY_WASM";
+
+    /// Names the binary of a real Envoy.
+    pub const ENVOY_SERVER: &'static str = "TESSERA_ENVOY_SERVER";
+
     /// The artefacts in [`Artefacts::FOLDER`].
     pub fn find() -> Result<Self, MissingArtefact> {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(""));
@@ -43,12 +50,14 @@ impl Artefacts {
             proxy: file("tessera-proxy")?,
             component: file("tessera-verifier.wasm")?,
             wide_component: file("tessera-verifier-wide.wasm")?,
+            envoy_filter: file("tessera-envoy.wasm")?,
         })
     }
 
-    /// The component that cargo-component built: `cargo xtask test` has it built and names it in the environment.
-    pub fn by_cargo_component() -> Result<PathBuf, MissingArtefact> {
-        let path = env::var_os(Self::BY_CARGO_COMPONENT).unwrap_or_else(|| Self::BY_CARGO_COMPONENT.into());
+    /// What one of [`Artefacts::BY_CARGO_COMPONENT`], [`Artefacts::FAULTY`] and [`Artefacts::ENVOY_SERVER`] names:
+    /// `cargo xtask test` sees to it that it is there, and names it in the environment.
+    pub fn named_by(variable: &str) -> Result<PathBuf, MissingArtefact> {
+        let path = env::var_os(variable).unwrap_or_else(|| variable.into());
         present(PathBuf::from(path), "cargo xtask test")
     }
 
@@ -74,6 +83,12 @@ impl Artefacts {
     #[must_use]
     pub fn wide_component(&self) -> &Path {
         &self.wide_component
+    }
+
+    /// The verifier for Envoy.
+    #[must_use]
+    pub fn envoy_filter(&self) -> &Path {
+        &self.envoy_filter
     }
 }
 

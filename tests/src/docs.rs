@@ -61,6 +61,12 @@ pub fn check(root: &Path, files: &[PathBuf]) -> io::Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// The JSON examples in a document (Markdown), in their order.
+#[must_use]
+pub fn json_examples(document: &str) -> Vec<String> {
+    markdown::Document::parse(document).json
+}
+
 /// A file's bytes; of one that is gone from the work tree, none.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {

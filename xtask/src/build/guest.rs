@@ -1,10 +1,13 @@
-//! The verifier as a component: rustc links a core module, `wit-component` wraps it, and both are looked at before
-//! they count as built.
+//! The guests: rustc links a core module, `wit-component` wraps it where a component is due, and what comes out is
+//! looked at before it counts as built.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tessera_tests::world::World;
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use wit_component::ComponentEncoder;
 
 use crate::{
@@ -23,69 +26,125 @@ pub(crate) const BASELINE: Step =
 pub(crate) const WIDE: Step =
     Step { title: "dist/tessera-verifier-wide.wasm", run: |cx| Build::WIDE.into_dist(cx) };
 
+/// The filter for Envoy.
+pub(crate) const ENVOY: Step =
+    Step { title: "dist/tessera-envoy.wasm", run: |cx| Build::ENVOY.into_dist(cx) };
+
+/// The component that misbehaves, for the tests of hosts.
+pub(crate) const FAULTY: Step = Step { title: "the faulty component", run: faulty };
+
 /// The component once more, as `cargo component` builds it: tests compare its world with ours.
 pub(crate) const BY_CARGO_COMPONENT: Step =
     Step { title: "the component by cargo-component", run: by_cargo_component };
 
 pub(crate) const BASELINE_ARTEFACT: &str = "tessera-verifier.wasm";
 pub(crate) const WIDE_ARTEFACT: &str = "tessera-verifier-wide.wasm";
+pub(crate) const ENVOY_ARTEFACT: &str = "tessera-envoy.wasm";
 
 const PACKAGE: &str = "tessera-verifier-component";
 const CORE_MODULE: &str = "tessera_verifier_component.wasm";
 
-/// One way of building the component.
+/// One way of building a guest.
 struct Build {
     artefact: &'static str,
+    package: &'static str,
+    /// The core module that rustc links.
+    module: &'static str,
+    form: Form,
     /// rustc flags beside those that every guest gets.
     flags: &'static [&'static str],
     /// What the core module may use, at most.
     features: WasmFeatures,
 }
 
+/// What becomes of the core module.
+#[derive(Clone, Copy)]
+enum Form {
+    /// A component that imports nothing.
+    Component,
+    /// The module as it is, a proxy-wasm plug-in: its imports are functions of the proxy, in the module `env`.
+    ProxyWasm,
+}
+
+/// What every host in the field has; without SIMD, which some leave out.
+const EVERYWHERE: WasmFeatures = WasmFeatures::WASM2.difference(WasmFeatures::SIMD);
+
 impl Build {
     const BASELINE: Self = Self {
         artefact: BASELINE_ARTEFACT,
+        package: PACKAGE,
+        module: CORE_MODULE,
+        form: Form::Component,
         flags: &[],
-        features: WasmFeatures::WASM2.difference(WasmFeatures::SIMD),
+        features: EVERYWHERE,
     };
 
     const WIDE: Self = Self {
         artefact: WIDE_ARTEFACT,
         // 64-bit limbs pay only together with 64 × 64 → 128 bit multiplication; alone they cost a factor.
         flags: &["-Ctarget-feature=+wide-arithmetic", "--cfg=curve25519_dalek_bits=\"64\""],
-        features: WasmFeatures::WASM2.difference(WasmFeatures::SIMD).union(WasmFeatures::WIDE_ARITHMETIC),
+        features: EVERYWHERE.union(WasmFeatures::WIDE_ARITHMETIC),
+        ..Self::BASELINE
+    };
+
+    const ENVOY: Self = Self {
+        artefact: ENVOY_ARTEFACT,
+        package: "tessera-verifier-envoy",
+        module: "tessera_verifier_envoy.wasm",
+        form: Form::ProxyWasm,
+        ..Self::BASELINE
+    };
+
+    const FAULTY: Self = Self {
+        artefact: "faulty.wasm",
+        package: "tessera-faulty-component",
+        module: "tessera_faulty_component.wasm",
+        ..Self::BASELINE
     };
 
     fn into_dist(self, cx: &Context) -> Result<String, Failure> {
+        let artefact = self.build(cx)?;
+        place(cx, self.artefact, |path| fs::write(path, &artefact))?;
+        let imports = match self.form {
+            Form::Component => "no imports",
+            Form::ProxyWasm => "imports of the proxy only",
+        };
+        Ok(format!("{} bytes, {imports}", super::grouped(artefact.len() as u64)))
+    }
+
+    fn build(&self, cx: &Context) -> Result<Vec<u8>, Failure> {
         let module = self.core_module(cx)?;
         Validator::new_with_features(self.features).validate_all(&module).map_err(|error| {
             self.unfit(format!("the core module needs more than this build promises: {error}"))
         })?;
+        if let Form::ProxyWasm = self.form {
+            self.inspect_module(&module)?;
+            return Ok(module);
+        }
         let component = ComponentEncoder::default()
             .validate(true)
             .module(&module)
             .and_then(ComponentEncoder::encode)
             .map_err(|error| self.unfit(format!("it does not make a component: {error:#}")))?;
-        self.inspect(&component)?;
-        place(cx, self.artefact, |path| fs::write(path, &component))?;
-        Ok(format!("{} bytes, no imports", super::grouped(component.len() as u64)))
+        self.inspect_component(&component)?;
+        Ok(component)
     }
 
     fn core_module(&self, cx: &Context) -> Result<Vec<u8>, Failure> {
         let folder = guests(cx);
         cx.cargo("build")
-            .args(["--package", PACKAGE, "--target", GUEST_TARGET, "--profile", "guest", "--target-dir"])
+            .args(["--package", self.package, "--target", GUEST_TARGET, "--profile", "guest", "--target-dir"])
             .args([&folder])
             // These flags are part of what the artefact is; the caller's own are for native code.
             .without_env("RUSTFLAGS")
             .env("CARGO_ENCODED_RUSTFLAGS", self.rustflags(cx).join("\u{1f}"))
             .shown()
             .map_err(|error| Failure::Build {
-                what: PACKAGE.to_owned(),
+                what: self.package.to_owned(),
                 remedy: "mend what the compiler says above, then run: cargo xtask build".to_owned(),
                 source: Some(error),
             })?;
-        let path = folder.join(GUEST_TARGET).join("guest").join(CORE_MODULE);
+        let path = folder.join(GUEST_TARGET).join("guest").join(self.module);
         fs::read(&path).map_err(|source| refused("read", &path, source))
     }
 
@@ -100,8 +159,8 @@ impl Build {
         flags
     }
 
-    /// The promise of the artefact: it can ask its host for nothing.
-    fn inspect(&self, component: &[u8]) -> Result<(), Failure> {
+    /// The promise of a component: it can ask its host for nothing.
+    fn inspect_component(&self, component: &[u8]) -> Result<(), Failure> {
         let world = World::of(component).map_err(|error| self.unfit(error.to_string()))?;
         if world.imports().is_empty() {
             Ok(())
@@ -110,14 +169,47 @@ impl Build {
         }
     }
 
+    /// The promise of a plug-in: all that it can ask for is what a proxy offers its plug-ins.
+    fn inspect_module(&self, module: &[u8]) -> Result<(), Failure> {
+        for payload in Parser::new(0).parse_all(module) {
+            let Payload::ImportSection(section) =
+                payload.map_err(|error| self.unfit(format!("it cannot be read: {error}")))?
+            else {
+                continue;
+            };
+            for import in section.into_imports() {
+                let import = import.map_err(|error| self.unfit(format!("it cannot be read: {error}")))?;
+                if import.module != "env" || !import.name.starts_with("proxy_") {
+                    let problem =
+                        format!("it imports {}.{}, which no proxy offers", import.module, import.name);
+                    return Err(self.unfit(problem));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn unfit(&self, problem: String) -> Failure {
         Failure::Artefact {
-            what: format!("dist/{}", self.artefact),
+            what: self.artefact.to_owned(),
             problem,
-            remedy: "cargo tree --package tessera-verifier-component --target wasm32-unknown-unknown   # what came in?"
-                .to_owned(),
+            remedy: format!(
+                "cargo tree --package {} --target {GUEST_TARGET}   # what came in?",
+                self.package
+            ),
         }
     }
+}
+
+/// Where [`FAULTY`] leaves its component: it is no artefact of ours.
+pub(crate) fn faulty_artefact(cx: &Context) -> PathBuf {
+    guests(cx).join(Build::FAULTY.artefact)
+}
+
+fn faulty(cx: &Context) -> Result<String, Failure> {
+    let path: &Path = &faulty_artefact(cx);
+    fs::write(path, Build::FAULTY.build(cx)?).map_err(|source| refused("write", path, source))?;
+    Ok(path.display().to_string())
 }
 
 /// Where `BY_CARGO_COMPONENT` leaves its component.

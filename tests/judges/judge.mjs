@@ -46,7 +46,9 @@ async function token({ issuer, audience, token }) {
     requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
   };
   const byJose = jwtVerify(token, keys, expected).then((verified) => verified.payload);
-  return { metadata, verdicts: [await verdict('oauth4webapi', byOAuth), await verdict('jose', byJose)] };
+  // Together: a refusal that nobody awaits yet would end the process.
+  const verdicts = await Promise.all([verdict('oauth4webapi', byOAuth), verdict('jose', byJose)]);
+  return { metadata, verdicts };
 }
 
 async function request({ issuer, client }, authentication, grant, parameters) {

@@ -38,7 +38,7 @@ pub enum Event<'a> {
     },
     /// A request was answered.
     Exchanged(&'a Exchange),
-    /// A token came; this is what is written on it.
+    /// A token is at hand; this is what is written on it.
     Received(&'a Token),
     /// Something is under way outside HTTP.
     Aside(&'a str),
@@ -106,7 +106,7 @@ impl Teller<'_> {
     async fn passes(&mut self, token: &Token) -> Result<(), StageError> {
         self.act(
             "With the token, the request passes",
-            "The verifier in the proxy checks signature, issuer, audience, time and scopes; the service sees no token work.",
+            "The verifier in the proxy checked signature, issuer, audience, time and scopes; the service did nothing for it.",
         );
         self.play(self.scene.get("/orders").bearer(token.as_str()), &Expected::ok()).await
     }
@@ -122,6 +122,7 @@ impl Teller<'_> {
             "Somebody wrote another scope onto the token and kept the signature.",
         );
         let forged = token.with_scope(WRITE);
+        (self.listener)(Event::Received(&forged));
         let order = json!({ "item": "wax tablet", "quantity": 1 });
         let call = post_json(self.scene.at("/orders"), &order).bearer(forged.as_str());
         self.play(call, &Expected::invalid_token()).await

@@ -12,6 +12,8 @@ mod host;
 #[cfg(test)]
 mod judges;
 #[cfg(test)]
+mod middleware;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod story;

@@ -12,6 +12,8 @@ mod host;
 #[cfg(test)]
 mod judges;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod story;

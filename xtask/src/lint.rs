@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// The crates that only mean something on the guests' target.
-const GUESTS: [&str; 1] = ["tessera-verifier-component"];
+const GUESTS: [&str; 3] =
+    ["tessera-verifier-component", "tessera-verifier-envoy", "tessera-faulty-component"];
 
 const STEPS: &[Step] = &[
     setup::C_COMPILER,

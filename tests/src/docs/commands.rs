@@ -52,11 +52,7 @@ pub const COMMANDS: &[Documented] = &[
         proof: Proof::Runs,
         line: line!(),
     },
-    Documented {
-        command: "tessera --config issuer/tessera.toml serve",
-        proof: Proof::Serves,
-        line: line!(),
-    },
+    Documented { command: "tessera --config issuer/tessera.toml serve", proof: Proof::Serves, line: line!() },
     Documented {
         command: "curl --fail http://127.0.0.1:7400/.well-known/oauth-authorization-server",
         proof: Proof::Runs,

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use tessera_net::fetch::{Document, Fetcher};
+use tessera_net::{
+    chain,
+    fetch::{Document, Fetcher, redacted},
+};
 use tokio::sync::{Mutex as FetchMutex, OwnedMutexGuard, watch};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -93,13 +96,15 @@ impl Documents {
     async fn outcome(&self, want: &Want) -> Outcome {
         let timeout = Duration::from_millis(want.timeout.into());
         let limit = usize::try_from(want.limit).unwrap_or(usize::MAX);
+        // A query may hold a secret.
+        let url = redacted(&want.url);
         match self.fetcher.get(&want.url, timeout, limit).await {
             Ok(document) => {
-                info!(url = want.url, bytes = document.text.len(), "fetched a key set");
+                info!(url, bytes = document.text.len(), "fetched a key set");
                 Outcome::Fetched(Arc::new(document))
             }
             Err(error) => {
-                warn!(url = want.url, error = &error as &dyn std::error::Error, "cannot fetch a key set");
+                warn!(url, error = chain(&error), "cannot fetch a key set");
                 Outcome::Failed
             }
         }

@@ -15,14 +15,14 @@ use http::{
     header::{CACHE_CONTROL, WWW_AUTHENTICATE},
     uri::{Authority, PathAndQuery, Scheme},
 };
-use http_body_util::{Either, Empty};
+use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use tessera_net::{chain, listener::Peer};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{info, warn};
 
 use crate::{
@@ -83,7 +83,7 @@ const REQUESTS_IN_FLIGHT: usize = 400;
 const LOGGED_CHARACTERS: usize = 200;
 
 /// The body of an answer: the upstream's, or none.
-pub(crate) type Body = Either<Incoming, Empty<Bytes>>;
+type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
 impl Default for Timeouts {
     fn default() -> Self {
@@ -123,13 +123,13 @@ impl Proxy {
         let method = cut(request.method().as_str());
         // Without the query: a query may hold what no log should.
         let path = cut(request.uri().path());
-        let (response, decision) = match self.in_flight.try_acquire() {
-            Ok(_permit) => self.decide(request).await,
-            Err(_) => {
-                let reason = format!("{REQUESTS_IN_FLIGHT} requests are under way already");
-                let rejection = Rejection::undecided("overloaded", reason);
-                (refuse(&rejection), Err(rejection))
-            }
+        let (response, decision) = if let Ok(turn) = Arc::clone(&self.in_flight).try_acquire_owned() {
+            let (response, decision) = self.decide(request).await;
+            (response.map(|body| held_by(body, turn)), decision)
+        } else {
+            let reason = format!("{REQUESTS_IN_FLIGHT} requests are under way already");
+            let rejection = Rejection::undecided("overloaded", reason);
+            (refuse(&rejection), Err(rejection))
         };
         let status = response.status().as_u16();
         match decision {
@@ -185,7 +185,7 @@ impl Proxy {
         };
         tokio::select! {
             answer = self.client.request(request) => match answer {
-                Ok(response) => forward::response(response).map(Either::Left),
+                Ok(response) => forward::response(response).map(BodyExt::boxed_unsync),
                 Err(error) => {
                     warn!(error = chain(&error), "the upstream does not answer");
                     empty(StatusCode::BAD_GATEWAY)
@@ -210,6 +210,15 @@ impl Service<Request<Incoming>> for Proxy {
     }
 }
 
+/// A body that ends a request's turn when it is done, or given up.
+fn held_by(body: Body, turn: OwnedSemaphorePermit) -> Body {
+    let held = body.map_frame(move |frame| {
+        let _ = &turn;
+        frame
+    });
+    held.boxed_unsync()
+}
+
 /// As much of a text of the caller's as goes into a log.
 fn cut(text: &str) -> String {
     text.chars().take(LOGGED_CHARACTERS).collect()
@@ -226,7 +235,7 @@ fn refuse(rejection: &Rejection) -> Response<Body> {
 }
 
 fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Either::Right(Empty::new()));
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response
 }

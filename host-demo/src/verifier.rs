@@ -136,7 +136,7 @@ impl Verifier {
     /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
     pub async fn authorize(&self, request: &Request<'_>) -> Decision {
         let until = Instant::now() + FETCH_WAIT;
-        let mut fetched = false;
+        let mut has_fetched = false;
         loop {
             let (wants, seen) = match self.shared.ask(request).await {
                 (Answer::Allow(grant), _) => return Decision::Allow(grant),
@@ -151,8 +151,8 @@ impl Verifier {
                 if self.shared.documents.wait(seen, until).await {
                     continue;
                 }
-            } else if !fetched {
-                fetched = true;
+            } else if !has_fetched {
+                has_fetched = true;
                 fetches.join_all().await;
                 continue;
             }

@@ -21,7 +21,7 @@ use url::Url;
 use crate::stage;
 
 /// Envoy starts in about a second; compiling the filter takes V8 another on a busy machine.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A running Envoy. Dropping it ends the process.

@@ -69,7 +69,7 @@ async fn v44_a_deadline_denies_and_the_instance_is_replaced() {
 
 #[tokio::test]
 async fn v44_a_full_memory_denies_and_the_instance_is_replaced() {
-    let limits = Limits { memory: 8 * 1024 * 1024, decision: Duration::from_secs(60), ..Limits::default() };
+    let limits = Limits { memory: 8 * 1024 * 1024, decision: Duration::from_mins(1), ..Limits::default() };
     let verifier = host("{}", limits).unwrap();
     let rejection = denied(&verifier, "/grow").await;
     assert_eq!((rejection.status, &*rejection.error), (StatusCode::SERVICE_UNAVAILABLE, "verifier-failed"));

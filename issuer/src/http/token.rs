@@ -49,7 +49,7 @@ where
     let request = match read(&headers, body).await {
         Ok(request) => request,
         Err(error) => {
-            tracing::info!(reason = crate::chain(&error), "not a token request");
+            tracing::info!(reason = tessera_net::chain(&error), "not a token request");
             return OAuthError::from(&error).into_response();
         }
     };

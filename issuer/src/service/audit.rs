@@ -31,7 +31,7 @@ pub(super) fn token(request: &TokenRequest, decision: &Result<(IssuedToken, Clai
             client = request.proof.claimed_client().map(|name| cut(name, SHOWN)),
             audience = request.audience.as_deref().map(|name| cut(name, SHOWN)),
             scope = scopes,
-            reason = cut(&crate::chain(error), REASON_SHOWN),
+            reason = cut(&tessera_net::chain(error), REASON_SHOWN),
         ),
     }
 }

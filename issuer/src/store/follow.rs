@@ -116,7 +116,7 @@ pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, kek: KeyEn
             // Said once, not twice a second.
             Err(error) => {
                 if !failing {
-                    tracing::error!(error = crate::chain(&error), "cannot follow the store");
+                    tracing::error!(error = tessera_net::chain(&error), "cannot follow the store");
                 }
                 failing = true;
             }

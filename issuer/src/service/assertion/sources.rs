@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tessera_net::fetch::Fetcher;
+use tessera_net::fetch::{self, Fetcher};
 use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, limits};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -159,10 +159,10 @@ impl Shared {
     }
 
     async fn deliver(&self, want: Want, now: Timestamp) {
-        let url = want.url;
-        match self.fetcher.get(&url, want.timeout, want.limit).await {
+        let url = fetch::redacted(&want.url);
+        match self.fetcher.get(&want.url, want.timeout, want.limit).await {
             Err(error) => {
-                tracing::warn!(url, error = crate::chain(&error), "a key set could not be fetched");
+                tracing::warn!(url, error = tessera_net::chain(&error), "a key set could not be fetched");
                 lock(&self.verifier).fail(want.id, now);
             }
             Ok(document) => {

@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
+mod excerpt;
 pub mod http;
 pub mod keys;
 pub mod service;

@@ -34,7 +34,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
-    let service = Arc::new(TokenService::new(issuer, Arc::clone(&snapshots), assertions));
+    let service = Arc::new(TokenService::new(issuer, Arc::clone(&snapshots), assertions, now));
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);

@@ -79,12 +79,6 @@ impl Snapshots {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Told of each new snapshot.
-    #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.current.subscribe()
-    }
-
     /// Compares with the store once, and takes over what is new.
     pub async fn refresh(&self, store: &dyn Store, kek: &KeyEncryptionKey) -> Result<(), FollowError> {
         let compared = Instant::now();

@@ -106,7 +106,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody can read stderr any more there is nobody to tell.
-            let _ = writeln!(io::stderr(), "tessera-proxy: {error}");
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(match error {
                 StartError::System(_) | StartError::Load(_) => 1,
                 StartError::Unreadable { .. }
@@ -163,8 +163,8 @@ fn read<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, 
 
 fn start_log(format: LogFormat) -> Result<(), StartError> {
     let filter = match env::var("TESSERA_LOG") {
-        Ok(filter) => EnvFilter::try_new(filter).map_err(|error| StartError::LogFilter(error.to_string()))?,
-        Err(_) => EnvFilter::new("info"),
+        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter).map_err(|error| StartError::LogFilter(error.to_string()))?,
+        _ => EnvFilter::new("info"),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {

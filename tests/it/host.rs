@@ -119,7 +119,7 @@ async fn a_policy_is_refused_with_every_problem() {
     assert_eq!(
         lines,
         [
-            "2:3: `issuers` is missing",
+            "1:1: `issuers` is missing",
             "2:3: /issuer: unknown member (did you mean `issuers`?)",
             "3:16: /audiences: at least one is needed",
         ]

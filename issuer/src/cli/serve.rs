@@ -81,3 +81,25 @@ fn start_log(format: LogFormat, filter: EnvFilter) {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_log_filter_that_cannot_be_read_is_never_another_one() {
+        for absent in [None, Some(OsString::new())] {
+            let default = EnvFilter::new(LOG_FILTER).to_string();
+            assert_eq!(log_filter(absent).unwrap().to_string(), default);
+        }
+        assert_eq!(log_filter(Some("warn".into())).unwrap().to_string(), "warn");
+        for wrong in [OsString::from("info,x=loud"), OsString::from_vec(b"x=\xff".to_vec())] {
+            let error = log_filter(Some(wrong)).unwrap_err();
+            assert!(matches!(error, ConfigError::Log { .. }), "{error}");
+        }
+        let error = log_filter(Some(OsString::from_vec(b"\xff".to_vec()))).unwrap_err();
+        assert!(matches!(error, ConfigError::Log { .. }), "{error}");
+    }
+}

@@ -85,35 +85,6 @@ impl SqliteFile {
     }
 }
 
-async fn schema(pool: &SqlitePool, path: &Path) -> Result<Schema, StoreError> {
-    let mut connection = pool.acquire().await?;
-    let known: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?")
-            .bind(MIGRATIONS_TABLE)
-            .fetch_optional(&mut *connection)
-            .await?;
-    if known.is_none() {
-        return Err(StoreError::Foreign { path: path.to_owned() });
-    }
-    if let Some(version) = connection.dirty_version(MIGRATIONS_TABLE).await? {
-        return Err(MigrateError::Dirty(version).into());
-    }
-    compare(&connection.list_applied_migrations(MIGRATIONS_TABLE).await?)
-}
-
-fn compare(applied: &[AppliedMigration]) -> Result<Schema, StoreError> {
-    for found in applied {
-        let Some(own) = MIGRATIONS.iter().find(|own| own.version == found.version) else {
-            return Err(MigrateError::VersionMissing(found.version).into());
-        };
-        if own.checksum != found.checksum {
-            return Err(MigrateError::VersionMismatch(found.version).into());
-        }
-    }
-    let complete = MIGRATIONS.iter().all(|own| applied.iter().any(|found| own.version == found.version));
-    Ok(if complete { Schema::Current } else { Schema::Older })
-}
-
 impl SqliteStore {
     /// Opens an existing database, which must have the schema of this version.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
@@ -175,6 +146,35 @@ impl Store for SqliteStore {
         }
         .boxed()
     }
+}
+
+async fn schema(pool: &SqlitePool, path: &Path) -> Result<Schema, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let known: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?")
+            .bind(MIGRATIONS_TABLE)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if known.is_none() {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if let Some(version) = connection.dirty_version(MIGRATIONS_TABLE).await? {
+        return Err(MigrateError::Dirty(version).into());
+    }
+    compare(&connection.list_applied_migrations(MIGRATIONS_TABLE).await?)
+}
+
+fn compare(applied: &[AppliedMigration]) -> Result<Schema, StoreError> {
+    for found in applied {
+        let Some(own) = MIGRATIONS.iter().find(|own| own.version == found.version) else {
+            return Err(MigrateError::VersionMissing(found.version).into());
+        };
+        if own.checksum != found.checksum {
+            return Err(MigrateError::VersionMismatch(found.version).into());
+        }
+    }
+    let complete = MIGRATIONS.iter().all(|own| applied.iter().any(|found| own.version == found.version));
+    Ok(if complete { Schema::Current } else { Schema::Older })
 }
 
 #[cfg(test)]

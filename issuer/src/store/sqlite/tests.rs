@@ -241,6 +241,24 @@ async fn a_row_that_the_domain_does_not_allow_is_an_error() {
     assert_eq!(error.to_string(), r#"the database holds a malformed client identifier: "a b""#);
 }
 
+#[test]
+fn schemas_are_told_apart() {
+    let all: Vec<AppliedMigration> = MIGRATIONS
+        .iter()
+        .map(|it| AppliedMigration { version: it.version, checksum: it.checksum.clone() })
+        .collect();
+    assert_eq!(compare(&all).unwrap(), Schema::Current);
+    assert_eq!(compare(&all[1..]).unwrap(), Schema::Older);
+
+    let newer = AppliedMigration { version: i64::MAX, checksum: vec![].into() };
+    let newer = compare(&[&all[..], &[newer]].concat()).unwrap_err();
+    assert!(matches!(newer, StoreError::Newer(MigrateError::VersionMissing(i64::MAX))), "{newer:?}");
+
+    let edited = AppliedMigration { version: 1, checksum: vec![0].into() };
+    let edited = compare(&[edited]).unwrap_err();
+    assert!(matches!(edited, StoreError::Schema(MigrateError::VersionMismatch(1))), "{edited:?}");
+}
+
 #[tokio::test]
 async fn a_bad_file_is_told_from_a_missing_and_from_a_locked_one() {
     let folder = tempfile::tempdir().unwrap();

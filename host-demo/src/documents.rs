@@ -10,8 +10,12 @@ use std::{
     time::Duration,
 };
 
-use tessera_net::fetch::{Document, Fetcher};
-use tokio::sync::{Mutex as FetchMutex, watch};
+use tessera_net::{
+    chain,
+    fetch::{Document, Fetcher, redacted},
+};
+use tokio::sync::{Mutex as FetchMutex, OwnedMutexGuard, watch};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::clock;
@@ -40,7 +44,7 @@ pub(crate) struct Event {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
-    /// It came. In the history: and it was good.
+    /// It came, and if it is in the history, it was good.
     Fetched(Arc<Document>),
     /// It did not come, or was refused.
     Failed,
@@ -77,43 +81,43 @@ impl Documents {
         lock(&self.history).iter().filter(|event| event.number > seen).cloned().collect()
     }
 
-    /// Fetches a document, unless it was fetched, by somebody else, since the event numbered `seen`.
-    ///
-    /// `is_good` is asked about what came. What is not good counts as a failure: the copy before it stays.
-    pub(crate) async fn fetch(&self, want: &Want, seen: u64, is_good: impl FnOnce(&Event) -> bool) {
-        let turn = Arc::clone(lock(&self.under_way).entry(want.id).or_default());
-        let _turn = turn.lock().await;
-        if self.since(seen).iter().any(|event| event.id == want.id) {
-            return;
-        }
-        let outcome = self.get(want).await;
-        let event = Event { number: 0, id: want.id, at: clock::now(), outcome };
-        let good = matches!(event.outcome, Outcome::Fetched(_)) && is_good(&event);
-        self.record(if good { event } else { Event { outcome: Outcome::Failed, ..event } });
+    /// Waits for the turn to fetch a document: one fetch of a document at a time.
+    pub(crate) async fn turn(&self, id: u32) -> OwnedMutexGuard<()> {
+        let turn = Arc::clone(lock(&self.under_way).entry(id).or_default());
+        turn.lock_owned().await
     }
 
-    async fn get(&self, want: &Want) -> Outcome {
+    /// GETs a document. The event is not in the history yet.
+    pub(crate) async fn get(&self, want: &Want) -> Event {
+        let outcome = self.outcome(want).await;
+        Event { number: 0, id: want.id, at: clock::now(), outcome }
+    }
+
+    async fn outcome(&self, want: &Want) -> Outcome {
         let timeout = Duration::from_millis(want.timeout.into());
         let limit = usize::try_from(want.limit).unwrap_or(usize::MAX);
+        // A query may hold a secret.
+        let url = redacted(&want.url);
         match self.fetcher.get(&want.url, timeout, limit).await {
             Ok(document) => {
-                info!(url = want.url, bytes = document.text.len(), "fetched a key set");
+                info!(url, bytes = document.text.len(), "fetched a key set");
                 Outcome::Fetched(Arc::new(document))
             }
             Err(error) => {
-                warn!(url = want.url, error = &error as &dyn std::error::Error, "cannot fetch a key set");
+                warn!(url, error = chain(&error), "cannot fetch a key set");
                 Outcome::Failed
             }
         }
     }
 
-    /// Waits until there is an event after the one numbered `seen`, for as long as a fetch can take.
-    pub(crate) async fn wait(&self, seen: u64, at_most: Duration) {
+    /// Waits until there is an event after the one numbered `seen`. Says whether there was one in time.
+    pub(crate) async fn wait(&self, seen: u64, until: Instant) -> bool {
         let mut newest = self.newest.subscribe();
-        let _ = tokio::time::timeout(at_most, newest.wait_for(|newest| *newest > seen)).await;
+        tokio::time::timeout_at(until, newest.wait_for(|newest| *newest > seen)).await.is_ok()
     }
 
-    fn record(&self, event: Event) {
+    /// Writes an event into the history, under the next number.
+    pub(crate) fn record(&self, event: Event) {
         let mut history = lock(&self.history);
         let number = *self.newest.borrow() + 1;
         forget(&mut history, event.id, &event.outcome);

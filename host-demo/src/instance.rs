@@ -1,6 +1,6 @@
 //! One instance of the component: the only file that knows the types of `wit/`.
 
-use std::{error::Error as _, fmt};
+use std::fmt;
 
 use http::{HeaderValue, StatusCode};
 use wasmtime::{Store, StoreLimits, component::ResourceAny};
@@ -24,28 +24,21 @@ mod generated {
     wasmtime::component::bindgen!({ path: "../wit", world: "component" });
 }
 
-/// Leave for a request to pass.
+/// Leave for a request to pass. Only an instance of the component can give it.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    /// The verified caller; none on a public route.
-    pub identity: Option<Identity>,
+    identity: Option<Identity>,
 }
 
 /// Who the caller proved to be.
 #[derive(Clone)]
 pub struct Identity {
-    /// The `iss` claim.
-    pub issuer: String,
-    /// The `sub` claim.
-    pub subject: String,
-    /// The `client_id` claim.
-    pub client: Option<String>,
-    /// The scopes, sorted, each once.
-    pub scopes: Vec<String>,
-    /// The `exp` claim, in seconds since the epoch.
-    pub expiry: u64,
-    /// All claims, as JSON text.
-    pub claims: String,
+    issuer: String,
+    subject: String,
+    client: Option<String>,
+    scopes: Vec<String>,
+    expiry: u64,
+    claims: String,
 }
 
 /// A refusal: how to answer the caller, and what to tell the operator.
@@ -189,6 +182,52 @@ impl Instance {
     }
 }
 
+impl Grant {
+    /// The verified caller; none on a public route.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+}
+
+impl Identity {
+    /// The `iss` claim.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The `sub` claim.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The `client_id` claim.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// The scopes, sorted, each once.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// The `exp` claim, in seconds since the epoch.
+    #[must_use]
+    pub fn expiry(&self) -> u64 {
+        self.expiry
+    }
+
+    /// All claims, as JSON text.
+    #[must_use]
+    pub fn claims(&self) -> &str {
+        &self.claims
+    }
+}
+
 impl From<verify::Decision> for Answer {
     fn from(decision: verify::Decision) -> Self {
         match decision {
@@ -239,20 +278,6 @@ impl Rejection {
     /// A refusal because no decision could be had.
     pub(crate) fn undecided(error: &'static str, reason: String) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, challenge: None, error: error.to_owned(), reason }
-    }
-}
-
-impl InstanceError {
-    /// The error with its causes, on one line.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(error.to_string().lines().next().unwrap_or_default());
-            source = error.source();
-        }
-        text
     }
 }
 

@@ -24,7 +24,7 @@
 //!     let headers = http::HeaderMap::new();
 //!     let request = Request { method: "GET", host: "orders.example", target: "/orders", headers: &headers };
 //!     match verifier.authorize(&request).await {
-//!         Decision::Allow(grant) => println!("allowed: {:?}", grant.identity),
+//!         Decision::Allow(grant) => println!("allowed: {:?}", grant.identity()),
 //!         Decision::Deny(rejection) => println!("{}: {}", rejection.status, rejection.reason),
 //!     }
 //!     Ok(())

@@ -1,9 +1,8 @@
 //! `tessera-proxy`: a reverse proxy that lets through what the verifier allows.
 
 use std::{
-    error::Error,
-    fs,
-    io::{self, Write as _},
+    env, fs,
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -11,8 +10,9 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use tessera_host_demo::{Limits, LoadError, Options, Proxy, Timeouts, Upstream, Verifier};
+use tessera_host_demo::{Limits, LoadError, Options, Proxy, RuntimeError, Timeouts, Upstream, Verifier};
 use tessera_net::{
+    chain,
     listener::{self, Listener},
     shutdown,
 };
@@ -45,8 +45,8 @@ struct Arguments {
     )]
     component: PathBuf,
     /// How many verifier instances there may be [default: one for each processor].
-    #[arg(long, value_name = "NUMBER")]
-    instances: Option<usize>,
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    instances: Option<u16>,
     /// How long one decision may take, in milliseconds.
     #[arg(long, default_value_t = 250, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     deadline: u64,
@@ -88,9 +88,13 @@ enum StartError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{}", problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect::<Vec<_>>().join("\n"))]
     Policy { path: PathBuf, problems: Vec<tessera_host_demo::PolicyProblem> },
-    #[error("{}: {}", path.display(), chain(&**source))]
-    Load { path: PathBuf, source: Box<LoadError> },
-    #[error("{0}")]
+    #[error("{}: {}", path.display(), chain(source))]
+    Component { path: PathBuf, source: RuntimeError },
+    #[error("{}", chain(&**.0))]
+    Load(Box<LoadError>),
+    #[error("TESSERA_LOG: {0}")]
+    LogFilter(String),
+    #[error("{}", chain(.0))]
     Address(#[from] listener::BindError),
     #[error("{0}")]
     System(#[from] io::Error),
@@ -98,24 +102,26 @@ enum StartError {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log(arguments.log_format);
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::from)
-        .and_then(|runtime| runtime.block_on(run(arguments)));
-    match outcome {
+    match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody can read stderr any more there is nobody to tell.
-            let _ = writeln!(io::stderr(), "tessera-proxy: {error}");
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(match error {
-                StartError::System(_) => 1,
-                StartError::Unreadable { .. } | StartError::Policy { .. } | StartError::Load { .. } => 3,
+                StartError::System(_) | StartError::Load(_) => 1,
+                StartError::Unreadable { .. }
+                | StartError::Policy { .. }
+                | StartError::Component { .. }
+                | StartError::LogFilter(_) => 3,
                 StartError::Address(_) => 5,
             })
         }
     }
+}
+
+fn start(arguments: Arguments) -> Result<(), StartError> {
+    start_log(arguments.log_format)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(arguments))
 }
 
 async fn run(arguments: Arguments) -> Result<(), StartError> {
@@ -131,11 +137,12 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         ..Options::default()
     };
     if let Some(instances) = arguments.instances {
-        options.instances = instances;
+        options.instances = instances.into();
     }
     let verifier = Verifier::load(&component, &policy, options).map_err(|error| match error {
         LoadError::Policy(problems) => StartError::Policy { path: arguments.policy, problems },
-        source => StartError::Load { path: arguments.component, source: Box::new(source) },
+        LoadError::Runtime(source) => StartError::Component { path: arguments.component, source },
+        other => StartError::Load(Box::new(other)),
     })?;
     let listener = Listener::bind(arguments.listen)?;
     let address = listener.local_addr();
@@ -154,25 +161,15 @@ fn read<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, 
     read(path).map_err(|source| StartError::Unreadable { path: path.to_owned(), source })
 }
 
-/// An error and its causes on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
-
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("TESSERA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_log(format: LogFormat) -> Result<(), StartError> {
+    let filter = match env::var("TESSERA_LOG") {
+        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter).map_err(|error| StartError::LogFilter(error.to_string()))?,
+        _ => EnvFilter::new("info"),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
-        LogFormat::Text => {
-            use io::IsTerminal as _;
-            log.with_ansi(io::stderr().is_terminal()).init();
-        }
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
     }
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! Instances for requests to use, one at a time each.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tessera_net::chain;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{error, warn};
 
@@ -37,6 +38,9 @@ pub(crate) enum NewInstanceError {
     /// It refused a policy that an earlier instance accepted.
     #[error("the verifier refuses its policy")]
     Policy(Vec<PolicyProblem>),
+    /// Nobody gives out instances any more.
+    #[error("the pool is closed")]
+    Closed,
 }
 
 impl Pool {
@@ -55,12 +59,23 @@ impl Pool {
         Instance::new(&self.runtime, &self.policy)?.map_err(NewInstanceError::Policy)
     }
 
+    /// Gives an instance to whoever asks next.
+    pub(crate) fn admit(&self, instance: Instance) {
+        self.idle().push(instance);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+        // Nothing is changed by halves, so what a panic left behind is whole.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An instance that knows of all that was fetched. Waits while all are in use.
+    ///
+    /// Making one and catching up are computation, on the caller's thread: some milliseconds for a policy and
+    /// key sets that were read before, within the same bounds.
     pub(crate) async fn lease(&self) -> Result<Lease<'_>, NewInstanceError> {
-        // A closed semaphore is the only error, and nobody closes this one; without a permit there would
-        // be no bound, so it is no instance either.
-        let permit = self.permits.acquire().await.map_err(|_| NewInstanceError::Policy(Vec::new()))?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let permit = self.permits.acquire().await.map_err(|_| NewInstanceError::Closed)?;
+        let idle = self.idle().pop();
         let instance = match idle {
             Some(instance) => instance,
             None => self.new_instance()?,
@@ -85,11 +100,11 @@ impl Lease<'_> {
     ) -> Result<T, InstanceError> {
         match call(&mut self.instance) {
             Ok(value) => {
-                self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.instance);
+                self.pool.admit(self.instance);
                 Ok(value)
             }
             Err(error) => {
-                error!(error = error.chain(), "a verifier instance failed and is replaced");
+                error!(error = chain(&error), "a verifier instance failed and is replaced");
                 Err(error)
             }
         }

@@ -4,28 +4,32 @@
 //! is answered by status and challenge; why is in the log.
 
 mod forward;
+mod progress;
+mod request;
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{CACHE_CONTROL, HOST, WWW_AUTHENTICATE},
-    uri::{Authority, Scheme},
+    HeaderValue, Request, Response, StatusCode, Uri,
+    header::{CACHE_CONTROL, WWW_AUTHENTICATE},
+    uri::{Authority, PathAndQuery, Scheme},
 };
-use http_body_util::{Either, Empty};
+use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tessera_net::listener::Peer;
+use tessera_net::{chain, listener::Peer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{info, warn};
 
 use crate::{
-    instance::{Grant, Rejection},
+    instance::{Grant, Identity, Rejection},
     verifier::{self, Decision, Verifier},
 };
+use progress::{Progress, Watched};
 
 /// Where allowed requests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,9 @@ pub enum UpstreamError {
     /// The scheme is not http.
     #[error("the upstream's scheme is not http: TLS to an upstream is not there yet")]
     NotHttp,
+    /// There is a user or password, which nobody would be shown.
+    #[error("the upstream has a user or password in it, which is not used: leave it out")]
+    HasUser,
     /// There is a path, which would have to be joined to that of each request.
     #[error("the upstream has a path; requests go to it with the path they came with")]
     HasPath,
@@ -52,7 +59,8 @@ pub enum UpstreamError {
 pub struct Timeouts {
     /// To take the connection.
     pub connect: Duration,
-    /// From the request's last byte but its body to the answer's header.
+    /// To begin its answer, from the moment at which it last took a part of the request. An upload may
+    /// take as long as it goes on.
     pub answer: Duration,
 }
 
@@ -62,11 +70,20 @@ pub struct Proxy {
     verifier: Verifier,
     upstream: Upstream,
     timeouts: Timeouts,
-    client: Client<HttpConnector, Incoming>,
+    client: Client<HttpConnector, Watched>,
+    in_flight: Arc<Semaphore>,
 }
 
+/// How many requests may be under way at once. Each may have a connection to the upstream, and one
+/// HTTP/2 connection brings many requests; with the listener's connections this stays within the 1,024
+/// descriptors that a process commonly has.
+const REQUESTS_IN_FLIGHT: usize = 400;
+
+/// How much of a method or path is logged, in characters: enough to recognise it by.
+const LOGGED_CHARACTERS: usize = 200;
+
 /// The body of an answer: the upstream's, or none.
-pub(crate) type Body = Either<Incoming, Empty<Bytes>>;
+type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
 impl Default for Timeouts {
     fn default() -> Self {
@@ -81,6 +98,7 @@ impl std::str::FromStr for Upstream {
         let uri: Uri = text.parse().map_err(|_| UpstreamError::NotAUrl(text.to_owned()))?;
         match (uri.scheme(), uri.authority()) {
             (Some(scheme), Some(_)) if *scheme != Scheme::HTTP => Err(UpstreamError::NotHttp),
+            (Some(_), Some(authority)) if authority.as_str().contains('@') => Err(UpstreamError::HasUser),
             (Some(_), Some(_)) if uri.path() != "/" || uri.query().is_some() => Err(UpstreamError::HasPath),
             (Some(_), Some(authority)) => Ok(Self { authority: authority.clone() }),
             _ => Err(UpstreamError::NotAUrl(text.to_owned())),
@@ -96,63 +114,84 @@ impl Proxy {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(timeouts.connect));
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Self { verifier, upstream, timeouts, client }
+        let in_flight = Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT));
+        Self { verifier, upstream, timeouts, client, in_flight }
     }
 
     async fn handle(self, request: Request<Incoming>) -> Response<Body> {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
-        let method = request.method().clone();
+        let method = cut(request.method().as_str());
         // Without the query: a query may hold what no log should.
-        let path = request.uri().path().to_owned();
-        let (response, decision) = self.decide(request).await;
+        let path = cut(request.uri().path());
+        let (response, decision) = if let Ok(turn) = Arc::clone(&self.in_flight).try_acquire_owned() {
+            let (response, decision) = self.decide(request).await;
+            (response.map(|body| held_by(body, turn)), decision)
+        } else {
+            let reason = format!("{REQUESTS_IN_FLIGHT} requests are under way already");
+            let rejection = Rejection::undecided("overloaded", reason);
+            (refuse(&rejection), Err(rejection))
+        };
         let status = response.status().as_u16();
         match decision {
-            Ok(Grant { identity }) => {
-                let subject = identity.as_ref().map(|identity| identity.subject.as_str());
-                info!(?peer, %method, path, status, subject, "allowed");
+            Ok(grant) => {
+                let subject = grant.identity().map(Identity::subject);
+                info!(?peer, method, path, status, subject, "allowed");
             }
             Err(Rejection { error, reason, .. }) => {
-                info!(?peer, %method, path, status, error, reason, "denied");
+                info!(?peer, method, path, status, error, reason, "denied");
             }
         }
         response
     }
 
     async fn decide(&self, request: Request<Incoming>) -> (Response<Body>, Result<Grant, Rejection>) {
+        let authority = match request::check(&request) {
+            Ok(authority) => authority,
+            Err(malformed) => {
+                let rejection = Rejection {
+                    status: malformed.status(),
+                    challenge: None,
+                    error: "request-malformed".to_owned(),
+                    reason: malformed.to_string(),
+                };
+                return (refuse(&rejection), Err(rejection));
+            }
+        };
         let decision = self
             .verifier
             .authorize(&verifier::Request {
                 method: request.method().as_str(),
-                host: host(&request),
-                target: target(&request),
+                host: authority.as_str(),
+                target: request.uri().path_and_query().map_or("", PathAndQuery::as_str),
                 headers: request.headers(),
             })
             .await;
         match decision {
-            Decision::Allow(grant) => (self.pass_on(request).await, Ok(grant)),
+            Decision::Allow(grant) => (self.pass_on(request, &authority).await, Ok(grant)),
             Decision::Deny(rejection) => (refuse(&rejection), Err(rejection)),
         }
     }
 
-    async fn pass_on(&self, request: Request<Incoming>) -> Response<Body> {
-        // A tunnel has no path to decide about.
-        if request.method() == Method::CONNECT {
-            return empty(StatusCode::METHOD_NOT_ALLOWED);
-        }
-        let request = match forward::request(request, &self.upstream.authority) {
+    async fn pass_on(&self, request: Request<Incoming>, authority: &Authority) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let (body, progress) = Progress::of(body);
+        let request = Request::from_parts(parts, body);
+        let request = match forward::request(request, authority, &self.upstream.authority) {
             Ok(request) => request,
             Err(error) => {
-                warn!(error = error.to_string(), "a request cannot be passed on");
+                warn!(error = chain(&error), "a request cannot be passed on");
                 return empty(StatusCode::BAD_REQUEST);
             }
         };
-        match tokio::time::timeout(self.timeouts.answer, self.client.request(request)).await {
-            Ok(Ok(response)) => forward::response(response).map(Either::Left),
-            Ok(Err(error)) => {
-                warn!(error = &error as &dyn std::error::Error, "the upstream does not answer");
-                empty(StatusCode::BAD_GATEWAY)
-            }
-            Err(_elapsed) => {
+        tokio::select! {
+            answer = self.client.request(request) => match answer {
+                Ok(response) => forward::response(response).map(BodyExt::boxed_unsync),
+                Err(error) => {
+                    warn!(error = chain(&error), "the upstream does not answer");
+                    empty(StatusCode::BAD_GATEWAY)
+                }
+            },
+            () = progress.stopped_for(self.timeouts.answer) => {
                 warn!(after = ?self.timeouts.answer, "the upstream takes too long to answer");
                 empty(StatusCode::GATEWAY_TIMEOUT)
             }
@@ -171,16 +210,18 @@ impl Service<Request<Incoming>> for Proxy {
     }
 }
 
-/// The authority that the request is for: in HTTP/2 a pseudo-header, in HTTP/1.1 a field.
-fn host<B>(request: &Request<B>) -> &str {
-    match request.uri().authority() {
-        Some(authority) => authority.as_str(),
-        None => request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
-    }
+/// A body that ends a request's turn when it is done, or given up.
+fn held_by(body: Body, turn: OwnedSemaphorePermit) -> Body {
+    let held = body.map_frame(move |frame| {
+        let _ = &turn;
+        frame
+    });
+    held.boxed_unsync()
 }
 
-fn target<B>(request: &Request<B>) -> &str {
-    request.uri().path_and_query().map_or("", http::uri::PathAndQuery::as_str)
+/// As much of a text of the caller's as goes into a log.
+fn cut(text: &str) -> String {
+    text.chars().take(LOGGED_CHARACTERS).collect()
 }
 
 fn refuse(rejection: &Rejection) -> Response<Body> {
@@ -194,7 +235,7 @@ fn refuse(rejection: &Rejection) -> Response<Body> {
 }
 
 fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Either::Right(Empty::new()));
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response
 }

@@ -55,6 +55,13 @@ pub(crate) struct Runtime {
     limits: Limits,
 }
 
+/// A component is at least one core module with one memory and one table of its functions. One of these
+/// bounds without the others would bound nothing.
+const MEMORIES: usize = 1;
+const CORE_INSTANCES: usize = 4;
+const TABLES: usize = 4;
+const TABLE_ELEMENTS: usize = 10_000;
+
 /// How long a tick of the engine's clock is. A deadline is kept to within one.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -89,8 +96,14 @@ impl Runtime {
     }
 
     pub(crate) fn new_store(&self) -> Store<StoreLimits> {
-        let limits =
-            StoreLimitsBuilder::new().memory_size(self.limits.memory).trap_on_grow_failure(true).build();
+        let limits = StoreLimitsBuilder::new()
+            .memory_size(self.limits.memory)
+            .memories(MEMORIES)
+            .instances(CORE_INSTANCES)
+            .tables(TABLES)
+            .table_elements(TABLE_ELEMENTS)
+            .trap_on_grow_failure(true)
+            .build();
         let mut store = Store::new(&self.engine, limits);
         store.limiter(|limits| limits);
         store.epoch_deadline_trap();
@@ -98,9 +111,10 @@ impl Runtime {
     }
 }
 
-/// The ticks that fit into a duration, one at least and one more for the tick that is under way.
+/// The ticks that a duration is long, and one more: the tick that is under way may be over at once.
 pub(crate) fn ticks(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX - 1).saturating_add(1)
+    // The engine adds this to the ticks so far, which takes no longer than its life to overflow.
+    u32::try_from(duration.as_millis().div_ceil(TICK.as_millis())).map_or(u64::from(u32::MAX), u64::from) + 1
 }
 
 /// Advances the engine's epoch for as long as the engine lives.
@@ -116,4 +130,17 @@ fn start_ticking(engine: EngineWeak) -> Result<(), RuntimeError> {
         })
         .map(drop)
         .map_err(RuntimeError::Ticker)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_never_shorter_than_it_says() {
+        for (milliseconds, expected) in [(0, 1), (1, 2), (10, 2), (11, 3), (250, 26)] {
+            assert_eq!(ticks(Duration::from_millis(milliseconds)), expected, "{milliseconds} ms");
+        }
+        assert_eq!(ticks(Duration::MAX), u64::from(u32::MAX) + 1);
+    }
 }

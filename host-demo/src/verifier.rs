@@ -3,12 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
-use tessera_net::fetch::{FetchError, FetchOptions, Fetcher};
+use tessera_net::{
+    chain,
+    fetch::{FetchError, FetchOptions, Fetcher},
+};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
 use tracing::{error, info, warn};
 
 use crate::{
     clock,
-    documents::{Documents, Event, Want},
+    documents::{Documents, Event, Outcome, Want},
     instance::{Answer, Grant, InstanceError, PolicyProblem, Rejection},
     pool::{NewInstanceError, Pool},
     runtime::{Limits, Runtime, RuntimeError},
@@ -36,8 +43,8 @@ pub struct Options {
     pub instances: usize,
 }
 
-/// A request as it arrived.
-#[derive(Clone, Copy, Debug)]
+/// A request as it arrived. Its fields hold tokens, so it does not show in logs.
+#[derive(Clone, Copy)]
 pub struct Request<'r> {
     /// The method.
     pub method: &'r str,
@@ -78,7 +85,7 @@ pub enum LoadError {
 /// How often key sets are looked at to see whether one is due.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest wait for a fetch that another request began: what the verifier allows one, and a second.
+/// How long a request waits for key sets at most: what the verifier allows a fetch, and a second.
 const FETCH_WAIT: Duration = Duration::from_secs(6);
 
 impl Default for Options {
@@ -100,11 +107,14 @@ impl Verifier {
         let fetcher = Fetcher::new(FetchOptions { allow_http_loopback: true, ..FetchOptions::default() })?;
         let documents = Arc::new(Documents::new(fetcher));
         let pool = Pool::new(runtime, policy, Arc::clone(&documents), options.instances);
-        let reads = match pool.new_instance() {
-            Ok(mut instance) => instance.reads()?,
+        let mut first = match pool.new_instance() {
+            Ok(instance) => instance,
             Err(NewInstanceError::Policy(problems)) => return Err(LoadError::Policy(problems)),
             Err(NewInstanceError::Failed(error)) => return Err(error.into()),
+            Err(NewInstanceError::Closed) => return Err(LoadError::Policy(Vec::new())),
         };
+        let reads = first.reads()?;
+        pool.admit(first);
         Ok(Self { shared: Arc::new(Shared { pool, documents, reads }) })
     }
 
@@ -112,47 +122,61 @@ impl Verifier {
     /// own. Without it key sets are fetched by the requests that miss them.
     pub async fn keep_fresh(&self) {
         let mut interval = tokio::time::interval(REFRESH_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
             match self.shared.due().await {
-                Ok((wants, seen)) => self.fetch(wants, seen).await,
-                Err(error) => warn!(error = error.to_string(), "cannot look for key sets that are due"),
+                // Not waited for: a source that does not answer holds up no other.
+                Ok((wants, seen)) => drop(self.fetch(wants, seen)),
+                Err(error) => warn!(error = chain(&error), "cannot look for key sets that are due"),
             }
         }
     }
 
     /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
     pub async fn authorize(&self, request: &Request<'_>) -> Decision {
-        let (wants, seen) = match self.shared.ask(request).await {
-            (Answer::Allow(grant), _) => return Decision::Allow(grant),
-            (Answer::Deny(rejection), _) => return Decision::Deny(rejection),
-            (Answer::Need(wants), seen) => (wants, seen),
-        };
-        if wants.is_empty() {
-            self.shared.documents.wait(seen, FETCH_WAIT).await;
-        } else {
-            self.fetch(wants, seen).await;
-        }
-        match self.shared.ask(request).await.0 {
-            Answer::Allow(grant) => Decision::Allow(grant),
-            Answer::Deny(rejection) => Decision::Deny(rejection),
-            Answer::Need(_) => Decision::Deny(Rejection::undecided(
-                "keys-unavailable",
-                "the key set that this request needs is still being fetched".to_owned(),
-            )),
+        let until = Instant::now() + FETCH_WAIT;
+        let mut has_fetched = false;
+        loop {
+            let (wants, seen) = match self.shared.ask(request).await {
+                (Answer::Allow(grant), _) => return Decision::Allow(grant),
+                (Answer::Deny(rejection), _) => return Decision::Deny(rejection),
+                (Answer::Need(wants), seen) => (wants, seen),
+            };
+            // Begun even if this request does not wait for it: the instance told nobody else to.
+            let others_fetch = wants.is_empty();
+            let fetches = self.fetch(wants, seen);
+            if others_fetch {
+                // Any event may be the one, or about another document.
+                if self.shared.documents.wait(seen, until).await {
+                    continue;
+                }
+            } else if !has_fetched {
+                has_fetched = true;
+                fetches.join_all().await;
+                continue;
+            }
+            let reason = "the key set that this request needs is still being fetched".to_owned();
+            return Decision::Deny(Rejection::undecided("keys-unavailable", reason));
         }
     }
 
-    /// Fetches documents in a task of its own, so that a caller who goes away does not end it.
-    async fn fetch(&self, wants: Vec<Want>, seen: u64) {
-        let shared = Arc::clone(&self.shared);
-        let task = tokio::spawn(async move {
-            for want in wants {
-                shared.documents.fetch(&want, seen, |event| shared.is_good(event)).await;
+    /// Fetches documents, each in a task of its own, so that a caller who goes away ends none of them.
+    fn fetch(&self, wants: Vec<Want>, seen: u64) -> Fetches {
+        let spawn = |want| tokio::spawn(Arc::clone(&self.shared).fetch(want, seen));
+        Fetches(wants.into_iter().map(spawn).collect())
+    }
+}
+
+/// Fetches under way. Dropping this leaves them alone.
+struct Fetches(Vec<JoinHandle<()>>);
+
+impl Fetches {
+    async fn join_all(self) {
+        for task in self.0 {
+            if let Err(error) = task.await {
+                error!(error = chain(&error), "a fetch ended early");
             }
-        });
-        if let Err(error) = task.await {
-            error!(error = error.to_string(), "fetching key sets ended early");
         }
     }
 }
@@ -166,7 +190,7 @@ impl Shared {
 
     async fn ask(&self, request: &Request<'_>) -> (Answer, u64) {
         let undecided = |error: &dyn std::error::Error| {
-            (Answer::Deny(Rejection::undecided("verifier-failed", error.to_string())), 0)
+            (Answer::Deny(Rejection::undecided("verifier-failed", chain(error))), 0)
         };
         let lease = match self.pool.lease().await {
             Ok(lease) => lease,
@@ -177,17 +201,30 @@ impl Shared {
         answer.unwrap_or_else(|error| undecided(&error))
     }
 
+    /// Fetches a document, unless that was done since the event numbered `seen`.
+    async fn fetch(self: Arc<Self>, want: Want, seen: u64) {
+        let _turn = self.documents.turn(want.id).await;
+        if self.documents.since(seen).iter().any(|event| event.id == want.id) {
+            return;
+        }
+        let mut event = self.documents.get(&want).await;
+        if matches!(event.outcome, Outcome::Fetched(_)) {
+            // Reading what somebody else wrote may take as long as the bounds allow: on a thread for that.
+            let (judge, read) = (Arc::clone(&self), event.clone());
+            let good = tokio::task::spawn_blocking(move || judge.is_good(&read)).await;
+            // What is not good counts as a failure: the copy before it stays.
+            if !matches!(good, Ok(true)) {
+                event.outcome = Outcome::Failed;
+            }
+        }
+        self.documents.record(event);
+    }
+
     /// Whether a document that came is one to use. A new instance is asked, and thrown away: what comes
     /// over the network meets no instance that requests use before it was seen to do no harm.
     fn is_good(&self, event: &Event) -> bool {
-        let mut instance = match self.pool.new_instance() {
-            Ok(instance) => instance,
-            Err(error) => {
-                error!(error = error.to_string(), "no instance can be made to read a key set");
-                return false;
-            }
-        };
-        match instance.learn(event) {
+        let said = self.pool.new_instance().and_then(|mut instance| Ok(instance.learn(event)?));
+        match said {
             Ok(Ok(notes)) => {
                 for note in notes {
                     info!(note, "about a key set");
@@ -199,7 +236,7 @@ impl Shared {
                 false
             }
             Err(error) => {
-                error!(error = error.chain(), "an instance failed on a key set, which is refused");
+                error!(error = chain(&error), "an instance failed on a key set, which is refused");
                 false
             }
         }

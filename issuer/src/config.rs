@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tracing_subscriber::filter::ParseError;
 
 use crate::domain::IssuerId;
 
@@ -54,6 +55,16 @@ pub enum ConfigError {
     NoIssuer {
         /// Which file.
         path: PathBuf,
+    },
+    /// The environment asks for a log that there cannot be.
+    #[error("{variable}={text:?} is no log filter; use for example `info`, or `info,tessera_issuer=debug`")]
+    Log {
+        /// The environment variable.
+        variable: &'static str,
+        /// What it holds.
+        text: String,
+        /// What is wrong with it.
+        source: ParseError,
     },
 }
 

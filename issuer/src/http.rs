@@ -12,7 +12,6 @@ mod request;
 mod token;
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
@@ -52,7 +51,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
     let keys =
         below(JWKS_PATH).and(state.clone()).and(warp::method()).and(warp::header::headers_cloned()).then(
             async |service: Arc<TokenService>, method: Method, headers: HeaderMap| {
-                documents::keys(&service, &method, &headers, SystemTime::now().into())
+                documents::keys(&service, &method, &headers, service.now())
             },
         );
     let metadata = below(OAUTH_METADATA)

@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
+mod excerpt;
 pub mod http;
 pub mod keys;
 pub mod service;
@@ -21,18 +22,3 @@ pub mod store;
 mod suggest;
 #[cfg(test)]
 mod testing;
-
-use std::error::Error;
-use std::fmt::Write as _;
-
-/// An error and what caused it, on one line: each layer says its own part.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a String does not fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
-}

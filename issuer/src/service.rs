@@ -9,11 +9,14 @@ use std::sync::Arc;
 pub use assertion::{AssertionError, Assertions, UnverifiedError};
 
 use crate::domain::{
-    Authenticated, AuthenticationFailure, Claims, ClientSecret, IssuerId, RandomError, Refusal, ScopeSet,
-    TokenId, UnixTime, authenticate, decide,
+    Authenticated, AuthenticationFailure, Claims, ClientSecret, IssuerId, Method, RandomError, Refusal,
+    ScopeSet, TokenId, UnixTime, authenticate, decide,
 };
 use crate::keys::{SigningError, sign_token};
 use crate::store::{Snapshot, Snapshots, Stale};
+
+/// Tells the time. A function and not a time where a decision waits for the network in the middle.
+pub type Clock = fn() -> UnixTime;
 
 /// Issues tokens from the current snapshot.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub struct TokenService {
     issuer: IssuerId,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
+    clock: Clock,
 }
 
 /// A well-formed request for a token.
@@ -72,6 +76,13 @@ pub struct IssuedToken {
     pub scope: Option<String>,
 }
 
+/// A request that was granted.
+struct Granted {
+    issued: IssuedToken,
+    claims: Claims,
+    proved_by: Method,
+}
+
 /// Why a well-formed request got no token. The log tells these apart; the answer says the standard's code.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
@@ -96,10 +107,15 @@ pub enum TokenError {
 }
 
 impl TokenService {
-    /// A service that signs as `issuer`.
+    /// A service that signs as `issuer`, by the time of `clock`.
     #[must_use]
-    pub const fn new(issuer: IssuerId, snapshots: Arc<Snapshots>, assertions: Assertions) -> Self {
-        Self { issuer, snapshots, assertions }
+    pub const fn new(
+        issuer: IssuerId,
+        snapshots: Arc<Snapshots>,
+        assertions: Assertions,
+        clock: Clock,
+    ) -> Self {
+        Self { issuer, snapshots, assertions, clock }
     }
 
     /// The name this service signs as.
@@ -108,9 +124,15 @@ impl TokenService {
         &self.issuer
     }
 
+    /// The time this service goes by.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
     /// Refetches the key sets of trusted issuers as they age, until dropped.
     pub async fn keep_fresh(&self) {
-        self.assertions.keep_fresh().await;
+        self.assertions.keep_fresh(&self.snapshots, self.clock).await;
     }
 
     /// The latest state, however old: for what is published rather than decided.
@@ -125,19 +147,17 @@ impl TokenService {
     }
 
     /// Answers one request, and writes the audit line of the decision.
-    pub async fn exchange(&self, request: &TokenRequest, now: UnixTime) -> Result<IssuedToken, TokenError> {
-        let decision = self.decide(request, now).await;
+    pub async fn exchange(&self, request: &TokenRequest) -> Result<IssuedToken, TokenError> {
+        let decision = self.decide(request).await;
         audit::token(request, &decision);
-        decision.map(|(issued, _)| issued)
+        decision.map(|granted| granted.issued)
     }
 
-    async fn decide(
-        &self,
-        request: &TokenRequest,
-        now: UnixTime,
-    ) -> Result<(IssuedToken, Claims), TokenError> {
+    async fn decide(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
+        let client = self.prove(&request.proof, &*self.snapshots.current()?).await?;
+        // Proving may have waited for keys: what is granted, and for how long, is as of now.
         let snapshot = self.snapshots.current()?;
-        let client = self.prove(&request.proof, &snapshot, now).await?;
+        let now = self.now();
         let audience = request.audience.as_deref();
         let claims = decide(
             &snapshot.directory,
@@ -151,21 +171,17 @@ impl TokenService {
         .map_err(TokenError::Refused)?;
         let token = sign_token(snapshot.keyring.active(), &claims)?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
-        Ok((IssuedToken { token, lifetime, scope: claims.scope.clone() }, claims))
+        let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
+        Ok(Granted { issued, claims, proved_by: client.method() })
     }
 
-    async fn prove(
-        &self,
-        proof: &Proof,
-        snapshot: &Snapshot,
-        now: UnixTime,
-    ) -> Result<Authenticated, TokenError> {
+    async fn prove(&self, proof: &Proof, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
         match proof {
             Proof::Secret(credentials) => check(snapshot, credentials),
             Proof::Assertion { assertion, client, credentials } => {
                 let by_secret = credentials.as_ref().map(|it| check(snapshot, it)).transpose()?;
                 let client = by_secret.as_ref().map(|it| it.client().as_str()).or(client.as_deref());
-                Ok(self.assertions.authenticate(snapshot, assertion.as_str(), client, now).await?)
+                Ok(self.assertions.authenticate(snapshot, assertion.as_str(), client, self.clock).await?)
             }
         }
     }

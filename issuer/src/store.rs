@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 pub use error::StoreError;
 pub use follow::{FollowError, MAX_AGE, POLL_INTERVAL, Snapshot, Snapshots, Stale, follow};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteFile, SqliteStore};
 
 use crate::domain::{Actor, Applied, Change, Directory, StoredKey, UnixTime};
 

@@ -15,7 +15,7 @@ use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderMap, StatusCode};
 use reqwest::redirect;
 
-pub use self::destination::{Destination, DestinationError, Http};
+pub use self::destination::{Destination, DestinationError, Http, redacted};
 use crate::body::{self, BodyError};
 
 /// Named to servers when the caller names nothing better.

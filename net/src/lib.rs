@@ -8,6 +8,7 @@
 //! - [`body`]: reads a request body into memory under a size limit and a deadline.
 //! - [`fetch`]: GETs a small document from another party under the same suspicions.
 //! - [`shutdown`]: the one future that ends a process on SIGTERM or SIGINT.
+//! - [`chain`](chain()): an error and its causes on one line, for the log that tells of all this.
 //!
 //! A server is these steps: bind, tell where, serve until a signal, report.
 //!
@@ -36,6 +37,9 @@
 //! terminates TLS. No rate limits per peer. No response caching: [`fetch`] hands `Cache-Control` to its caller.
 
 pub mod body;
+mod chain;
 pub mod fetch;
 pub mod listener;
 pub mod shutdown;
+
+pub use chain::chain;

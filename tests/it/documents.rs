@@ -1,6 +1,6 @@
 //! The commands in the documents, run as a reader would run them.
 
-use std::{env, fs, os::unix, path::Path};
+use std::{env, fs, net::TcpListener, os::unix, path::Path};
 
 use tessera_tests::{
     artefacts::Artefacts,
@@ -19,25 +19,29 @@ async fn documented_commands_work() {
     unix::fs::symlink(artefacts.tessera().parent().unwrap(), scratch.path().join("dist")).unwrap();
     fs::write(scratch.path().join("policy.json"), &json_examples(&document("docs/proxy.md"))[0]).unwrap();
     let mut servers = Vec::new();
+    let ports = free_ports();
     for documented in COMMANDS {
+        let command = ports.iter().fold(documented.command.to_owned(), |command, (documented, free)| {
+            command.replace(&format!(":{documented}"), &format!(":{free}"))
+        });
         // `env` puts the artefacts first in PATH for servers, too.
         let path = format!("PATH={}", path.to_str().unwrap());
         match documented.proof {
             Proof::Ci | Proof::Middleware => {}
             Proof::Runs => {
                 let status = Command::new("env")
-                    .args([&path, "sh", "-euc", documented.command])
+                    .args([&path, "sh", "-euc", &command])
                     .current_dir(scratch.path())
                     .status()
                     .await
                     .unwrap();
-                assert!(status.success(), "`{}` ended with {status}", documented.command);
+                assert!(status.success(), "`{command}` ended with {status}");
             }
             Proof::Serves => {
-                let script = format!("exec {}", documented.command);
+                let script = format!("exec {command}");
                 let args = [&path, "sh", "-euc", &script];
                 let server = Server::start("documented", scratch.path(), Path::new("env"), args).await;
-                servers.push(server.unwrap_or_else(|error| panic!("`{}`: {error}", documented.command)));
+                servers.push(server.unwrap_or_else(|error| panic!("`{command}`: {error}")));
             }
         }
     }
@@ -49,6 +53,12 @@ fn ci_runs_what_it_is_said_to_run() {
     for documented in COMMANDS.iter().filter(|documented| documented.proof == Proof::Ci) {
         assert!(script.lines().any(|line| line.trim() == documented.command), "{}", documented.command);
     }
+}
+
+/// For each port in the documents one that is free: several tests may run on a machine.
+fn free_ports() -> Vec<(u16, u16)> {
+    let sockets = [7400, 7401].map(|port| (port, TcpListener::bind("127.0.0.1:0").unwrap()));
+    sockets.iter().map(|(port, socket)| (*port, socket.local_addr().unwrap().port())).collect()
 }
 
 /// A file of the repository.

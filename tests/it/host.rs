@@ -1,10 +1,21 @@
 //! What the host library makes of a component that misbehaves: nothing passes, and the next request is served.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
 use tessera_host_demo::{Decision, Limits, LoadError, Options, Rejection, Request, RuntimeError, Verifier};
 use tessera_tests::artefacts::Artefacts;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 fn component() -> Vec<u8> {
     fs::read(Artefacts::named_by(Artefacts::FAULTY).unwrap()).unwrap()
@@ -58,7 +69,7 @@ async fn v44_a_deadline_denies_and_the_instance_is_replaced() {
 
 #[tokio::test]
 async fn v44_a_full_memory_denies_and_the_instance_is_replaced() {
-    let limits = Limits { memory: 8 * 1024 * 1024, decision: Duration::from_secs(60), ..Limits::default() };
+    let limits = Limits { memory: 8 * 1024 * 1024, decision: Duration::from_mins(1), ..Limits::default() };
     let verifier = host("{}", limits).unwrap();
     let rejection = denied(&verifier, "/grow").await;
     assert_eq!((rejection.status, &*rejection.error), (StatusCode::SERVICE_UNAVAILABLE, "verifier-failed"));
@@ -93,9 +104,8 @@ async fn what_is_no_verifier_is_not_loaded() {
     let load = |bytes: &[u8]| Verifier::load(bytes, "{}", Options::default());
     assert!(matches!(load(b"\0asm"), Err(LoadError::Runtime(RuntimeError::Component(_)))));
     assert!(matches!(load(b""), Err(LoadError::Runtime(RuntimeError::Component(_)))));
-    let importing = br#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance)))"#;
     // The text form is not taken either: only what was built is run.
-    assert!(matches!(load(importing), Err(LoadError::Runtime(RuntimeError::Component(_)))));
+    assert!(matches!(load(b"(component)"), Err(LoadError::Runtime(RuntimeError::Component(_)))));
 }
 
 #[tokio::test]
@@ -109,9 +119,92 @@ async fn a_policy_is_refused_with_every_problem() {
     assert_eq!(
         lines,
         [
-            "2:3: `issuers` is missing",
+            "1:1: `issuers` is missing",
             "2:3: /issuer: unknown member (did you mean `issuers`?)",
             "3:16: /audiences: at least one is needed",
         ]
     );
+}
+
+/// The smallest component that imports something: an instance, under the name `clock`.
+const IMPORTING: &[u8] = b"\0asm\x0d\0\x01\0\x07\x03\x01\x42\0\x0a\x0a\x01\0\x05clock\x05\0";
+
+#[tokio::test]
+async fn a_component_that_wants_something_is_not_loaded() {
+    let Err(LoadError::Runtime(RuntimeError::Import(name))) =
+        Verifier::load(IMPORTING, "{}", Options::default())
+    else {
+        panic!("it was loaded, or refused for another reason")
+    };
+    assert_eq!(name, "clock");
+}
+
+/// A server of one document that counts how often it is asked.
+async fn document_server(body: &'static str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            counter.fetch_add(1, Ordering::SeqCst);
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (url, asked)
+}
+
+/// The public key of RFC 7515 appendix A.3, with an identifier.
+const KEY_SET: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"a3",
+    "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+
+/// `{"alg":"ES256","typ":"at+jwt","kid":"a3"}`, `{"iss":"i"}`, and no signature of anybody's.
+const UNSIGNED: &str = "Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImEzIn0.eyJpc3MiOiJpIn0.AAAA";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v42_many_requests_on_many_instances_fetch_once() {
+    let (url, asked) = document_server(KEY_SET).await;
+    let policy = format!(
+        r#"{{"issuers":[{{"issuer":"i","jwks_uri":"{url}"}}],"audiences":["a"],"allow_http_loopback":true}}"#
+    );
+    let component = fs::read(Artefacts::find().unwrap().component()).unwrap();
+    let options = Options { instances: 8, ..Options::default() };
+    let verifier = Verifier::load(&component, &policy, options).unwrap();
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(UNSIGNED))]);
+    let requests = (0..64).map(|_| {
+        let (verifier, headers) = (verifier.clone(), headers.clone());
+        tokio::spawn(async move {
+            let request = Request { method: "GET", host: "a", target: "/", headers: &headers };
+            verifier.authorize(&request).await
+        })
+    });
+    for request in requests.collect::<Vec<_>>() {
+        let Decision::Deny(rejection) = request.await.unwrap() else { panic!("allowed without a signature") };
+        assert_eq!(rejection.error, "signature-wrong", "{}", rejection.reason);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v44_a_key_set_that_traps_harms_no_instance_in_use() {
+    let (url, asked) = document_server("trap").await;
+    let verifier = host(&url, Limits::default()).unwrap();
+    let fresh = tokio::spawn({
+        let verifier = verifier.clone();
+        async move { verifier.keep_fresh().await }
+    });
+    while asked.load(Ordering::SeqCst) < 2 {
+        assert_recovered(&verifier).await;
+        tokio::task::yield_now().await;
+    }
+    fresh.abort();
+    assert_recovered(&verifier).await;
 }

@@ -2,6 +2,8 @@
 
 // `cfg(test)` always holds here; it is what tells clippy that helpers may panic, too.
 #[cfg(test)]
+mod client;
+#[cfg(test)]
 mod component;
 #[cfg(test)]
 mod documents;
@@ -13,6 +15,8 @@ mod host;
 mod judges;
 #[cfg(test)]
 mod middleware;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]

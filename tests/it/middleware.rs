@@ -30,7 +30,7 @@ use wac_graph::{CompositionGraph, EncodeOptions, plug, types::Package};
 use crate::stage;
 
 /// Wasmtime compiles the component first, with all of the machine that other tests leave.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// By which `wasmtime serve` says where it listens.

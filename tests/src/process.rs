@@ -20,8 +20,8 @@ use url::Url;
 /// machine that is busy with other tests; a server that needs longer is stuck.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// From the signal to the end. Servers drain for less.
-const STOPPED_WITHIN: Duration = Duration::from_secs(20);
+/// From the signal to the end. Servers cut what is still busy after 20 s.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How much of a server's log goes into a failure message.
 const LOG_TAIL_LINES: usize = 20;

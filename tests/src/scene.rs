@@ -2,23 +2,29 @@
 //! with the verifier before it. All of them real processes on free loopback ports, their state in a folder that
 //! goes with them.
 
+mod error;
+mod issuer;
+mod registration;
+
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
 use url::Url;
 
+pub use self::{
+    error::StageError,
+    issuer::{Issuer, issued},
+};
 use crate::{
-    artefacts::{Artefacts, MissingArtefact},
-    cli::{Cli, CliError},
-    http::{Call, Exchange, HttpError, get, post_form},
-    process::{Server, ServerError},
-    token::{NotAToken, Token},
+    artefacts::Artefacts,
+    http::{Call, Exchange, get},
+    process::Server,
+    token::Token,
 };
 
 /// The workload's name on its platform, in the form that Kubernetes gives service accounts.
@@ -59,13 +65,6 @@ pub struct Stage {
     pub orders: PathBuf,
 }
 
-/// An issuer at work, and its command line.
-#[derive(Debug)]
-pub struct Issuer {
-    server: Server,
-    cli: Cli,
-}
-
 /// The scene, with everything running. Dropping it ends the processes and removes their state.
 #[derive(Debug)]
 pub struct Scene {
@@ -83,112 +82,6 @@ pub struct Scene {
     folder: TempDir,
 }
 
-/// Why the scene could not be set, or a call in it got no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// Something was not built.
-    #[error(transparent)]
-    Artefact(#[from] MissingArtefact),
-    /// A server did not start or stop as it should.
-    #[error(transparent)]
-    Server(#[from] ServerError),
-    /// A command refused.
-    #[error(transparent)]
-    Cli(#[from] CliError),
-    /// A request got no response.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// A file or folder of the scene could not be written.
-    #[error("the scene's folder cannot be used")]
-    Folder(#[from] io::Error),
-    /// A command's answer lacks what it was run for.
-    #[error("`tessera {command}` succeeded without naming a secret")]
-    NoSecret {
-        /// The command.
-        command: String,
-    },
-    /// A response that should hold a token does not.
-    #[error("no token came where one was due:{exchange:?}")]
-    NoToken {
-        /// The exchange, tokens shortened.
-        exchange: Box<Exchange>,
-        /// What is wrong with what came, where something came.
-        #[source]
-        source: Option<NotAToken>,
-    },
-}
-
-impl Issuer {
-    /// Creates an issuer's state in a folder of its own below `folder` and serves it on a free loopback port.
-    /// `options` are further ones for `tessera init`.
-    pub async fn start(
-        name: &'static str,
-        folder: &Path,
-        program: &Path,
-        options: &[&str],
-    ) -> Result<Self, StageError> {
-        let options = [&["--listen", "127.0.0.1:0"], options].concat();
-        let cli = Cli::init(program, &folder.join(name), &options).await?;
-        let config = cli.config().as_os_str();
-        let server =
-            Server::start(name, folder, program, ["--config".as_ref(), config, "serve".as_ref()]).await?;
-        Ok(Self { server, cli })
-    }
-
-    /// Its command line.
-    #[must_use]
-    pub fn cli(&self) -> &Cli {
-        &self.cli
-    }
-
-    /// The process.
-    #[must_use]
-    pub fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// Gives the process up, to be stopped.
-    #[must_use]
-    pub fn into_server(self) -> Server {
-        self.server
-    }
-
-    /// Its identifier (`iss`): where it listens, as it was given no other.
-    #[must_use]
-    pub fn identifier(&self) -> String {
-        self.server.origin()
-    }
-
-    /// A URL below its own.
-    #[must_use]
-    pub fn at(&self, path: &str) -> Url {
-        below(self.server.url(), path)
-    }
-
-    /// Where its keys are.
-    #[must_use]
-    pub fn jwks_uri(&self) -> Url {
-        self.at("/.well-known/jwks.json")
-    }
-
-    /// Repeats a token request until it is granted: the running issuer sees what the command line changed within a
-    /// second, not at once. A request that stays refused is the error.
-    pub async fn once_granted(&self, request: impl Fn() -> Call) -> Result<(Exchange, Token), StageError> {
-        let deadline = Instant::now() + CHANGE_SEEN_WITHIN;
-        loop {
-            match issued(request().send().await?) {
-                Err(StageError::NoToken { .. }) if Instant::now() < deadline => sleep(LOOK_EVERY).await,
-                granted_or_late => return granted_or_late,
-            }
-        }
-    }
-
-    /// `POST /v1/token` with a form.
-    pub fn token_request(&self, fields: &[(&str, &str)]) -> Call {
-        post_form(self.at("/v1/token"), fields)
-    }
-}
-
 impl Scene {
     /// Sets the scene: starts everything and registers everybody by the command line.
     pub async fn set(stage: &Stage) -> Result<Self, StageError> {
@@ -197,8 +90,8 @@ impl Scene {
         let issuer = Issuer::start("issuer", folder.path(), program, &[]).await?;
         let platform = Issuer::start("platform", folder.path(), program, &[]).await?;
         let mut commands = Vec::new();
-        let workload_secret = register_at_platform(&platform, &issuer, &mut commands).await?;
-        let reports_secret = register_at_issuer(&issuer, &platform, &mut commands).await?;
+        let workload_secret = registration::at_platform(&platform, &issuer, &mut commands).await?;
+        let reports_secret = registration::at_issuer(&issuer, &platform, &mut commands).await?;
         let orders = Server::start("orders", folder.path(), &stage.orders, [] as [&str; 0]).await?;
         let policy = folder.path().join("policy.json");
         fs::write(&policy, format!("{:#}\n", policy_for(&issuer)))?;
@@ -278,81 +171,6 @@ impl Scene {
         let fields = [("grant_type", "client_credentials"), ("audience", ORDERS), ("scope", READ)];
         self.issuer.token_request(&fields).basic(REPORTS, &self.reports_secret)
     }
-}
-
-/// The token in a token response, with the exchange that brought it.
-pub fn issued(exchange: Exchange) -> Result<(Exchange, Token), StageError> {
-    match exchange.member("access_token").map(|token| Token::parse(&token)) {
-        Some(Ok(token)) if exchange.status.is_success() => Ok((exchange, token)),
-        parsed => {
-            let source = parsed.and_then(Result::err);
-            Err(StageError::NoToken { exchange: Box::new(exchange), source })
-        }
-    }
-}
-
-async fn register_at_platform(
-    platform: &Issuer,
-    issuer: &Issuer,
-    commands: &mut Vec<String>,
-) -> Result<String, StageError> {
-    let audience = issuer.identifier();
-    run(platform, commands, &["client", "add", &audience]).await?;
-    let secret = run_for_secret(platform, commands, &["client", "add", WORKLOAD, "--secret"]).await?;
-    run(platform, commands, &["grant", "add", WORKLOAD, &audience]).await?;
-    Ok(secret)
-}
-
-async fn register_at_issuer(
-    issuer: &Issuer,
-    platform: &Issuer,
-    commands: &mut Vec<String>,
-) -> Result<String, StageError> {
-    let (foreign, keys) = (platform.identifier(), platform.jwks_uri());
-    let trust = [
-        "client",
-        "trust",
-        BILLING,
-        "--issuer",
-        &foreign,
-        "--jwks-uri",
-        keys.as_str(),
-        "--subject",
-        WORKLOAD,
-    ];
-    let lifetime = SHORT_LIFETIME.to_string();
-    let steps: [&[&str]; 8] = [
-        &["client", "add", ORDERS, "--scope", READ, "--scope", WRITE],
-        &["client", "add", LEDGER, "--scope", "ledger:read"],
-        &["client", "add", PAYROLL, "--scope", "payroll:read"],
-        &["client", "add", BILLING],
-        // What the platform hands out are access tokens for the issuer, not plain JWTs.
-        &[&trust[..], &["--profile", "at+jwt"]].concat(),
-        &["grant", "add", BILLING, ORDERS, "--scope", READ, "--scope", WRITE],
-        &["grant", "add", BILLING, LEDGER, "--scope", "ledger:read"],
-        &["grant", "add", REPORTS, ORDERS, "--scope", READ, "--lifetime", &lifetime],
-    ];
-    let secret = run_for_secret(issuer, commands, &["client", "add", REPORTS, "--secret"]).await?;
-    for step in steps {
-        run(issuer, commands, step).await?;
-    }
-    Ok(secret)
-}
-
-async fn run(issuer: &Issuer, commands: &mut Vec<String>, args: &[&str]) -> Result<Value, StageError> {
-    let answer = issuer.cli().run(args).await?;
-    commands.push(format!("tessera --config {}/tessera.toml {}", issuer.server.name(), args.join(" ")));
-    Ok(answer)
-}
-
-async fn run_for_secret(
-    issuer: &Issuer,
-    commands: &mut Vec<String>,
-    args: &[&str],
-) -> Result<String, StageError> {
-    let answer = run(issuer, commands, args).await?;
-    let secret = answer.get("secret").and_then(Value::as_str).map(str::to_owned);
-    secret.ok_or_else(|| StageError::NoSecret { command: args.join(" ") })
 }
 
 /// The policy of the proxy: who issues, for whom, and which requests need which scopes.

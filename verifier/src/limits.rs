@@ -4,8 +4,8 @@
 
 use core::time::Duration;
 
-/// The longest token looked at, in bytes. Envoy and nginx accept 8 KiB of request headers by default in
-/// one field's reach; tokens of real issuers with group claims stay below that.
+/// The longest token looked at, in bytes: nginx takes no longer a header line by default
+/// (`large_client_header_buffers`), so tokens that are in use anywhere stay below that.
 pub const TOKEN_BYTES: usize = 8 * 1024;
 
 /// The longest JOSE header, in bytes after decoding. A header names an algorithm, a type and a key; a

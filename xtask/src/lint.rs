@@ -15,8 +15,13 @@ use crate::{
 };
 
 /// The crates that only mean something on the guests' target.
-const GUESTS: [&str; 3] =
-    ["tessera-verifier-component", "tessera-verifier-middleware", "tessera-backend-component"];
+const GUESTS: [&str; 5] = [
+    "tessera-verifier-component",
+    "tessera-verifier-envoy",
+    "tessera-verifier-middleware",
+    "tessera-backend-component",
+    "tessera-faulty-component",
+];
 
 const STEPS: &[Step] = &[
     setup::C_COMPILER,

@@ -2,9 +2,14 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version,
-    header::{self, CONNECTION, HOST, VIA},
+    header::{
+        CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+    },
     uri::{Authority, PathAndQuery, Scheme},
 };
+use hyper::body::Body;
+
+use super::request::connection_options;
 
 /// Fields that are about one connection, whether or not `Connection` names them (RFC 9110 §7.6.1).
 /// `TE` may stay when it says `trailers` and nothing else, and is dropped for simplicity's sake.
@@ -12,30 +17,39 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
+    PROXY_AUTHENTICATE,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
 ];
 
-/// The name under which this proxy appears in `Via` (RFC 9110 §7.6.3).
-const VIA_NAME: HeaderValue = HeaderValue::from_static("1.1 tessera");
-
-/// A request for the upstream: the same target and the same Host, over another connection.
-pub(super) fn request<B>(request: Request<B>, upstream: &Authority) -> Result<Request<B>, http::Error> {
+/// A request for the upstream: the same target and the authority that was decided about, over another
+/// connection.
+pub(super) fn request<B: Body>(
+    request: Request<B>,
+    authority: &Authority,
+    upstream: &Authority,
+) -> Result<Request<B>, http::Error> {
     let (mut parts, body) = request.into_parts();
-    // In HTTP/2 the authority is no field; to the upstream it becomes one.
-    if let Some(authority) = parts.uri.authority()
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
-    {
-        parts.headers.insert(HOST, host);
-    }
     let target = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     parts.uri =
         Uri::builder().scheme(Scheme::HTTP).authority(upstream.clone()).path_and_query(target).build()?;
+    let headers = &mut parts.headers;
+    remove_hop_by_hop(headers);
+    headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);
+    if body.size_hint().exact().is_none() {
+        // Said, since nobody expects a GET to have a body, which would otherwise be lost without a word.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    // The name under which this proxy appears, after the protocol that it received (RFC 9110 §7.6.3).
+    let via = if parts.version == Version::HTTP_2 {
+        join_cookies(headers)?;
+        "2 tessera"
+    } else {
+        "1.1 tessera"
+    };
+    headers.append(VIA, HeaderValue::from_static(via));
     parts.version = Version::HTTP_11;
-    remove_hop_by_hop(&mut parts.headers);
-    parts.headers.append(VIA, VIA_NAME);
     Ok(Request::from_parts(parts, body))
 }
 
@@ -46,50 +60,112 @@ pub(super) fn response<B>(mut response: Response<B>) -> Response<B> {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
+    // Next to a Transfer-Encoding a Content-Length says nothing (RFC 9112 §6.3), and alone it would.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
+    let named: Vec<HeaderName> = connection_options(headers).collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
 }
 
+/// HTTP/2 splits the Cookie field for its compression; HTTP/1.1 has it once (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) -> Result<(), http::Error> {
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1 {
+        let joined = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))?;
+        headers.insert(COOKIE, joined);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use http_body_util::{Empty, StreamBody};
+
     use super::*;
+
+    type NoBody = Empty<&'static [u8]>;
+
+    fn forwarded<B: Body>(original: Request<B>) -> (String, Vec<(String, String)>) {
+        let (authority, upstream) =
+            (Authority::from_static("orders.example"), Authority::from_static("127.0.0.1:9"));
+        let passed = request(original, &authority, &upstream).unwrap();
+        let text = |value: &HeaderValue| String::from_utf8(value.as_bytes().to_vec()).unwrap();
+        let headers = passed.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        (passed.uri().to_string(), headers)
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
 
     #[test]
     fn passes_on_the_target_as_it_came_and_nothing_of_the_connection() {
         let original = Request::builder()
             .uri("/orders/%31?next=%2Fa")
             .header("host", "orders.example")
-            .header("connection", "close, X-Secret")
-            .header("x-secret", "1")
+            .header("connection", "close, X-Mine")
+            .header("x-mine", "1")
             .header("keep-alive", "5")
             .header("te", "gzip")
             .header("upgrade", "websocket")
             .header("authorization", "Bearer t")
-            .body(())
+            .body(NoBody::new())
             .unwrap();
-        let passed = request(original, &Authority::from_static("127.0.0.1:9")).unwrap();
-        assert_eq!(passed.uri(), "http://127.0.0.1:9/orders/%31?next=%2Fa");
-        let headers: Vec<(&str, &[u8])> =
-            passed.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        assert_eq!(
-            headers,
-            [("host", b"orders.example".as_slice()), ("authorization", b"Bearer t"), ("via", b"1.1 tessera"),]
-        );
+        let (uri, headers) = forwarded(original);
+        assert_eq!(uri, "http://127.0.0.1:9/orders/%31?next=%2Fa");
+        let expected =
+            pairs(&[("host", "orders.example"), ("authorization", "Bearer t"), ("via", "1.1 tessera")]);
+        assert_eq!(headers, expected);
     }
 
     #[test]
-    fn names_the_http_2_authority_as_host() {
-        let original = Request::builder().uri("http://orders.example/x").body(()).unwrap();
-        let passed = request(original, &Authority::from_static("127.0.0.1:9")).unwrap();
-        assert_eq!(passed.headers().get(HOST).unwrap(), "orders.example");
-        assert_eq!(passed.uri(), "http://127.0.0.1:9/x");
+    fn turns_http_2_into_http_1() {
+        let original = Request::builder()
+            .version(Version::HTTP_2)
+            .uri("http://orders.example/x")
+            .header("cookie", "a=1")
+            .header("cookie", "b=2")
+            .body(NoBody::new())
+            .unwrap();
+        let (uri, headers) = forwarded(original);
+        assert_eq!(uri, "http://127.0.0.1:9/x");
+        let expected = pairs(&[("cookie", "a=1; b=2"), ("host", "orders.example"), ("via", "2 tessera")]);
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn says_that_a_body_of_unknown_length_follows() {
+        let chunks = chunks_of_unknown_length();
+        let original = Request::builder()
+            .uri("/x")
+            .header("transfer-encoding", "chunked")
+            .header("content-length", "5")
+            .body(chunks)
+            .unwrap();
+        let (_, headers) = forwarded(original);
+        let expected = [("host", "orders.example"), ("transfer-encoding", "chunked"), ("via", "1.1 tessera")];
+        assert_eq!(headers, pairs(&expected));
+    }
+
+    fn chunks_of_unknown_length() -> impl Body {
+        StreamBody::new(futures_util::stream::empty::<Result<hyper::body::Frame<&'static [u8]>, String>>())
+    }
+
+    #[test]
+    fn an_answer_has_one_length() {
+        let original = Response::builder()
+            .header("transfer-encoding", "chunked")
+            .header("content-length", "5")
+            .header("connection", "x-mine")
+            .header("x-mine", "1")
+            .header("etag", "\"a\"")
+            .body(())
+            .unwrap();
+        let passed = response(original);
+        let names: Vec<&str> = passed.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["etag"]);
     }
 }

@@ -45,7 +45,8 @@ pub(super) enum Command {
     /// Serve tokens until SIGTERM or SIGINT
     ///
     /// Prints `listening on http://ADDRESS` to stdout when it is ready; logs to stderr. The filter of
-    /// the log is taken from `TESSERA_LOG` (`info` if unset).
+    /// the log is taken from `TESSERA_LOG` (`info` if unset). A database that an older version made is
+    /// brought up to date; the other commands leave that alone.
     Serve(Serve),
     /// Manage clients, which are audiences at the same time
     Client {

@@ -32,7 +32,7 @@ pub(super) fn answer(answer: &Answer, json: bool) -> Result<(), Failure> {
 
 /// Prints a failure to stderr, on one line.
 pub(super) fn error(failure: &Failure) {
-    say(ERROR, "error", &crate::chain(failure));
+    say(ERROR, "error", &tessera_net::chain(failure));
 }
 
 /// Prints a warning to stderr, on one line.

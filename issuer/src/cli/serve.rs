@@ -1,5 +1,6 @@
 //! `tessera serve`.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
@@ -10,31 +11,34 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, Serve};
 use super::{Failure, now};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::KeyEncryptionKey;
 use crate::service::{Assertions, TokenService};
-use crate::store::{Snapshots, SqliteStore, Store, follow};
+use crate::store::{Snapshots, SqliteFile, Store, follow};
 
-/// What is logged when `TESSERA_LOG` does not say. warp's own trace repeats the access log.
+/// The environment variable that says what is logged.
+const LOG_VARIABLE: &str = "TESSERA_LOG";
+/// What is logged when it does not say. warp's own trace repeats the access log.
 const LOG_FILTER: &str = "info,warp::filters=off";
 
 pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
-    start_log(arguments.log_format);
-    // In this order: whatever can fail does so before the address is taken, and nothing is announced before it
-    // works.
+    start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?);
+    // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
+    // announced before it works.
     let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
-    let store = Arc::new(SqliteStore::open(&config.database).await?);
-    let snapshots = Arc::new(Snapshots::load(&*store, &kek).await?);
+    let file = SqliteFile::open(&config.database).await?;
     let allow_http_loopback = config.allow_http_loopback;
     let fetcher = Fetcher::new(FetchOptions { allow_http_loopback, ..FetchOptions::default() })?;
     let stopped = shutdown::signal().map_err(Failure::Runtime)?;
     let listener = Listener::bind(config.listen)?;
     let address = listener.local_addr();
+    let store = Arc::new(file.migrate().await?);
+    let snapshots = Arc::new(Snapshots::load(&*store, &kek).await?);
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
-    let service = Arc::new(TokenService::new(issuer, Arc::clone(&snapshots), assertions));
+    let service = Arc::new(TokenService::new(issuer, Arc::clone(&snapshots), assertions, now));
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);
@@ -56,8 +60,18 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     Ok(())
 }
 
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("TESSERA_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
+fn log_filter(variable: Option<OsString>) -> Result<EnvFilter, ConfigError> {
+    let text = variable.filter(|it| !it.is_empty()).unwrap_or_else(|| LOG_FILTER.into());
+    // What is not UTF-8 becomes what no filter can be.
+    let text = text.to_string_lossy();
+    EnvFilter::try_new(&text).map_err(|source| ConfigError::Log {
+        variable: LOG_VARIABLE,
+        text: text.into_owned(),
+        source,
+    })
+}
+
+fn start_log(format: LogFormat, filter: EnvFilter) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -65,5 +79,27 @@ fn start_log(format: LogFormat) {
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_log_filter_that_cannot_be_read_is_never_another_one() {
+        for absent in [None, Some(OsString::new())] {
+            let default = EnvFilter::new(LOG_FILTER).to_string();
+            assert_eq!(log_filter(absent).unwrap().to_string(), default);
+        }
+        assert_eq!(log_filter(Some("warn".into())).unwrap().to_string(), "warn");
+        for wrong in [OsString::from("info,x=loud"), OsString::from_vec(b"x=\xff".to_vec())] {
+            let error = log_filter(Some(wrong)).unwrap_err();
+            assert!(matches!(error, ConfigError::Log { .. }), "{error}");
+        }
+        let error = log_filter(Some(OsString::from_vec(b"\xff".to_vec()))).unwrap_err();
+        assert!(matches!(error, ConfigError::Log { .. }), "{error}");
     }
 }

@@ -10,12 +10,14 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::domain::TokenId;
+use crate::excerpt::excerpt;
 
 /// The header that carries a request's identifier in and out.
 const REQUEST_ID: &str = "x-request-id";
 /// Longest identifier taken over from a request, in bytes: a UUID has 36, a W3C trace context 55.
 const MAX_REQUEST_ID: usize = 64;
-/// Bytes of a path that the log keeps; ours are far shorter.
+/// Bytes of a method and of a path that the log keeps; ours are far shorter.
+const METHOD_SHOWN: usize = 16;
 const PATH_SHOWN: usize = 256;
 
 struct Started {
@@ -48,8 +50,8 @@ where
             let Started { at, method, path, id } = started;
             tracing::info!(
                 target: "access",
-                %method,
-                path = path.as_str().get(..PATH_SHOWN).unwrap_or(path.as_str()),
+                method = excerpt(method.as_str(), METHOD_SHOWN),
+                path = excerpt(path.as_str(), PATH_SHOWN),
                 status = response.status().as_u16(),
                 micros = u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX),
             );

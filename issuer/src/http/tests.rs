@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ::http::StatusCode;
 use ::http::header::{CACHE_CONTROL, ETAG, WWW_AUTHENTICATE};
@@ -45,7 +46,7 @@ impl Server {
         store.close().await;
         let issuer = issuer.parse().unwrap();
         let assertions = Assertions::new(&issuer, Fetcher::new(FetchOptions::default()).unwrap(), false);
-        let service = Arc::new(TokenService::new(issuer, snapshots, assertions));
+        let service = Arc::new(TokenService::new(issuer, snapshots, assertions, || SystemTime::now().into()));
         Self { routes: routes(&service), platform, _folder: folder }
     }
 

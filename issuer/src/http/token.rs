@@ -14,7 +14,7 @@ use warp::reply::Response;
 use super::answer;
 use super::error::OAuthError;
 use super::request::{self, RequestError};
-use crate::domain::UnixTime;
+use crate::excerpt::{REASON_SHOWN, excerpt};
 use crate::service::{TokenRequest, TokenService};
 
 /// Longest request body, in bytes: the longest assertion, twice, for what the encoding adds.
@@ -49,12 +49,12 @@ where
     let request = match read(&headers, body).await {
         Ok(request) => request,
         Err(error) => {
-            tracing::info!(reason = crate::chain(&error), "not a token request");
+            let reason = tessera_net::chain(&error);
+            tracing::info!(reason = excerpt(&reason, REASON_SHOWN), "not a token request");
             return OAuthError::from(&error).into_response();
         }
     };
-    let now = UnixTime::from(std::time::SystemTime::now());
-    match service.exchange(&request, now).await {
+    match service.exchange(&request).await {
         Err(error) => OAuthError::from(&error).into_response(),
         Ok(issued) => answer::no_store(answer::json(
             StatusCode::OK,

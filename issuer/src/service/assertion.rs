@@ -15,8 +15,9 @@ use self::sources::{Source, Sources};
 use self::unverified::Unverified;
 pub use self::unverified::UnverifiedError;
 
-use crate::domain::{Authenticated, IssuerId, Trust, UnixTime};
-use crate::store::Snapshot;
+use super::Clock;
+use crate::domain::{Authenticated, IssuerId, Trust};
+use crate::store::{Snapshot, Snapshots};
 
 /// Verifies assertions. Key sets are fetched when first needed and then kept fresh by
 /// [`keep_fresh`](Self::keep_fresh).
@@ -85,20 +86,20 @@ impl Assertions {
         snapshot: &Snapshot,
         assertion: &str,
         client: Option<&str>,
-        now: UnixTime,
+        clock: Clock,
     ) -> Result<Authenticated, AssertionError> {
         let claims = Unverified::read(assertion)?;
         let trust = self.registration(snapshot, &claims, client)?;
-        let token = self.verify(snapshot, &trust, assertion, now).await?;
+        let token = self.verify(snapshot, &trust, assertion, clock).await?;
         if token.issuer() != trust.issuer || token.subject() != trust.subject {
             return Err(AssertionError::Mismatch);
         }
         Ok(Authenticated::by_assertion(trust.client.clone()))
     }
 
-    /// Refetches key sets as they age, until dropped.
-    pub async fn keep_fresh(&self) {
-        self.sources.keep_fresh().await;
+    /// Refetches the key sets of what is registered as they age, until dropped.
+    pub async fn keep_fresh(&self, snapshots: &Snapshots, clock: Clock) {
+        self.sources.keep_fresh(snapshots, clock).await;
     }
 
     /// Whether a registration would make a policy that the verifier takes. Says what is wrong with it if not.
@@ -140,14 +141,14 @@ impl Assertions {
         snapshot: &Snapshot,
         trust: &Trust,
         assertion: &str,
-        now: UnixTime,
+        clock: Clock,
     ) -> Result<VerifiedToken, AssertionError> {
         let source = Source::new(trust, self.accepted_by(trust).to_vec());
         let shared = self.sources.get(snapshot, source).map_err(|error| AssertionError::Registration {
             client: trust.client.to_string(),
             problem: error.to_string(),
         })?;
-        match shared.authenticate(assertion, now).await {
+        match shared.authenticate(assertion, clock).await {
             Authentication::Verified(token) => Ok(token),
             Authentication::Need(_)
             | Authentication::Refused(tessera_verifier::Error::KeysUnavailable { .. }) => {

@@ -2,22 +2,21 @@
 
 use tracing::info;
 
-use super::{IssuedToken, TokenError, TokenRequest};
-use crate::domain::Claims;
+use super::{Granted, TokenError, TokenRequest};
+use crate::excerpt::{REASON_SHOWN, excerpt};
 
-/// Characters of a requested name that the log keeps: a name longer than an identifier names nothing anyway.
+/// Bytes of a requested name that the log keeps: a name longer than an identifier names nothing anyway.
 const SHOWN: usize = crate::domain::MAX_CLIENT_ID;
-/// Characters of a reason that the log keeps: it may quote an issuer and a subject out of an assertion.
-const REASON_SHOWN: usize = 1024;
 
-pub(super) fn token(request: &TokenRequest, decision: &Result<(IssuedToken, Claims), TokenError>) {
+pub(super) fn token(request: &TokenRequest, decision: &Result<Granted, TokenError>) {
     let scopes = request.scopes.as_ref().map(ToString::to_string);
     match decision {
-        Ok((_, claims)) => info!(
+        Ok(Granted { claims, proved_by, .. }) => info!(
             target: "audit",
             event = "token",
             outcome = "issued",
             client = claims.client_id.as_str(),
+            proved_by = proved_by.as_str(),
             audience = claims.aud.as_str(),
             scope = claims.scope,
             jti = claims.jti.as_str(),
@@ -28,14 +27,10 @@ pub(super) fn token(request: &TokenRequest, decision: &Result<(IssuedToken, Clai
             target: "audit",
             event = "token",
             outcome = "refused",
-            client = request.proof.claimed_client().map(|name| cut(name, SHOWN)),
-            audience = request.audience.as_deref().map(|name| cut(name, SHOWN)),
+            client = request.proof.claimed_client().map(|name| excerpt(name, SHOWN)),
+            audience = request.audience.as_deref().map(|name| excerpt(name, SHOWN)),
             scope = scopes,
-            reason = cut(&crate::chain(error), REASON_SHOWN),
+            reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
         ),
     }
-}
-
-fn cut(text: &str, length: usize) -> String {
-    text.chars().take(length).collect()
 }

@@ -29,8 +29,27 @@ pub enum StoreError {
     /// Not a database, or a broken one.
     #[error("the database is damaged, or is no database")]
     Damaged(#[source] sqlx::Error),
-    /// Its schema is not one that this version knows.
-    #[error("the database does not have the schema of this version")]
+    /// A database that this program did not make.
+    #[error("{} is no database of an issuer; `tessera init` makes one", path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Its schema is that of an older version, which may be serving from it.
+    #[error(
+        "the database {} has the schema of an older version of tessera: use that version, or back the file up, \
+         stop the old server and start `tessera serve` of this version, which brings it up to date",
+        path.display()
+    )]
+    Older {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Its schema is that of a newer version.
+    #[error("the database has the schema of a newer version of tessera: use that version")]
+    Newer(#[source] MigrateError),
+    /// Its schema is not one that any version made.
+    #[error("the database does not have a schema that tessera made; restore it from a backup")]
     Schema(#[source] MigrateError),
     /// A row that the domain does not allow: someone wrote past this program.
     #[error("the database holds a malformed {what}: {value}")]
@@ -71,6 +90,7 @@ impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            error @ MigrateError::VersionMissing(_) => Self::Newer(error),
             other => Self::Schema(other),
         }
     }

@@ -79,12 +79,6 @@ impl Snapshots {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Told of each new snapshot.
-    #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.current.subscribe()
-    }
-
     /// Compares with the store once, and takes over what is new.
     pub async fn refresh(&self, store: &dyn Store, kek: &KeyEncryptionKey) -> Result<(), FollowError> {
         let compared = Instant::now();
@@ -116,7 +110,7 @@ pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, kek: KeyEn
             // Said once, not twice a second.
             Err(error) => {
                 if !failing {
-                    tracing::error!(error = crate::chain(&error), "cannot follow the store");
+                    tracing::error!(error = tessera_net::chain(&error), "cannot follow the store");
                 }
                 failing = true;
             }

@@ -3,14 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::SqlitePool;
-use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{State, Store, StoreError, apply, rows};
 use crate::domain::{Actor, Applied, Change, UnixTime};
@@ -22,6 +22,22 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_CONNECTIONS: u32 = 2;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// Where sqlx keeps what was applied, unless told otherwise.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+
+/// An open database file, its schema this version's or an older one. Opening it changes nothing.
+#[derive(Debug)]
+pub struct SqliteFile {
+    path: PathBuf,
+    pool: SqlitePool,
+    schema: Schema,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Schema {
+    Current,
+    Older,
+}
 
 /// A [`Store`] in one SQLite file (write-ahead log, foreign keys enforced, full durability).
 #[derive(Clone, Debug)]
@@ -29,24 +45,50 @@ pub struct SqliteStore {
     pool: SqlitePool,
 }
 
-impl SqliteStore {
-    /// Opens an existing database and brings its schema up to date.
+impl SqliteFile {
+    /// Opens an existing database.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        // Opened once by ourselves, because SQLite has the same answer for "not there" and "not allowed".
-        File::open(path).map_err(|source| match source.kind() {
+        let pool = Self::connect(path).await?;
+        let schema = schema(&pool, path).await?;
+        Ok(Self { path: path.to_owned(), pool, schema })
+    }
+
+    /// The store in it. An older schema is refused, not migrated: an older server may be running on it.
+    pub fn store(self) -> Result<SqliteStore, StoreError> {
+        match self.schema {
+            Schema::Current => Ok(SqliteStore { pool: self.pool }),
+            Schema::Older => Err(StoreError::Older { path: self.path }),
+        }
+    }
+
+    /// The store in it, its schema brought up to date.
+    pub async fn migrate(self) -> Result<SqliteStore, StoreError> {
+        SqliteStore::prepare(self.pool).await
+    }
+
+    async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
+        // Opened once by ourselves, because SQLite has one answer for "not there", "not allowed" and "no file".
+        let file = File::open(path).and_then(|file| file.metadata()).and_then(|metadata| {
+            if metadata.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
+        });
+        file.map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => StoreError::Missing { path: path.to_owned() },
             _ => StoreError::Open { path: path.to_owned(), source },
         })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?;
-        MIGRATIONS.run(&pool).await?;
-        Ok(Self { pool })
+        Ok(SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?)
+    }
+}
+
+impl SqliteStore {
+    /// Opens an existing database, which must have the schema of this version.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        SqliteFile::open(path).await?.store()
     }
 
     /// Makes a new database that only its owner can read. Never overwrites.
@@ -57,7 +99,14 @@ impl SqliteStore {
             .mode(0o600)
             .open(path)
             .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
-        Self::open(path).await
+        Self::prepare(SqliteFile::connect(path).await?).await
+    }
+
+    async fn prepare(pool: SqlitePool) -> Result<Self, StoreError> {
+        // Kept in the file, so that opening it need not write: readers and the writer do not wait for each other.
+        sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
+        MIGRATIONS.run(&pool).await?;
+        Ok(Self { pool })
     }
 
     /// Finishes what is under way and folds the write-ahead log into the file.
@@ -97,6 +146,35 @@ impl Store for SqliteStore {
         }
         .boxed()
     }
+}
+
+async fn schema(pool: &SqlitePool, path: &Path) -> Result<Schema, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let known: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?")
+            .bind(MIGRATIONS_TABLE)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if known.is_none() {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if let Some(version) = connection.dirty_version(MIGRATIONS_TABLE).await? {
+        return Err(MigrateError::Dirty(version).into());
+    }
+    compare(&connection.list_applied_migrations(MIGRATIONS_TABLE).await?)
+}
+
+fn compare(applied: &[AppliedMigration]) -> Result<Schema, StoreError> {
+    for found in applied {
+        let Some(own) = MIGRATIONS.iter().find(|own| own.version == found.version) else {
+            return Err(MigrateError::VersionMissing(found.version).into());
+        };
+        if own.checksum != found.checksum {
+            return Err(MigrateError::VersionMismatch(found.version).into());
+        }
+    }
+    let complete = MIGRATIONS.iter().all(|own| applied.iter().any(|found| own.version == found.version));
+    Ok(if complete { Schema::Current } else { Schema::Older })
 }
 
 #[cfg(test)]

@@ -2,6 +2,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
+use sqlx::migrate::Migrate as _;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
+
 use crate::stage::{Stage, code, stderr, tessera};
 
 /// The command failed with this code, one line on stderr that says this, and nothing on stdout.
@@ -9,7 +13,8 @@ fn assert_failed(output: &Output, expected: i32, says: &str) {
     let message = stderr(output);
     assert_eq!(code(output), expected, "{message}");
     assert!(message.contains(says), "{message:?} should say {says:?}");
-    assert_eq!(message.lines().filter(|line| !line.contains(" INFO ")).count(), 1, "{message}");
+    assert!(message.starts_with("error: "), "{message:?}");
+    assert_eq!(message.lines().count(), 1, "{message}");
     assert_eq!(output.stdout, b"");
 }
 
@@ -23,6 +28,13 @@ fn a_bad_configuration_is_3() {
     stage.edit_config("lisen =", "listen =");
     stage.edit_config("127.0.0.1:0", "0.0.0.0:0");
     assert_failed(&stage.run(&["serve"]), 3, "`issuer` is missing");
+    stage.edit_config("0.0.0.0:0", "127.0.0.1:0");
+    let output = stage.command(&["serve"]).env("TESSERA_LOG", "info,tessera_issuer=loud").output().unwrap();
+    assert_failed(
+        &output,
+        3,
+        "TESSERA_LOG=\"info,tessera_issuer=loud\" is no log filter; use for example `info`",
+    );
     let missing = tessera().args(["--config", "no/such/tessera.toml", "client", "list"]).output().unwrap();
     assert_failed(
         &missing,
@@ -42,8 +54,42 @@ fn an_unusable_database_is_4() {
     std::fs::remove_file(&database).unwrap();
     assert_failed(&stage.run(&["serve"]), 4, "there is no database at");
     assert!(!database.exists(), "serving makes no database");
+    std::fs::write(&database, "").unwrap();
+    assert_failed(
+        &stage.run(&["serve"]),
+        4,
+        "tessera.db is no database of an issuer; `tessera init` makes one",
+    );
+    assert_eq!(std::fs::metadata(&database).unwrap().len(), 0, "serving makes no database");
+    std::fs::remove_file(&database).unwrap();
     std::fs::create_dir(&database).unwrap();
-    assert_eq!(code(&stage.run(&["serve"])), 4);
+    let output = stage.run(&["serve"]);
+    assert_failed(&output, 4, "cannot open the database ");
+    assert_failed(&output, 4, "is a directory");
+}
+
+#[tokio::test]
+async fn only_serving_migrates_and_only_once_it_has_its_address() {
+    let stage = Stage::new(&[]);
+    let database = stage.path("tessera.db");
+    std::fs::remove_file(&database).unwrap();
+    let options = SqliteConnectOptions::new().filename(&database).create_if_missing(true);
+    let mut older = SqliteConnection::connect_with(&options).await.unwrap();
+    older.ensure_migrations_table("_sqlx_migrations").await.unwrap();
+    older.close().await.unwrap();
+
+    let says = "has the schema of an older version of tessera";
+    assert_failed(&stage.run(&["client", "list"]), 4, says);
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = holder.local_addr().unwrap().to_string();
+    stage.edit_config("127.0.0.1:0", &busy);
+    assert_failed(&stage.run(&["serve"]), 5, "is already in use");
+    assert_failed(&stage.run(&["client", "list"]), 4, says);
+
+    stage.edit_config(&busy, "127.0.0.1:0");
+    // The schema of today, and nothing in it.
+    assert_failed(&stage.run(&["serve"]), 4, "the signing keys cannot be used");
+    assert_eq!(stage.json(&["client", "list"]), serde_json::json!([]));
 }
 
 #[test]

@@ -50,10 +50,15 @@ async fn from_nothing_to_a_token_and_through_a_rotation() {
     assert_eq!(json!(decode_header(&new).unwrap().kid), next.unwrap()["kid"], "the announced key signs");
     verify(&server, &new).await;
     verify(&server, &old).await;
+    let name = "x".repeat(6000);
+    assert_eq!(server.token("shop", &secret, &format!("{name}=1&{name}=2")).await.0, 400);
     assert!(server.stop().success());
 
     let log = std::fs::read_to_string(stage.log()).unwrap();
-    assert!(log.contains("outcome=\"issued\"") && log.contains("client=\"shop\""), "{log}");
+    let granted = log.lines().find(|line| line.contains("outcome=\"issued\"")).unwrap();
+    assert!(granted.contains("client=\"shop\"") && granted.contains("proved_by=\"secret\""), "{granted}");
+    assert!(log.contains("the parameter `xxx"), "{log}");
+    assert!(log.lines().all(|line| line.len() < 2048), "what a stranger wrote is cut");
     for hidden in [&*secret, &old, &new, old.rsplit('.').next().unwrap()] {
         assert!(!log.contains(hidden), "the log must not hold secrets or tokens");
     }

@@ -88,9 +88,23 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// What may be shown of an address that was configured: what [`Destination`] shows of it, so no query and no
+/// credentials. For logs that speak of an address before or without parsing it as a destination.
+#[must_use]
+pub fn redacted(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(url) if url.has_host() => shown(&url),
+        _ => "(not a URL with a host)".to_owned(),
+    }
+}
+
+fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0.origin().ascii_serialization(), self.0.path())
+        f.write_str(&shown(&self.0))
     }
 }
 
@@ -155,5 +169,18 @@ mod tests {
             Destination::parse("https://issuer.example:8443/keys?key=hunter2", Http::Never).unwrap();
         assert_eq!(destination.to_string(), "https://issuer.example:8443/keys");
         assert_eq!(format!("{destination:?}"), "Destination(https://issuer.example:8443/keys)");
+    }
+
+    #[test]
+    fn what_is_redacted_shows_neither_query_nor_credentials() {
+        for (text, expected) in [
+            ("https://issuer.example/keys?key=hunter2#x", "https://issuer.example/keys"),
+            ("https://me:hunter2@issuer.example:8443/keys", "https://issuer.example:8443/keys"),
+            ("http://localhost:80/", "http://localhost/"),
+            ("hunter2", "(not a URL with a host)"),
+            ("data:,hunter2", "(not a URL with a host)"),
+        ] {
+            assert_eq!(redacted(text), expected);
+        }
     }
 }

@@ -20,6 +20,10 @@ struct State {
     /// Requests whose answer has not been sent whole.
     in_flight: usize,
     multiplexed: bool,
+    /// Answers of which a part was handed over that the peer has not made room for.
+    waiting: usize,
+    /// When the last part of an answer was handed over or taken.
+    moved: Instant,
     /// Since when the peer has accepted nothing of a pending write.
     stalled: Option<Instant>,
 }
@@ -41,12 +45,19 @@ pub(super) enum Expired {
     Idle,
     Closing,
     WriteStall,
+    Unread,
 }
 
 impl Activity {
     pub(super) fn new(limits: Limits, now: Instant) -> Self {
-        let state =
-            State { stage: Stage::Header { since: now }, in_flight: 0, multiplexed: false, stalled: None };
+        let state = State {
+            stage: Stage::Header { since: now },
+            in_flight: 0,
+            multiplexed: false,
+            waiting: 0,
+            moved: now,
+            stalled: None,
+        };
         Self { limits, state: Mutex::new(state) }
     }
 
@@ -76,6 +87,20 @@ impl Activity {
         state.multiplexed = version == Version::HTTP_2;
     }
 
+    /// The service handed over a part of an answer, for which there need not be room yet.
+    pub(super) fn handed(&self, now: Instant) {
+        let mut state = self.state();
+        state.waiting += 1;
+        state.moved = now;
+    }
+
+    /// The part that was handed over is on its way, or given up.
+    pub(super) fn taken(&self, now: Instant) {
+        let mut state = self.state();
+        state.waiting = state.waiting.saturating_sub(1);
+        state.moved = now;
+    }
+
     /// The answer was sent, or given up.
     pub(super) fn end(&self, now: Instant) {
         let mut state = self.state();
@@ -99,7 +124,11 @@ impl Activity {
             Stage::Idle { since } => (since + self.limits.idle, Expired::Idle),
             Stage::Closing { since } => (since + self.limits.header_read, Expired::Closing),
         });
-        stalled.into_iter().chain(quiet).min_by_key(|(at, _)| *at)
+        // An HTTP/2 peer paces each answer by its window (RFC 9113 §5.2), so without the socket ever being full.
+        // While the service still works on any answer, the peer is not what is waited for.
+        let unread = (state.multiplexed && state.waiting > 0 && state.waiting == state.in_flight)
+            .then(|| (state.moved + self.limits.write_stall, Expired::Unread));
+        stalled.into_iter().chain(quiet).chain(unread).min_by_key(|(at, _)| *at)
     }
 }
 
@@ -177,6 +206,37 @@ mod tests {
         activity.write(true, t0 + seconds(10));
         assert_eq!(activity.deadline(), Some((t0 + LIMITS().write_stall, Expired::WriteStall)));
         activity.write(false, t0 + seconds(11));
+        assert_eq!(activity.deadline(), None);
+    }
+
+    #[test]
+    fn an_http2_peer_that_takes_no_part_of_any_answer_is_limited() {
+        let (activity, t0) = start();
+        activity.begin(Version::HTTP_2);
+        activity.begin(Version::HTTP_2);
+        activity.handed(t0 + seconds(1));
+        assert_eq!(activity.deadline(), None, "the service works on the other answer");
+        activity.handed(t0 + seconds(2));
+        assert_eq!(activity.deadline(), Some((t0 + seconds(2) + LIMITS().write_stall, Expired::Unread)));
+        activity.read(t0 + seconds(20));
+        activity.write(false, t0 + seconds(20));
+        assert_eq!(
+            activity.deadline(),
+            Some((t0 + seconds(2) + LIMITS().write_stall, Expired::Unread)),
+            "pings are no progress"
+        );
+
+        activity.taken(t0 + seconds(25));
+        assert_eq!(activity.deadline(), None, "the service is asked for more");
+        activity.end(t0 + seconds(25));
+        assert_eq!(activity.deadline(), Some((t0 + seconds(25) + LIMITS().write_stall, Expired::Unread)));
+    }
+
+    #[test]
+    fn an_http1_answer_is_limited_by_its_socket_alone() {
+        let (activity, t0) = start();
+        activity.begin(Version::HTTP_11);
+        activity.handed(t0);
         assert_eq!(activity.deadline(), None);
     }
 

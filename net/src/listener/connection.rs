@@ -92,18 +92,34 @@ pub(super) async fn drive<S, B>(
 }
 
 /// Marks one request as being served, for as long as it lives.
-struct InFlight(Arc<Activity>);
+struct InFlight {
+    activity: Arc<Activity>,
+    /// A part of the answer was handed over and no further one was asked for.
+    handed: bool,
+}
 
 impl InFlight {
     fn begin(activity: &Arc<Activity>, request: &Request<Incoming>) -> Self {
         activity.begin(request.version());
-        Self(Arc::clone(activity))
+        Self { activity: Arc::clone(activity), handed: false }
+    }
+
+    fn handed(&mut self) {
+        self.handed = true;
+        self.activity.handed(Instant::now());
+    }
+
+    fn taken(&mut self) {
+        if std::mem::take(&mut self.handed) {
+            self.activity.taken(Instant::now());
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.end(Instant::now());
+        self.taken();
+        self.activity.end(Instant::now());
     }
 }
 
@@ -124,7 +140,14 @@ impl<B: Body> Body for Answering<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        // hyper asks for the next part when it has found room for the one before.
+        this.in_flight.taken();
+        let frame = this.body.poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
+            this.in_flight.handed();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -160,7 +183,8 @@ impl Watchdog {
             let check = match self.activity.deadline() {
                 Some((at, expired)) if at <= now => return Poll::Ready(expired),
                 Some((at, _)) => at,
-                None => now + self.limits.idle,
+                // Answers are handed over on tasks of their own, which do not wake this one.
+                None => now + self.limits.idle.min(self.limits.write_stall),
             };
             if check < self.timer.deadline() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(check);

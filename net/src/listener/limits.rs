@@ -12,14 +12,18 @@ const HEADER_BYTES_MIN: usize = 8192;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at once; further ones wait in the kernel's queue. Default 512: half of the usual
-    /// `RLIMIT_NOFILE` of 1,024, which leaves as many descriptors to what the handlers open.
+    /// `RLIMIT_NOFILE` of 1,024. The other half is for the rest of the process. It does not cover a descriptor for
+    /// each request, of which an HTTP/2 connection carries [`http2_streams`](Self::http2_streams) at once: a
+    /// handler that opens some bounds them itself.
     pub connections: usize,
     /// From the opening of a connection, or from the first byte of its next HTTP/1 request, to the end of that
     /// request's header. Default 10 s: a header is one or two segments, and this covers three retransmissions.
     pub header_read: Duration,
     /// How long a connection may stay open between requests. Default 75 s, as nginx's `keepalive_timeout`.
     pub idle: Duration,
-    /// How long a peer may accept no byte of what is being written to it. Default 30 s.
+    /// How long a peer may accept no byte of what is being written to it, and on HTTP/2, where it paces each
+    /// answer, how long it may make no room for a further part of any answer while nothing else is waited for.
+    /// Default 30 s.
     pub write_stall: Duration,
     /// From shutdown to the cutting of what is still in flight. Default 20 s: within the 30 s that Kubernetes
     /// grants between SIGTERM and SIGKILL.

@@ -192,6 +192,27 @@ async fn a_peer_that_never_reads_is_cut() {
 }
 
 #[tokio::test]
+async fn an_http2_peer_that_answers_pings_but_takes_no_answer_is_cut() {
+    let limits = Limits { write_stall: SHORT, http2_ping: SHORT / 4, ..Limits::default() };
+    for path in ["http://x/", "http://x/endless"] {
+        let server = Server::start(limits);
+        let io = TokioIo::new(server.connect().await);
+        let (mut requests, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(0)
+            .handshake(io)
+            .await
+            .unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get(path).body(Full::<Bytes>::default()).unwrap();
+        let answer = requests.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        // An error or an orderly end: the connection is gone either way.
+        let _ = timeout(PATIENCE, connection).await.expect("the server must close").unwrap();
+        drop(answer);
+    }
+}
+
+#[tokio::test]
 async fn beyond_the_cap_a_connection_waits_and_is_then_served() {
     let server = Server::start(Limits { connections: 1, ..Limits::default() });
     let mut first = server.connect().await;

@@ -49,7 +49,10 @@ impl Document {
         let Some(fence) = fence else { return };
         match fence.language.as_str() {
             "sh" => self.commands.extend(commands(fence.body)),
-            "json" => self.json.push(fence.body.iter().map(|(_, line)| format!("{line}\n")).collect()),
+            "json" => {
+                self.json
+                    .push(fence.body.into_iter().flat_map(|(_, line)| [line, "\n".to_owned()]).collect());
+            }
             "bash" | "shell" | "console" | "zsh" => {
                 let message =
                     format!("mark commands as `sh`, not `{}`, so that they are checked", fence.language);

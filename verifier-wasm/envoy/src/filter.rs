@@ -1,7 +1,7 @@
 //! The contexts: one root for each VM, one for each request.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
     rc::Rc,
     time::{Duration, UNIX_EPOCH},
@@ -13,7 +13,7 @@ use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::{Action, ContextType},
 };
-use tessera_verifier::{DocumentId, Timestamp, Verifier, Want};
+use tessera_verifier::{DocumentId, Timestamp, Verifier, Want, limits};
 
 use crate::{
     CONTEXT, SharedCell,
@@ -25,7 +25,10 @@ use crate::{
 const TICK: Duration = Duration::from_millis(100);
 
 /// How long a request pauses at most, in seconds: what a fetch may take, and a second.
-const PAUSE_SECONDS: u64 = 6;
+const PAUSE_SECONDS: u64 = limits::FETCH_TIMEOUT.as_secs() + 1;
+
+/// The longest key set that is read, in bytes; a longer one is not even copied into the VM's memory.
+const BODY_BYTES: usize = limits::KEY_SET_BYTES;
 
 /// The root context. It has nothing to share before it is configured.
 #[derive(Default)]
@@ -49,19 +52,23 @@ pub(crate) struct Shared {
 struct Paused {
     head: RequestHead,
     until: Timestamp,
+    passed: Rc<Cell<bool>>,
 }
 
 /// The context of a request.
 struct Filter {
     id: u32,
     shared: SharedCell,
+    /// Whether the request may pass. Until it is set nothing of the request goes on: not its header, and
+    /// not its body, which Envoy may ask about while the header waits.
+    passed: Rc<Cell<bool>>,
 }
 
 impl Shared {
     /// Starts to fetch a document.
     fn fetch(&mut self, want: &Want, now: Timestamp) {
         let Some((origin, cluster)) = self.cluster(&want.url) else {
-            error!("no cluster is configured for {}", want.url);
+            error!("no cluster is configured for a key set");
             return self.verifier.fail(want.id, now);
         };
         let (scheme, authority) = origin.split_once("://").unwrap_or_default();
@@ -81,7 +88,7 @@ impl Shared {
                 self.calls.insert(token, want.id);
             }
             Err(status) => {
-                warn!("cannot fetch {} through cluster {cluster}: {status:?}", want.url);
+                warn!("cannot fetch from {origin} through cluster {cluster}: {status:?}");
                 self.verifier.fail(want.id, now);
             }
         }
@@ -98,62 +105,82 @@ impl Shared {
             .map(|(origin, cluster)| (origin.as_str(), cluster.as_str()))
     }
 
-    /// Decides about the paused requests once more, now that a fetch is over.
-    fn resume(&mut self, now: Timestamp) {
-        let mut still_paused = BTreeMap::new();
+    /// Decides about the paused requests once more, now that a fetch is over. Those that are decided are
+    /// no longer paused.
+    fn decide_paused(&mut self, now: Timestamp) -> Vec<(u32, Paused, Answer)> {
+        let mut decided = Vec::new();
         for (id, paused) in std::mem::take(&mut self.paused) {
-            match paused.head.decide(&mut self.verifier, now) {
-                // What it waits for is another document than the one that came.
-                Answer::Need(wants) if now < paused.until => {
-                    self.wanted.extend(wants);
-                    still_paused.insert(id, paused);
+            let answer = paused.head.decide(&mut self.verifier, now);
+            if let Answer::Need(wants) = &answer {
+                // What was asked for is fetched, whether or not this request waits for it.
+                self.wanted.extend_from_slice(wants);
+                if now < paused.until {
+                    self.paused.insert(id, paused);
+                    continue;
                 }
-                answer => conclude(id, answer),
             }
+            decided.push((id, paused, answer));
         }
-        self.paused = still_paused;
+        decided
     }
 }
 
-/// Lets a paused request go, one way or the other.
-fn conclude(id: u32, answer: Answer) {
-    // A context that is gone has nobody waiting any more.
-    if hostcalls::set_effective_context(id).is_err() {
-        return;
-    }
-    match answer {
-        Answer::Pass => {
-            if let Err(status) = hostcalls::resume_http_request() {
-                error!("Envoy does not resume a request: {status:?}");
-            }
+/// Lets decided requests go, one way or the other. Nothing is borrowed meanwhile: a proxy may call back.
+fn conclude(decided: Vec<(u32, Paused, Answer)>) {
+    for (id, paused, answer) in decided {
+        // A context that is gone has nobody waiting any more.
+        if hostcalls::set_effective_context(id).is_err() {
+            continue;
         }
-        Answer::Refuse(refusal) => refusal.send(),
-        Answer::Need(_) => Refusal::keys_unavailable().send(),
+        match answer {
+            Answer::Pass => {
+                paused.passed.set(true);
+                // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
+                let _ = hostcalls::resume_http_request();
+            }
+            Answer::Refuse(refusal) => refusal.send(),
+            Answer::Need(_) => Refusal::keys_unavailable().send(),
+        }
     }
 }
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
         let Some(shared) = &self.shared else { return };
-        let mut shared = shared.borrow_mut();
-        let Some(id) = shared.calls.remove(&token) else { return };
-        let now = now();
-        // Without header fields there is no answer, and asking for one would trap: too large a body, or
-        // a call that Envoy gave up.
-        let status = if headers == 0 { None } else { self.get_http_call_response_header(":status") };
-        match status.as_deref() {
-            Some("200") => {
-                let caching = self.get_http_call_response_header("cache-control").unwrap_or_default();
-                let body = self.get_http_call_response_body(0, body_size).unwrap_or_default();
-                supply(&mut shared.verifier, id, &body, &caching, now);
+        let decided = {
+            let shared = &mut *shared.borrow_mut();
+            let Some(id) = shared.calls.remove(&token) else { return };
+            let now = now();
+            // Without header fields there is no answer, and asking for one would trap: Envoy gave the call
+            // up, or its body was too large even for Envoy.
+            let status = if headers == 0 { None } else { self.field(":status") };
+            match status.as_deref() {
+                Some("200") if body_size <= BODY_BYTES => {
+                    let caching = self.field("cache-control").unwrap_or_default();
+                    let body = self.get_http_call_response_body(0, body_size).unwrap_or_default();
+                    supply(&mut shared.verifier, id, &body, &caching, now);
+                }
+                Some("200") => {
+                    warn!("a key set is refused: it has {body_size} bytes");
+                    shared.verifier.fail(id, now);
+                }
+                status => {
+                    let status = status.unwrap_or("no status");
+                    warn!("a key set cannot be fetched: the answer has {status} instead of 200");
+                    shared.verifier.fail(id, now);
+                }
             }
-            status => {
-                let status = status.unwrap_or("no status");
-                warn!("a key set cannot be fetched: the answer has {status} instead of 200");
-                shared.verifier.fail(id, now);
-            }
-        }
-        shared.resume(now);
+            shared.decide_paused(now)
+        };
+        conclude(decided);
+    }
+}
+
+impl Root {
+    /// A field of the answer to a call. The SDK would trap on one that is not UTF-8.
+    fn field(&self, name: &str) -> Option<String> {
+        let value = self.get_http_call_response_header_bytes(name)?;
+        Some(String::from_utf8_lossy(&value).into_owned())
     }
 }
 
@@ -201,21 +228,26 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = &self.shared else { return };
-        let shared = &mut *shared.borrow_mut();
-        let now = now();
-        let mut wants = std::mem::take(&mut shared.wanted);
-        wants.extend(shared.verifier.wants(now));
-        for want in wants {
-            shared.fetch(&want, now);
-        }
-        if shared.paused.values().any(|paused| now >= paused.until) {
-            shared.resume(now);
-        }
+        let decided = {
+            let shared = &mut *shared.borrow_mut();
+            let now = now();
+            let mut wants = std::mem::take(&mut shared.wanted);
+            wants.extend(shared.verifier.wants(now));
+            for want in wants {
+                shared.fetch(&want, now);
+            }
+            if shared.paused.values().any(|paused| now >= paused.until) {
+                shared.decide_paused(now)
+            } else {
+                Vec::new()
+            }
+        };
+        conclude(decided);
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         let shared = Rc::clone(self.shared.as_ref()?);
-        Some(Box::new(Filter { id, shared }))
+        Some(Box::new(Filter { id, shared, passed: Rc::default() }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -231,14 +263,29 @@ impl HttpContext for Filter {
         let head = RequestHead::read(shared.verifier.reads());
         let now = now();
         match head.decide(&mut shared.verifier, now) {
-            Answer::Pass => return Action::Continue,
+            Answer::Pass => self.passed.set(true),
             Answer::Refuse(refusal) => refusal.send(),
             Answer::Need(wants) => {
                 shared.wanted.extend(wants);
-                shared.paused.insert(self.id, Paused { head, until: now.plus(PAUSE_SECONDS) });
+                let (until, passed) = (now.plus(PAUSE_SECONDS), Rc::clone(&self.passed));
+                shared.paused.insert(self.id, Paused { head, until, passed });
             }
         }
-        Action::Pause
+        self.action()
+    }
+
+    fn on_http_request_body(&mut self, _body_size: usize, _end_of_stream: bool) -> Action {
+        self.action()
+    }
+
+    fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
+        self.action()
+    }
+}
+
+impl Filter {
+    fn action(&self) -> Action {
+        if self.passed.get() { Action::Continue } else { Action::Pause }
     }
 }
 
@@ -251,7 +298,7 @@ impl Drop for Filter {
     }
 }
 
-/// Envoy's clock. Should it fail, no token is valid yet.
+/// Envoy's clock. Should it stand before the epoch, no token is valid yet; should it fail, the SDK traps.
 fn now() -> Timestamp {
     let since = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     Timestamp::from_seconds(since.map_or(0, |since| since.as_secs()))

@@ -2,16 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
-use tessera_net::fetch::Fetcher;
+use tessera_net::fetch::{self, Fetcher};
 use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, limits};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::domain::{KeySource, Profile, Trust, UnixTime};
-use crate::store::Snapshot;
+use crate::domain::{KeySource, Profile, Trust};
+use crate::service::Clock;
+use crate::store::{Snapshot, Snapshots};
 
 /// How often each verifier is asked which key sets have aged.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
@@ -88,14 +90,7 @@ impl Sources {
     /// The verifier of `source`, made if there is none yet. Those of withdrawn registrations go.
     pub(super) fn get(&self, snapshot: &Snapshot, source: Source) -> Result<Arc<Shared>, PolicyError> {
         let mut table = lock(&self.table);
-        if table.revision != snapshot.revision {
-            table.revision = snapshot.revision;
-            let issuers: HashSet<&str> = snapshot.directory.trusts().map(|trust| &*trust.issuer).collect();
-            table.verifiers.retain(|source, _| {
-                issuers.contains(&*source.issuer)
-                    && snapshot.directory.trusts().any(|trust| source.is_of(trust))
-            });
-        }
+        table.cut_down(snapshot);
         if let Some(shared) = table.verifiers.get(&source) {
             return Ok(Arc::clone(shared));
         }
@@ -113,56 +108,86 @@ impl Sources {
         lock(&self.table).verifiers.len()
     }
 
-    pub(super) async fn keep_fresh(&self) {
+    pub(super) async fn keep_fresh(&self, snapshots: &Snapshots, clock: Clock) {
         let mut ticks = interval(REFRESH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let all: Vec<Arc<Shared>> = lock(&self.table).verifiers.values().cloned().collect();
-            let now = timestamp(SystemTime::now().into());
-            for shared in all {
-                let wants = lock(&shared.verifier).wants(now);
-                shared.fetch(wants, now);
-            }
+            self.refresh(&snapshots.latest(), clock);
         }
+    }
+
+    /// Starts the fetches that are due for what is registered now: an issuer that nobody trusts any more is not
+    /// asked for anything. Each runs on its own, so that one dead source delays no other.
+    pub(super) fn refresh(&self, snapshot: &Snapshot, clock: Clock) {
+        let all: Vec<Arc<Shared>> = {
+            let mut table = lock(&self.table);
+            table.cut_down(snapshot);
+            table.verifiers.values().cloned().collect()
+        };
+        for shared in all {
+            let wants = lock(&shared.verifier).wants(read(clock));
+            shared.fetch(wants, clock);
+        }
+    }
+}
+
+impl Table {
+    /// Drops the verifiers of registrations that are not in `snapshot`.
+    fn cut_down(&mut self, snapshot: &Snapshot) {
+        if self.revision == snapshot.revision {
+            return;
+        }
+        self.revision = snapshot.revision;
+        let issuers: HashSet<&str> = snapshot.directory.trusts().map(|trust| &*trust.issuer).collect();
+        self.verifiers.retain(|source, _| {
+            issuers.contains(&*source.issuer) && snapshot.directory.trusts().any(|trust| source.is_of(trust))
+        });
     }
 }
 
 impl Shared {
     /// Verifies `token`, fetching keys first if that is what it takes; of many requests one fetches.
-    pub(super) async fn authenticate(self: &Arc<Self>, token: &str, now: UnixTime) -> Authentication {
-        let now = timestamp(now);
+    ///
+    /// The clock is read at each decision: a token may expire while its keys are fetched.
+    pub(super) async fn authenticate(self: &Arc<Self>, token: &str, clock: Clock) -> Authentication {
         // Subscribed before asking, so that a fetch that ends in between is not missed.
         let mut fetched = self.fetched.subscribe();
-        let wants = match lock(&self.verifier).authenticate(token, now) {
+        let wants = match lock(&self.verifier).authenticate(token, read(clock)) {
             Authentication::Need(wants) => wants,
             decided => return decided,
         };
-        self.fetch(wants, now);
+        self.fetch(wants, clock);
         // A deadline missed is answered below like a fetch that failed.
         let _ = timeout(FETCH_WAIT, fetched.changed()).await;
-        lock(&self.verifier).authenticate(token, now)
+        let decided = lock(&self.verifier).authenticate(token, read(clock));
+        if let Authentication::Need(wants) = &decided {
+            // For the next request: the verifier takes these to be under way, and this one has waited enough.
+            self.fetch(wants.clone(), clock);
+        }
+        decided
     }
 
     /// Fetches on a task of its own: whoever asked may hang up, and others wait for the same keys.
-    fn fetch(self: &Arc<Self>, wants: Vec<Want>, now: Timestamp) {
+    fn fetch(self: &Arc<Self>, wants: Vec<Want>, clock: Clock) {
         if wants.is_empty() {
             return;
         }
         let shared = Arc::clone(self);
         tokio::spawn(async move {
-            for want in wants {
-                shared.deliver(want, now).await;
-            }
+            join_all(wants.into_iter().map(|want| shared.deliver(want, clock))).await;
             shared.fetched.send_modify(|count| *count += 1);
         });
     }
 
-    async fn deliver(&self, want: Want, now: Timestamp) {
-        let url = want.url;
-        match self.fetcher.get(&url, want.timeout, want.limit).await {
+    async fn deliver(&self, want: Want, clock: Clock) {
+        let url = fetch::redacted(&want.url);
+        let fetched = self.fetcher.get(&want.url, want.timeout, want.limit).await;
+        // Now, not when the fetch began: pauses and freshness count from its end.
+        let now = read(clock);
+        match fetched {
             Err(error) => {
-                tracing::warn!(url, error = crate::chain(&error), "a key set could not be fetched");
+                tracing::warn!(url, error = tessera_net::chain(&error), "a key set could not be fetched");
                 lock(&self.verifier).fail(want.id, now);
             }
             Ok(document) => {
@@ -177,8 +202,8 @@ impl Shared {
     }
 }
 
-fn timestamp(time: UnixTime) -> Timestamp {
-    Timestamp::from_seconds(time.as_seconds())
+fn read(clock: Clock) -> Timestamp {
+    Timestamp::from_seconds(clock().as_seconds())
 }
 
 /// A panic elsewhere leaves a verifier or table that is whole: both change in single steps.

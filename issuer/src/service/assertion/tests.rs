@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tessera_net::fetch::{FetchOptions, Fetcher};
@@ -7,7 +7,7 @@ use tessera_net::listener::{Limits, Listener, TowerToHyperService};
 use warp::Filter as _;
 
 use super::*;
-use crate::domain::{KeySource, Method, Profile};
+use crate::domain::{KeySource, Method, Profile, UnixTime};
 use crate::testing::{NOW, Platform, id, snapshot};
 
 const ISSUER: &str = "https://platform.example";
@@ -42,12 +42,22 @@ fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims
 }
 
+fn now() -> UnixTime {
+    NOW
+}
+
 /// Serves `jwks` and counts how often it is asked for.
 fn key_server(jwks: String) -> (String, Arc<AtomicUsize>) {
+    slow_key_server(jwks, || ())
+}
+
+/// A [`key_server`] that spends time on each answer, as `spend` sees fit.
+fn slow_key_server(jwks: String, spend: fn()) -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let filter = warp::path("jwks").map(move || {
         counter.fetch_add(1, Ordering::SeqCst);
+        spend();
         jwks.clone()
     });
     let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -68,7 +78,7 @@ async fn an_assertion_proves_the_client_that_registered_it() {
     ] {
         let assertion = platform.sign(&with(claims("pod"), "aud", audience));
         for named in [None, Some("shop")] {
-            let client = assertions().authenticate(&state, &assertion, named, NOW).await.unwrap();
+            let client = assertions().authenticate(&state, &assertion, named, now).await.unwrap();
             assert_eq!((client.client().as_str(), client.method()), ("shop", Method::Assertion));
         }
     }
@@ -81,16 +91,16 @@ async fn the_keys_of_one_client_never_speak_for_another() {
     let state = snapshot(1, vec![trust("shop", "pod", inline(&own)), trust("evil", "bot", inline(&others))]);
     let assertions = assertions();
     let forged = others.sign(&claims("pod"));
-    let refused = assertions.authenticate(&state, &forged, None, NOW).await.unwrap_err();
+    let refused = assertions.authenticate(&state, &forged, None, now).await.unwrap_err();
     assert!(
         matches!(refused, AssertionError::Refused(tessera_verifier::Error::SignatureWrong)),
         "{refused:?}"
     );
     // Also once the other client's verifier is there and warm.
-    assertions.authenticate(&state, &others.sign(&claims("bot")), None, NOW).await.unwrap();
-    let refused = assertions.authenticate(&state, &forged, Some("evil"), NOW).await.unwrap_err();
+    assertions.authenticate(&state, &others.sign(&claims("bot")), None, now).await.unwrap();
+    let refused = assertions.authenticate(&state, &forged, Some("evil"), now).await.unwrap_err();
     assert!(matches!(refused, AssertionError::Unregistered { .. }), "{refused:?}");
-    let refused = assertions.authenticate(&state, &forged, None, NOW).await.unwrap_err();
+    let refused = assertions.authenticate(&state, &forged, None, now).await.unwrap_err();
     assert!(
         matches!(refused, AssertionError::Refused(tessera_verifier::Error::SignatureWrong)),
         "{refused:?}"
@@ -106,7 +116,7 @@ async fn what_is_not_registered_or_not_valid_proves_nothing() {
     let assertions = assertions();
     let refuse = async |claims: Value, client: Option<&str>| {
         let assertion = platform.sign(&claims);
-        format!("{}", assertions.authenticate(&state, &assertion, client, NOW).await.unwrap_err())
+        format!("{}", assertions.authenticate(&state, &assertion, client, now).await.unwrap_err())
     };
     let both = json!(["https://id.example", "https://two.example"]);
     let unregistered = r#"no client trusts "https://platform.example" about "pod" for this audience"#;
@@ -132,16 +142,16 @@ async fn what_is_not_registered_or_not_valid_proves_nothing() {
         assert_eq!(refuse(claims.clone(), client).await, expected, "{claims}");
     }
     let chosen = platform.sign(&with(claims("pod"), "aud", both));
-    let client = assertions.authenticate(&state, &chosen, Some("mail"), NOW).await.unwrap();
+    let client = assertions.authenticate(&state, &chosen, Some("mail"), now).await.unwrap();
     assert_eq!(client.client().as_str(), "mail", "naming the client resolves what is ambiguous");
 
     let expired = platform.sign(&with(claims("pod"), "exp", json!(NOW.as_seconds() - 60)));
-    let refused = assertions.authenticate(&state, &expired, None, NOW).await.unwrap_err();
+    let refused = assertions.authenticate(&state, &expired, None, now).await.unwrap_err();
     assert!(
         matches!(refused, AssertionError::Refused(tessera_verifier::Error::Expired { .. })),
         "{refused:?}"
     );
-    let refused = assertions.authenticate(&state, "not.a.jwt", None, NOW).await.unwrap_err();
+    let refused = assertions.authenticate(&state, "not.a.jwt", None, now).await.unwrap_err();
     assert!(matches!(refused, AssertionError::Unreadable(_)), "{refused:?}");
 }
 
@@ -155,7 +165,7 @@ async fn many_requests_fetch_the_keys_once() {
         .map(|_| {
             let (state, assertions, assertion) =
                 (state.clone(), assertions.clone(), platform.sign(&claims("pod")));
-            tokio::spawn(async move { assertions.authenticate(&state, &assertion, None, NOW).await })
+            tokio::spawn(async move { assertions.authenticate(&state, &assertion, None, now).await })
         })
         .collect();
     for request in requests {
@@ -170,7 +180,7 @@ async fn unreachable_keys_are_not_the_clients_fault() {
     let (uri, _) = key_server("no key set".to_owned());
     let state = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
     let refused =
-        assertions().authenticate(&state, &platform.sign(&claims("pod")), None, NOW).await.unwrap_err();
+        assertions().authenticate(&state, &platform.sign(&claims("pod")), None, now).await.unwrap_err();
     assert!(matches!(refused, AssertionError::KeysUnavailable { .. }), "{refused:?}");
 }
 
@@ -179,15 +189,64 @@ async fn a_withdrawn_registration_takes_its_verifier_along() {
     let (old, new) = (Platform::new("p"), Platform::new("p"));
     let assertions = assertions();
     let before = snapshot(1, vec![trust("shop", "pod", inline(&old))]);
-    assertions.authenticate(&before, &old.sign(&claims("pod")), None, NOW).await.unwrap();
+    assertions.authenticate(&before, &old.sign(&claims("pod")), None, now).await.unwrap();
     let after = snapshot(2, vec![trust("shop", "pod", inline(&new))]);
-    let refused = assertions.authenticate(&after, &old.sign(&claims("pod")), None, NOW).await.unwrap_err();
+    let refused = assertions.authenticate(&after, &old.sign(&claims("pod")), None, now).await.unwrap_err();
     assert!(
         matches!(refused, AssertionError::Refused(tessera_verifier::Error::SignatureWrong)),
         "{refused:?}"
     );
-    assertions.authenticate(&after, &new.sign(&claims("pod")), None, NOW).await.unwrap();
+    assertions.authenticate(&after, &new.sign(&claims("pod")), None, now).await.unwrap();
     assert_eq!(assertions.sources.count(), 1);
+}
+
+#[tokio::test]
+async fn an_assertion_that_expires_while_its_keys_are_fetched_is_refused() {
+    static TIME: AtomicU64 = AtomicU64::new(NOW.as_seconds());
+    let clock = || UnixTime::from_seconds(TIME.load(Ordering::SeqCst));
+    let platform = Platform::new("p");
+    let (uri, _) = slow_key_server(platform.jwks(), || {
+        TIME.fetch_add(600, Ordering::SeqCst);
+    });
+    let state = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    let assertion = platform.sign(&claims("pod"));
+    let refused = assertions().authenticate(&state, &assertion, None, clock).await.unwrap_err();
+    assert!(
+        matches!(refused, AssertionError::Refused(tessera_verifier::Error::Expired { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_pause_after_a_failed_fetch_counts_from_its_end() {
+    static TIME: AtomicU64 = AtomicU64::new(NOW.as_seconds());
+    let clock = || UnixTime::from_seconds(TIME.load(Ordering::SeqCst));
+    let platform = Platform::new("p");
+    let (uri, asked) = slow_key_server("no key set".to_owned(), || {
+        TIME.fetch_add(5, Ordering::SeqCst);
+    });
+    let state = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    let assertions = assertions();
+    for _ in 0..3 {
+        let assertion = platform.sign(&claims("pod"));
+        let refused = assertions.authenticate(&state, &assertion, None, clock).await.unwrap_err();
+        assert!(matches!(refused, AssertionError::KeysUnavailable { .. }), "{refused:?}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the source is left in peace");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_no_longer_trusted_is_no_longer_asked() {
+    let platform = Platform::new("p");
+    let (uri, asked) = key_server(platform.jwks());
+    let assertions = assertions();
+    let before = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    assertions.authenticate(&before, &platform.sign(&claims("pod")), None, now).await.unwrap();
+    assert_eq!(assertions.sources.count(), 1);
+    // Later than any copy of the keys serves.
+    assertions.sources.refresh(&snapshot(2, vec![]), || NOW.plus(7 * 86_400));
+    assert_eq!(assertions.sources.count(), 0);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

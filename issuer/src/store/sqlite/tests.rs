@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::domain::{
@@ -10,6 +11,9 @@ use crate::domain::{
 use crate::keys::generate;
 use crate::store::{Snapshots, follow};
 use crate::testing::{NOW, actor, id, kek, scopes, secret, store};
+
+/// Only turns a hang into a failure.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn trust(client: &str, subject: &str) -> Trust {
     Trust {
@@ -214,13 +218,16 @@ async fn a_server_sees_what_another_process_changes() {
     let kek = kek();
     let server = Arc::new(store(&folder, &kek).await);
     let snapshots = Arc::new(Snapshots::load(&*server, &kek).await.unwrap());
-    let mut changes = snapshots.subscribe();
     let following = tokio::spawn(follow(Arc::clone(&snapshots), server, kek));
 
     let operator = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
     let applied = operator.apply(&actor(), &Change::RemoveClient { id: id("mail") }, NOW).await.unwrap();
-    let seen = changes.wait_for(|snapshot| snapshot.revision == applied.revision).await.unwrap().clone();
-    assert!(seen.directory.client("mail").is_none());
+    let seen = async {
+        while snapshots.latest().revision != applied.revision {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, seen).await.expect("the change must be seen");
     assert!(snapshots.current().unwrap().directory.client("mail").is_none());
     following.abort();
 }
@@ -232,6 +239,24 @@ async fn a_row_that_the_domain_does_not_allow_is_an_error() {
     sqlx::query("UPDATE client SET id = 'a b' WHERE id = 'stock'").execute(&store.pool).await.unwrap();
     let error = store.load().await.unwrap_err();
     assert_eq!(error.to_string(), r#"the database holds a malformed client identifier: "a b""#);
+}
+
+#[test]
+fn schemas_are_told_apart() {
+    let all: Vec<AppliedMigration> = MIGRATIONS
+        .iter()
+        .map(|it| AppliedMigration { version: it.version, checksum: it.checksum.clone() })
+        .collect();
+    assert_eq!(compare(&all).unwrap(), Schema::Current);
+    assert_eq!(compare(&all[1..]).unwrap(), Schema::Older);
+
+    let newer = AppliedMigration { version: i64::MAX, checksum: vec![].into() };
+    let newer = compare(&[&all[..], &[newer]].concat()).unwrap_err();
+    assert!(matches!(newer, StoreError::Newer(MigrateError::VersionMissing(i64::MAX))), "{newer:?}");
+
+    let edited = AppliedMigration { version: 1, checksum: vec![0].into() };
+    let edited = compare(&[edited]).unwrap_err();
+    assert!(matches!(edited, StoreError::Schema(MigrateError::VersionMismatch(1))), "{edited:?}");
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ mod host;
 #[cfg(test)]
 mod judges;
 #[cfg(test)]
+mod middleware;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod servers;

@@ -13,6 +13,7 @@ pub struct Artefacts {
     component: PathBuf,
     wide_component: PathBuf,
     envoy_filter: PathBuf,
+    middleware: PathBuf,
 }
 
 /// An artefact that is not there, and how to get it.
@@ -33,6 +34,12 @@ impl Artefacts {
     /// Names the component that misbehaves on request.
     pub const FAULTY: &'static str = "TESSERA_FAULTY_WASM";
 
+    /// Names the component that stands behind the middleware.
+    pub const BACKEND: &'static str = "TESSERA_BACKEND_WASM";
+
+    /// Names the binary of a real Wasmtime.
+    pub const WASMTIME: &'static str = "TESSERA_WASMTIME";
+
     /// Names the binary of a real Envoy.
     pub const ENVOY_SERVER: &'static str = "TESSERA_ENVOY_SERVER";
 
@@ -51,11 +58,12 @@ impl Artefacts {
             component: file("tessera-verifier.wasm")?,
             wide_component: file("tessera-verifier-wide.wasm")?,
             envoy_filter: file("tessera-envoy.wasm")?,
+            middleware: file("tessera-middleware.wasm")?,
         })
     }
 
-    /// What one of [`Artefacts::BY_CARGO_COMPONENT`], [`Artefacts::FAULTY`] and [`Artefacts::ENVOY_SERVER`] names:
-    /// `cargo xtask test` sees to it that it is there, and names it in the environment.
+    /// What one of the variables above names, [`Artefacts::FOLDER`] aside: `cargo xtask test` sees to it that it is
+    /// there, and names it in the environment.
     pub fn named_by(variable: &str) -> Result<PathBuf, MissingArtefact> {
         let path = env::var_os(variable).unwrap_or_else(|| variable.into());
         present(PathBuf::from(path), "cargo xtask test")
@@ -89,6 +97,12 @@ impl Artefacts {
     #[must_use]
     pub fn envoy_filter(&self) -> &Path {
         &self.envoy_filter
+    }
+
+    /// The verifier for hosts of wasi:http.
+    #[must_use]
+    pub fn middleware(&self) -> &Path {
+        &self.middleware
     }
 }
 

@@ -16,8 +16,15 @@ use crate::{
 };
 
 /// What building needs, and the building.
-pub(crate) const STEPS: &[Step] =
-    &[setup::C_COMPILER, setup::WASM_TARGET, guest::BASELINE, guest::WIDE, guest::ENVOY, native::BINARIES];
+pub(crate) const STEPS: &[Step] = &[
+    setup::C_COMPILER,
+    setup::WASM_TARGET,
+    guest::BASELINE,
+    guest::WIDE,
+    guest::ENVOY,
+    guest::MIDDLEWARE,
+    native::BINARIES,
+];
 
 /// The baseline component should stay below this many bytes: Envoy and Istio ship filters in configuration maps
 /// and image layers, where a megabyte is felt.
@@ -30,7 +37,8 @@ pub(crate) fn run(cx: &Context) -> Result<(), Failure> {
 
 /// The table of what is in dist/, to stdout.
 fn print_sizes(cx: &Context) -> Result<(), Failure> {
-    let guests = [guest::BASELINE_ARTEFACT, guest::WIDE_ARTEFACT, guest::ENVOY_ARTEFACT];
+    let guests =
+        [guest::BASELINE_ARTEFACT, guest::WIDE_ARTEFACT, guest::ENVOY_ARTEFACT, guest::MIDDLEWARE_ARTEFACT];
     let names = guests.into_iter().chain(native::SHIPPED);
     anstream::println!("\n{:<28} {:>14}", "artefact", "bytes");
     for name in names {

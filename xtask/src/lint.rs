@@ -16,7 +16,11 @@ use crate::{
 
 /// The crates that only mean something on the guests' target.
 const GUESTS: [&str; 3] =
+<<<<<<< HEAD
     ["tessera-verifier-component", "tessera-verifier-envoy", "tessera-faulty-component"];
+=======
+    ["tessera-verifier-component", "tessera-verifier-middleware", "tessera-backend-component"];
+>>>>>>> wt-middleware
 
 const STEPS: &[Step] = &[
     setup::C_COMPILER,

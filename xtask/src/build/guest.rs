@@ -1,10 +1,7 @@
 //! The guests: rustc links a core module, `wit-component` wraps it where a component is due, and what comes out is
 //! looked at before it counts as built.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use tessera_tests::world::World;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -30,8 +27,16 @@ pub(crate) const WIDE: Step =
 pub(crate) const ENVOY: Step =
     Step { title: "dist/tessera-envoy.wasm", run: |cx| Build::ENVOY.into_dist(cx) };
 
+/// The middleware for hosts of wasi:http.
+pub(crate) const MIDDLEWARE: Step =
+    Step { title: "dist/tessera-middleware.wasm", run: |cx| Build::MIDDLEWARE.into_dist(cx) };
+
 /// The component that misbehaves, for the tests of hosts.
-pub(crate) const FAULTY: Step = Step { title: "the faulty component", run: faulty };
+pub(crate) const FAULTY: Step = Step { title: "the faulty component", run: |cx| Build::FAULTY.for_tests(cx) };
+
+/// The handler that stands behind the middleware in its tests.
+pub(crate) const BACKEND: Step =
+    Step { title: "the backend component", run: |cx| Build::BACKEND.for_tests(cx) };
 
 /// The component once more, as `cargo component` builds it: tests compare its world with ours.
 pub(crate) const BY_CARGO_COMPONENT: Step =
@@ -40,6 +45,7 @@ pub(crate) const BY_CARGO_COMPONENT: Step =
 pub(crate) const BASELINE_ARTEFACT: &str = "tessera-verifier.wasm";
 pub(crate) const WIDE_ARTEFACT: &str = "tessera-verifier-wide.wasm";
 pub(crate) const ENVOY_ARTEFACT: &str = "tessera-envoy.wasm";
+pub(crate) const MIDDLEWARE_ARTEFACT: &str = "tessera-middleware.wasm";
 
 const PACKAGE: &str = "tessera-verifier-component";
 const CORE_MODULE: &str = "tessera_verifier_component.wasm";
@@ -60,8 +66,8 @@ struct Build {
 /// What becomes of the core module.
 #[derive(Clone, Copy)]
 enum Form {
-    /// A component that imports nothing.
-    Component,
+    /// A component that imports these interfaces: exactly these, in the order of their names.
+    Component(&'static [&'static str]),
     /// The module as it is, a proxy-wasm plug-in: its imports are functions of the proxy, in the module `env`.
     ProxyWasm,
 }
@@ -74,7 +80,7 @@ impl Build {
         artefact: BASELINE_ARTEFACT,
         package: PACKAGE,
         module: CORE_MODULE,
-        form: Form::Component,
+        form: Form::Component(&[]),
         flags: &[],
         features: EVERYWHERE,
     };
@@ -95,6 +101,32 @@ impl Build {
         ..Self::BASELINE
     };
 
+    const MIDDLEWARE: Self = Self {
+        artefact: MIDDLEWARE_ARTEFACT,
+        package: "tessera-verifier-middleware",
+        module: "tessera_verifier_middleware.wasm",
+        form: Form::Component(&[
+            "wasi:cli/environment@0.3.0",
+            "wasi:cli/stderr@0.3.0",
+            "wasi:cli/types@0.3.0",
+            "wasi:clocks/monotonic-clock@0.3.0",
+            "wasi:clocks/system-clock@0.3.0",
+            "wasi:clocks/types@0.3.0",
+            "wasi:http/client@0.3.0",
+            "wasi:http/handler@0.3.0",
+            "wasi:http/types@0.3.0",
+        ]),
+        ..Self::BASELINE
+    };
+
+    const BACKEND: Self = Self {
+        artefact: "backend.wasm",
+        package: "tessera-backend-component",
+        module: "tessera_backend_component.wasm",
+        form: Form::Component(&["wasi:cli/stderr@0.3.0", "wasi:cli/types@0.3.0", "wasi:http/types@0.3.0"]),
+        ..Self::BASELINE
+    };
+
     const FAULTY: Self = Self {
         artefact: "faulty.wasm",
         package: "tessera-faulty-component",
@@ -106,10 +138,22 @@ impl Build {
         let artefact = self.build(cx)?;
         place(cx, self.artefact, |path| fs::write(path, &artefact))?;
         let imports = match self.form {
-            Form::Component => "no imports",
+            Form::Component([]) => "no imports",
+            Form::Component(_) => "imports of WASI only",
             Form::ProxyWasm => "imports of the proxy only",
         };
         Ok(format!("{} bytes, {imports}", super::grouped(artefact.len() as u64)))
+    }
+
+    /// Builds what is no artefact of ours.
+    fn for_tests(self, cx: &Context) -> Result<String, Failure> {
+        let path = self.path_for_tests(cx);
+        fs::write(&path, self.build(cx)?).map_err(|source| refused("write", &path, source))?;
+        Ok(path.display().to_string())
+    }
+
+    fn path_for_tests(&self, cx: &Context) -> PathBuf {
+        guests(cx).join(self.artefact)
     }
 
     fn build(&self, cx: &Context) -> Result<Vec<u8>, Failure> {
@@ -117,16 +161,16 @@ impl Build {
         Validator::new_with_features(self.features).validate_all(&module).map_err(|error| {
             self.unfit(format!("the core module needs more than this build promises: {error}"))
         })?;
-        if let Form::ProxyWasm = self.form {
+        let Form::Component(imports) = self.form else {
             self.inspect_module(&module)?;
             return Ok(module);
-        }
+        };
         let component = ComponentEncoder::default()
             .validate(true)
             .module(&module)
             .and_then(ComponentEncoder::encode)
             .map_err(|error| self.unfit(format!("it does not make a component: {error:#}")))?;
-        self.inspect_component(&component)?;
+        self.inspect_component(&component, imports)?;
         Ok(component)
     }
 
@@ -159,14 +203,17 @@ impl Build {
         flags
     }
 
-    /// The promise of a component: it can ask its host for nothing.
-    fn inspect_component(&self, component: &[u8]) -> Result<(), Failure> {
+    /// The promise of a component: it can ask its host for what is said here, and nothing else.
+    fn inspect_component(&self, component: &[u8], promised: &[&str]) -> Result<(), Failure> {
         let world = World::of(component).map_err(|error| self.unfit(error.to_string()))?;
-        if world.imports().is_empty() {
-            Ok(())
-        } else {
-            Err(self.unfit(format!("it imports {}, and must import nothing", world.imports().join(", "))))
+        let mut imports = world.imports().to_vec();
+        imports.sort_unstable();
+        if imports == promised {
+            return Ok(());
         }
+        let listed = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let imports: Vec<&str> = imports.iter().map(String::as_str).collect();
+        Err(self.unfit(format!("it imports {}, and must import {}", listed(&imports), listed(promised))))
     }
 
     /// The promise of a plug-in: all that it can ask for is what a proxy offers its plug-ins.
@@ -201,15 +248,14 @@ impl Build {
     }
 }
 
-/// Where [`FAULTY`] leaves its component: it is no artefact of ours.
+/// Where [`FAULTY`] leaves its component.
 pub(crate) fn faulty_artefact(cx: &Context) -> PathBuf {
-    guests(cx).join(Build::FAULTY.artefact)
+    Build::FAULTY.path_for_tests(cx)
 }
 
-fn faulty(cx: &Context) -> Result<String, Failure> {
-    let path: &Path = &faulty_artefact(cx);
-    fs::write(path, Build::FAULTY.build(cx)?).map_err(|source| refused("write", path, source))?;
-    Ok(path.display().to_string())
+/// Where [`BACKEND`] leaves its component.
+pub(crate) fn backend_artefact(cx: &Context) -> PathBuf {
+    Build::BACKEND.path_for_tests(cx)
 }
 
 /// Where `BY_CARGO_COMPONENT` leaves its component.

@@ -1,4 +1,4 @@
-//! Cargo's companions, of pinned versions, in the cache: two clones share them, and the user's own stay untouched.
+//! Tools out of crates, of pinned versions, in the cache: two clones share them, and the user's own stay untouched.
 
 use std::{fs, path::PathBuf};
 
@@ -19,27 +19,64 @@ pub(crate) const CARGO_DENY: Step = Step { title: "cargo-deny 0.20.2", run: |cx|
 /// The test runner: one process per test. Any version that is already there will do.
 pub(crate) const NEXTEST: Step = Step { title: "cargo-nextest", run: |cx| Tool::NEXTEST.ensure(cx) };
 
-/// A cargo subcommand that xtask installs.
+/// A host of wasi:http, for the tests of the middleware.
+pub(crate) const WASMTIME: Step = Step { title: "wasmtime 48.0.8", run: |cx| Tool::WASMTIME.ensure(cx) };
+
+/// A tool that xtask installs by `cargo install`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tool {
-    /// The subcommand: `cargo NAME`.
-    name: &'static str,
+    /// The crate.
+    package: &'static str,
+    binary: &'static str,
+    /// Its own name as a subcommand, `cargo NAME`, where it is one.
+    subcommand: Option<&'static str>,
     version: &'static str,
+    /// Further arguments of `cargo install`.
+    options: &'static [&'static str],
+    /// The optimisation level, where the crate's own takes longer to compile than its use is worth.
+    opt_level: Option<&'static str>,
     /// Whether the user's own copy is as good, whatever its version.
     any_version: bool,
 }
 
 impl Tool {
-    pub(crate) const COMPONENT: Self = Self { name: "component", version: "0.21.1", any_version: false };
-    pub(crate) const DENY: Self = Self { name: "deny", version: "0.20.2", any_version: false };
-    pub(crate) const NEXTEST: Self = Self { name: "nextest", version: "0.9.143", any_version: true };
+    pub(crate) const COMPONENT: Self = Self::subcommand("cargo-component", "component", "0.21.1");
+    pub(crate) const DENY: Self = Self::subcommand("cargo-deny", "deny", "0.20.2");
+    pub(crate) const NEXTEST: Self =
+        Self { any_version: true, ..Self::subcommand("cargo-nextest", "nextest", "0.9.143") };
+    /// Only what `wasmtime serve` takes with components of WASI 0.3.
+    pub(crate) const WASMTIME: Self = Self {
+        package: "wasmtime-cli",
+        binary: "wasmtime",
+        subcommand: None,
+        version: "48.0.8",
+        options: &[
+            "--no-default-features",
+            "--features",
+            "run,serve,component-model,component-model-async,cranelift,pooling-allocator",
+        ],
+        opt_level: Some("1"),
+        any_version: false,
+    };
+
+    const fn subcommand(package: &'static str, name: &'static str, version: &'static str) -> Self {
+        Self {
+            package,
+            binary: package,
+            subcommand: Some(name),
+            version,
+            options: &[],
+            opt_level: None,
+            any_version: false,
+        }
+    }
 
     /// The tool as cargo would run it, but surely ours: cargo looks into its own folder before `PATH`.
     pub(crate) fn run(self, cx: &Context) -> Run {
-        if self.any_version && self.is_on_path(cx) {
-            return cx.cargo(self.name);
+        match self.subcommand {
+            Some(name) if self.any_version && self.is_on_path(cx) => cx.cargo(name),
+            name => Run::new(self.binary(cx)).args(name).within(&cx.root),
         }
-        Run::new(self.binary(cx)).args([self.name]).within(&cx.root)
     }
 
     fn ensure(self, cx: &Context) -> Result<String, Failure> {
@@ -55,11 +92,17 @@ impl Tool {
 
     fn install(self, cx: &Context) -> Result<(), Failure> {
         // A folder that stays when the build is interrupted, so that the next try goes on where this one stopped.
-        let build = cx.cache.join("build").join(self.name);
+        let build = cx.cache.join("build").join(self.package);
         create_folder(&build)?;
-        let spec = format!("cargo-{}@{}", self.name, self.version);
-        cx.cargo("install")
-            .args(["--locked", "--force", "--root"])
+        let spec = format!("{}@{}", self.package, self.version);
+        let mut install = cx.cargo("install");
+        if let Some(level) = self.opt_level {
+            install = install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level);
+        }
+        install
+            .args(["--locked", "--force"])
+            .args(self.options)
+            .args(["--root"])
             .args([cx.tools()])
             .args(["--target-dir"])
             .args([&build])
@@ -76,16 +119,17 @@ impl Tool {
     }
 
     fn installed_version(self, cx: &Context) -> Option<String> {
-        let said = Run::new(self.binary(cx)).args([self.name, "--version"]).quiet().ok()?;
+        let said = Run::new(self.binary(cx)).args(self.subcommand).args(["--version"]).quiet().ok()?;
         // "cargo-deny 0.20.2"; cargo-component adds a commit and a date in parentheses.
         said.split_whitespace().nth(1).map(str::to_owned)
     }
 
     fn is_on_path(self, cx: &Context) -> bool {
-        cx.cargo(self.name).args(["--version"]).quiet().is_ok()
+        self.subcommand.is_some_and(|name| cx.cargo(name).args(["--version"]).quiet().is_ok())
     }
 
-    fn binary(self, cx: &Context) -> PathBuf {
-        cx.tools().join("bin").join(format!("cargo-{}", self.name))
+    /// Where the tool is, once it is ensured.
+    pub(crate) fn binary(self, cx: &Context) -> PathBuf {
+        cx.tools().join("bin").join(self.binary)
     }
 }

@@ -1,0 +1,155 @@
+//! The verifier of this instance, and the fetches it asks for.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use tessera_verifier::{Decision, DocumentId, Verifier, Want};
+
+use crate::{
+    fetch::{Document, fetch},
+    generated::wasi::http::types::Request,
+    host::{self, log},
+    request::Head,
+};
+
+/// The longest wait for a fetch that another request began: what the core allows one, and a second.
+const FETCH_WAIT: Duration = Duration::from_secs(6);
+
+/// How often a waiting request looks whether that fetch is over.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The status where the keys are not there.
+const SERVICE_UNAVAILABLE: u16 = 503;
+
+thread_local! {
+    /// Read by the first request; empty inside where the policy has problems.
+    static GATE: OnceCell<Option<Rc<Gate>>> = const { OnceCell::new() };
+}
+
+/// What the requests of an instance share. An instance has one thread, and gives way to another request only
+/// where it awaits: no borrow is held there.
+pub(crate) struct Gate {
+    verifier: RefCell<Verifier>,
+    /// How many fetches are over.
+    fetched: Cell<u64>,
+}
+
+/// What becomes of a request.
+pub(crate) enum Verdict {
+    /// The next handler gets it.
+    Pass,
+    /// It is answered here.
+    Refuse {
+        /// The status.
+        status: u16,
+        /// The value of `WWW-Authenticate`.
+        challenge: Option<String>,
+    },
+}
+
+impl Gate {
+    /// The gate of this instance; none if its policy has problems, which the request that finds them logs.
+    pub(crate) async fn of_this_instance() -> Option<Rc<Self>> {
+        if let Some(gate) = GATE.with(|gate| gate.get().cloned()) {
+            return gate;
+        }
+        let (gate, problems) = match Self::load() {
+            Ok(gate) => (Some(Rc::new(gate)), None),
+            Err(problems) => (None, Some(problems)),
+        };
+        // Set before anything is awaited: no other request comes in between.
+        let gate = GATE.with(|cell| cell.get_or_init(|| gate).clone());
+        if let Some(problems) = problems {
+            log(&problems).await;
+        }
+        gate
+    }
+
+    fn load() -> Result<Self, String> {
+        let policy = host::policy().ok_or_else(|| {
+            format!("no policy, so nothing passes: set the environment variable {}", host::POLICY)
+        })?;
+        let verifier = Verifier::load(&policy).map_err(|error| {
+            format!("the policy in {} has problems, so nothing passes:\n{error}", host::POLICY)
+        })?;
+        Ok(Self { verifier: RefCell::new(verifier), fetched: Cell::new(0) })
+    }
+
+    /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
+    pub(crate) async fn decide(&self, request: &Request) -> Verdict {
+        let head = Head::read(request, self.verifier.borrow().reads());
+        let mut decision = self.ask(&head);
+        if let Decision::Need(wants) = decision {
+            self.obtain(wants).await;
+            decision = self.ask(&head);
+        }
+        match decision {
+            Decision::Allow(_) => Verdict::Pass,
+            Decision::Deny(rejection) => {
+                log(&format!("denied: {}: {}", rejection.error().name(), rejection.reason())).await;
+                let challenge = rejection.challenge().map(ToOwned::to_owned);
+                Verdict::Refuse { status: rejection.status(), challenge }
+            }
+            Decision::Need(_) => {
+                log("denied: keys-unavailable: the key set that the request needs did not come in time")
+                    .await;
+                Verdict::Refuse { status: SERVICE_UNAVAILABLE, challenge: None }
+            }
+        }
+    }
+
+    /// Fetches what is due, without keeping a request from its answer.
+    pub(crate) fn keep_fresh(self: Rc<Self>) {
+        let due = self.verifier.borrow_mut().wants(host::now());
+        if !due.is_empty() {
+            wit_bindgen::spawn_local(async move { self.fetch(due).await });
+        }
+    }
+
+    fn ask(&self, head: &Head) -> Decision {
+        head.with(|request| self.verifier.borrow_mut().authorize(request, host::now()))
+    }
+
+    /// Fetches what is wanted or, where that is nothing, waits for what another request fetches.
+    async fn obtain(&self, wants: Vec<Want>) {
+        if !wants.is_empty() {
+            return self.fetch(wants).await;
+        }
+        let seen = self.fetched.get();
+        let mut waited = Duration::ZERO;
+        while self.fetched.get() == seen && waited < FETCH_WAIT {
+            host::sleep(LOOK_EVERY).await;
+            waited += LOOK_EVERY;
+        }
+    }
+
+    async fn fetch(&self, wants: Vec<Want>) {
+        for want in wants {
+            let notes = match fetch(&want).await {
+                Ok(document) => self.supply(want.id, &document),
+                Err(error) => {
+                    self.verifier.borrow_mut().fail(want.id, host::now());
+                    vec![format!("cannot fetch {}: {error}", want.url)]
+                }
+            };
+            self.fetched.set(self.fetched.get() + 1);
+            for note in notes {
+                log(&note).await;
+            }
+        }
+    }
+
+    /// Hands a document to the core; returns what there is to log about it.
+    fn supply(&self, id: DocumentId, document: &Document) -> Vec<String> {
+        let Document { text, caching } = document;
+        match self.verifier.borrow_mut().supply(id, text, caching, host::now()) {
+            Ok(skipped) => std::iter::once(format!("a key set of {} bytes is in use", text.len()))
+                .chain(skipped.iter().map(ToString::to_string))
+                .collect(),
+            Err(error) => vec![format!("a key set is refused, the last good one stays in use: {error}")],
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The verifier core as a `wasi:http` 0.3 middleware: a component that exports a handler and imports the next one.
+//!
+//! An adapter: a request comes in; it is passed on as it came, body and all, or answered here. The policy document
+//! is the environment variable [`POLICY`](host::POLICY), since environment variables are what every host of WASI
+//! can set without a feature of its own: `wasmtime serve --env`, a manifest of Spin, a Kubernetes pod.
+//!
+//! WASI has no moment between the start of an instance and its first request, so the policy is read by that
+//! request. A policy with problems lets nothing pass: they go to the log, and every request is answered 500.
+//!
+//! An instance keeps its key sets for as long as the host keeps it, many requests long. It fetches them when a
+//! request needs one that is not there, and after a request when one is due.
+
+mod fetch;
+mod gate;
+mod host;
+mod request;
+mod response;
+
+use generated::{
+    exports::wasi::http::handler::Guest,
+    wasi::http::{
+        handler,
+        types::{ErrorCode, Request, Response},
+    },
+};
+
+use crate::gate::{Gate, Verdict};
+
+#[allow(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    missing_docs,
+    unsafe_code,
+    reason = "generated from wit/; the ABI is made of raw pointers"
+)]
+mod generated {
+    wit_bindgen::generate!({ path: "wit", world: "middleware", generate_all });
+
+    #[cfg(target_family = "wasm")]
+    export!(Middleware with_types_in self);
+
+    #[cfg(target_family = "wasm")]
+    use super::Middleware;
+}
+
+/// The component's export.
+pub struct Middleware;
+
+impl Guest for Middleware {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let Some(gate) = Gate::of_this_instance().await else {
+            return response::refusal(response::INTERNAL_SERVER_ERROR, None);
+        };
+        let verdict = gate.decide(&request).await;
+        gate.keep_fresh();
+        match verdict {
+            Verdict::Pass => handler::handle(request).await,
+            Verdict::Refuse { status, challenge } => response::refusal(status, challenge.as_deref()),
+        }
+    }
+}

@@ -15,12 +15,13 @@ use crate::{
 };
 
 /// The crates that only mean something on the guests' target.
-const GUESTS: [&str; 3] =
-<<<<<<< HEAD
-    ["tessera-verifier-component", "tessera-verifier-envoy", "tessera-faulty-component"];
-=======
-    ["tessera-verifier-component", "tessera-verifier-middleware", "tessera-backend-component"];
->>>>>>> wt-middleware
+const GUESTS: [&str; 5] = [
+    "tessera-verifier-component",
+    "tessera-verifier-envoy",
+    "tessera-verifier-middleware",
+    "tessera-backend-component",
+    "tessera-faulty-component",
+];
 
 const STEPS: &[Step] = &[
     setup::C_COMPILER,

@@ -163,7 +163,9 @@ fn read<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, 
 
 fn start_log(format: LogFormat) -> Result<(), StartError> {
     let filter = match env::var("TESSERA_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter).map_err(|error| StartError::LogFilter(error.to_string()))?,
+        Ok(filter) if !filter.is_empty() => {
+            EnvFilter::try_new(filter).map_err(|error| StartError::LogFilter(error.to_string()))?
+        }
         _ => EnvFilter::new("info"),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

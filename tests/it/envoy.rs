@@ -66,7 +66,7 @@ impl Envoy {
         let policy: Value = serde_json::from_str(&fs::read_to_string(scene.policy()).unwrap()).unwrap();
         let plugin = json!({ "policy": policy, "clusters": { scene.issuer.identifier(): "issuer" } });
         let clusters = [("orders", scene.orders.url()), ("issuer", scene.issuer.server().url())];
-        Self::start(stage.artefacts.envoy_filter(), &plugin, &clusters).await
+        Self::start(&stage.artefacts.envoy_filter().unwrap(), &plugin, &clusters).await
     }
 
     fn at(&self, path: &str) -> Url {
@@ -208,7 +208,7 @@ async fn it_closes_when_the_keys_do_not_come() {
     let plugin = json!({ "policy": policy, "clusters": { scene.issuer.identifier(): "issuer" } });
     // The cluster leads to the service, which has no key set and answers 404.
     let clusters = [("orders", scene.orders.url()), ("issuer", scene.orders.url())];
-    let envoy = Envoy::start(stage().artefacts.envoy_filter(), &plugin, &clusters).await;
+    let envoy = Envoy::start(&stage().artefacts.envoy_filter().unwrap(), &plugin, &clusters).await;
     let response = envoy.read_orders(&token).await;
     assert_eq!(response.status, 503, "{}", envoy.log());
     assert_eq!(response.challenge(), None);
@@ -222,7 +222,7 @@ async fn it_closes_when_the_keys_do_not_come() {
 
 #[tokio::test]
 async fn a_bad_configuration_stops_it_with_every_problem() {
-    let filter = stage().artefacts.envoy_filter().to_owned();
+    let filter = stage().artefacts.envoy_filter().unwrap();
     let nobody = Url::parse("http://127.0.0.1:9/").unwrap();
     let issuer = |name| json!({ "issuer": name, "jwks_uri": "https://issuer.example/keys" });
     for (plugin, expected) in [

@@ -120,7 +120,7 @@ fn guarded() -> Vec<u8> {
         let package = Package::from_file(name, None, path, graph.types_mut()).unwrap();
         graph.register_package(package).unwrap()
     };
-    let middleware = register("tessera:middleware", stage().artefacts.middleware());
+    let middleware = register("tessera:middleware", &stage().artefacts.middleware().unwrap());
     let backend = register("tessera:backend", &Artefacts::named_by(Artefacts::BACKEND).unwrap());
     plug(&mut graph, vec![backend], middleware).unwrap();
     graph.encode(EncodeOptions::default()).unwrap()
@@ -128,7 +128,7 @@ fn guarded() -> Vec<u8> {
 
 #[test]
 fn it_needs_nothing_but_the_next_handler_and_wasi() {
-    let world = World::of(&fs::read(stage().artefacts.middleware()).unwrap()).unwrap();
+    let world = World::of(&fs::read(stage().artefacts.middleware().unwrap()).unwrap()).unwrap();
     assert_eq!(world.exports(), ["wasi:http/handler@0.3.0"]);
     assert!(world.imports().contains(&"wasi:http/handler@0.3.0".to_owned()));
     let guarded = World::of(&guarded()).unwrap();

@@ -5,15 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What `cargo xtask build` made. Having one means that every file is there.
+/// What `cargo xtask build` made. Having one means that what a scene is made of is there.
 #[derive(Debug, Clone)]
 pub struct Artefacts {
+    folder: PathBuf,
     tessera: PathBuf,
     proxy: PathBuf,
     component: PathBuf,
-    wide_component: PathBuf,
-    envoy_filter: PathBuf,
-    middleware: PathBuf,
 }
 
 /// An artefact that is not there, and how to get it.
@@ -56,9 +54,7 @@ impl Artefacts {
             tessera: file("tessera")?,
             proxy: file("tessera-proxy")?,
             component: file("tessera-verifier.wasm")?,
-            wide_component: file("tessera-verifier-wide.wasm")?,
-            envoy_filter: file("tessera-envoy.wasm")?,
-            middleware: file("tessera-middleware.wasm")?,
+            folder: folder.to_owned(),
         })
     }
 
@@ -88,21 +84,23 @@ impl Artefacts {
     }
 
     /// The verifier for hosts with wide arithmetic.
-    #[must_use]
-    pub fn wide_component(&self) -> &Path {
-        &self.wide_component
+    pub fn wide_component(&self) -> Result<PathBuf, MissingArtefact> {
+        self.other("tessera-verifier-wide.wasm")
     }
 
     /// The verifier for Envoy.
-    #[must_use]
-    pub fn envoy_filter(&self) -> &Path {
-        &self.envoy_filter
+    pub fn envoy_filter(&self) -> Result<PathBuf, MissingArtefact> {
+        self.other("tessera-envoy.wasm")
     }
 
     /// The verifier for hosts of wasi:http.
-    #[must_use]
-    pub fn middleware(&self) -> &Path {
-        &self.middleware
+    pub fn middleware(&self) -> Result<PathBuf, MissingArtefact> {
+        self.other("tessera-middleware.wasm")
+    }
+
+    /// An artefact that no scene needs, so that the demo does not wait for it.
+    fn other(&self, name: &str) -> Result<PathBuf, MissingArtefact> {
+        present(self.folder.join(name), "cargo xtask build")
     }
 }
 

@@ -15,6 +15,10 @@ use crate::{
     setup,
 };
 
+/// What the demo is played with.
+pub(crate) const FOR_THE_DEMO: &[Step] =
+    &[setup::C_COMPILER, setup::WASM_TARGET, guest::BASELINE, native::BINARIES];
+
 /// What building needs, and the building.
 pub(crate) const STEPS: &[Step] = &[
     setup::C_COMPILER,

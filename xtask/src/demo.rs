@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
-    carry_out(cx, build::STEPS)?;
+    carry_out(cx, build::FOR_THE_DEMO)?;
     let artefacts = Artefacts::within(&cx.dist()).map_err(|error| Failure::Build {
         what: error.to_string(),
         remedy: "cargo xtask build".to_owned(),

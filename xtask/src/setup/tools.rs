@@ -53,7 +53,7 @@ impl Tool {
         options: &[
             "--no-default-features",
             "--features",
-            "run,serve,component-model,component-model-async,cranelift,pooling-allocator",
+            "run,serve,component-model,component-model-async,cranelift",
         ],
         opt_level: Some("1"),
         any_version: false,

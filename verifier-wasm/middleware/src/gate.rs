@@ -79,11 +79,28 @@ impl Gate {
     }
 
     /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
-    pub(crate) async fn decide(&self, request: &Request) -> Verdict {
+    pub(crate) async fn decide(self: &Rc<Self>, request: &Request) -> Verdict {
         let head = Head::read(request, self.verifier.borrow().reads());
         let mut decision = self.ask(&head);
-        if let Decision::Need(wants) = decision {
-            self.obtain(wants).await;
+        let mut waited = Duration::ZERO;
+        let mut has_fetched = false;
+        while let Decision::Need(wants) = &mut decision {
+            let wants = std::mem::take(wants);
+            if wants.is_empty() {
+                // Another request fetches, perhaps another document: asked again after each, for as long as
+                // a fetch can take.
+                if !self.wait_for_a_fetch(&mut waited).await {
+                    break;
+                }
+            } else if has_fetched {
+                // Begun all the same: the core told nobody else to.
+                let gate = Rc::clone(self);
+                wit_bindgen::spawn_local(async move { gate.fetch(wants).await });
+                break;
+            } else {
+                has_fetched = true;
+                self.fetch(wants).await;
+            }
             decision = self.ask(&head);
         }
         match decision {
@@ -113,17 +130,17 @@ impl Gate {
         head.with(|request| self.verifier.borrow_mut().authorize(request, host::now()))
     }
 
-    /// Fetches what is wanted or, where that is nothing, waits for what another request fetches.
-    async fn obtain(&self, wants: Vec<Want>) {
-        if !wants.is_empty() {
-            return self.fetch(wants).await;
-        }
+    /// Waits until a fetch of another request is over. Says whether one was before `waited` reached its bound.
+    async fn wait_for_a_fetch(&self, waited: &mut Duration) -> bool {
         let seen = self.fetched.get();
-        let mut waited = Duration::ZERO;
-        while self.fetched.get() == seen && waited < FETCH_WAIT {
+        while self.fetched.get() == seen {
+            if *waited >= FETCH_WAIT {
+                return false;
+            }
             host::sleep(LOOK_EVERY).await;
-            waited += LOOK_EVERY;
+            *waited += LOOK_EVERY;
         }
+        true
     }
 
     async fn fetch(&self, wants: Vec<Want>) {
@@ -132,7 +149,9 @@ impl Gate {
                 Ok(document) => self.supply(want.id, &document),
                 Err(error) => {
                     self.verifier.borrow_mut().fail(want.id, host::now());
-                    vec![format!("cannot fetch {}: {error}", want.url)]
+                    // Without the query, which may hold a secret.
+                    let url = want.url.split('?').next().unwrap_or_default();
+                    vec![format!("cannot fetch {url}: {error}")]
                 }
             };
             self.fetched.set(self.fetched.get() + 1);

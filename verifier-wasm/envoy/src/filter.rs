@@ -16,7 +16,7 @@ use proxy_wasm::{
 use tessera_verifier::{DocumentId, Timestamp, Verifier, Want, limits};
 
 use crate::{
-    CONTEXT, SharedCell,
+    SharedCell,
     config::Config,
     request::{Answer, Refusal, RequestHead},
 };
@@ -251,7 +251,7 @@ impl RootContext for Root {
     }
 
     fn get_type(&self) -> Option<ContextType> {
-        Some(CONTEXT)
+        Some(ContextType::HttpContext)
     }
 }
 

@@ -14,10 +14,7 @@ mod request;
 
 use std::{cell::RefCell, rc::Rc};
 
-use proxy_wasm::{
-    traits::RootContext,
-    types::{ContextType, LogLevel},
-};
+use proxy_wasm::{traits::RootContext, types::LogLevel};
 
 use filter::{Root, Shared};
 
@@ -33,6 +30,3 @@ mod start {
 
 /// What the contexts of a VM share. A VM has one thread.
 type SharedCell = Rc<RefCell<Shared>>;
-
-/// The kind of context that the root context makes.
-const CONTEXT: ContextType = ContextType::HttpContext;

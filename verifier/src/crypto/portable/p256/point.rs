@@ -38,14 +38,14 @@ impl Sum {
     #[inline]
     pub(super) fn plus(&self, point: &Affine, opposite: bool) -> Self {
         let (x, y) = coordinates(point, opposite);
-        let p = self.zz.times(&x).minus(&self.x);
-        let r = self.zzz.times(&y).minus(&self.y);
-        let pp = p.squared();
-        let ppp = p.times(&pp);
-        let q = self.x.times(&pp);
-        let x = r.squared().minus(&ppp).minus(&q).minus(&q).carried();
-        let y = Element::cross(&r, &q.minus(&x), &self.y, &ppp);
-        Self { x, y, zz: self.zz.times(&pp), zzz: self.zzz.times(&ppp) }
+        let run = self.zz.times(&x).minus(&self.x);
+        let rise = self.zzz.times(&y).minus(&self.y);
+        let squared = run.squared();
+        let cubed = run.times(&squared);
+        let old_x = self.x.times(&squared);
+        let x = rise.squared().minus(&cubed).minus(&old_x).minus(&old_x).carried();
+        let y = Element::cross(&rise, &old_x.minus(&x), &self.y, &cubed);
+        Self { x, y, zz: self.zz.times(&squared), zzz: self.zzz.times(&cubed) }
     }
 
     /// Whether two points on the way were equal or opposite, so that this is not their sum.

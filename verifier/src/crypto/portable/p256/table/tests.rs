@@ -10,7 +10,7 @@ fn tables() -> Tables {
 /// Scalars at which digits carry, change their sign or are none at all.
 fn edges() -> Vec<Scalar> {
     let half = Scalar::from(2_u64).invert().unwrap();
-    let powers = (0..256).map(|bits| Scalar::from(2_u64).pow_vartime(&p256::U256::from(bits as u64)));
+    let powers = (0..256_u64).map(|bits| Scalar::from(2_u64).pow_vartime(&p256::U256::from(bits)));
     [Scalar::ZERO, half, half - Scalar::ONE, half + Scalar::ONE]
         .into_iter()
         .chain(powers)

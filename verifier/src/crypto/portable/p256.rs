@@ -71,7 +71,7 @@ impl P256Key {
             return;
         }
         let Some(generator) = tables.p256() else { return };
-        let key = Table::new(&(*self.key.as_affine()).into(), tables);
+        let key = Table::new(self.key.as_affine(), tables);
         self.prepared = key.map(|key| Prepared { generator, key: Arc::new(key) });
     }
 

@@ -11,10 +11,17 @@ pub(super) struct Affine {
     pub(super) y: Words,
 }
 
+impl Affine {
+    /// The point of these coordinates, big-endian. That it lies on the curve is the caller's to know.
+    pub(super) fn from_bytes(x: &[u8; 32], y: &[u8; 32]) -> Self {
+        Self { x: Element::from_bytes(x).to_stored(), y: Element::from_bytes(y).to_stored() }
+    }
+}
+
 /// A sum of points, with x = X / ZZ and y = Y / ZZZ, where ZZ³ = ZZZ².
 ///
-/// Two points that are equal or opposite cannot be added by the formulas used here (`madd-2008-s` for
-/// these coordinates in Bernstein and Lange's Explicit-Formulas Database). Then ZZ becomes zero, and
+/// Two points that are equal or opposite cannot be added by the formulas used here (`madd-2008-s` and
+/// `dbl-2008-s-1` for XYZZ coordinates in Bernstein and Lange's Explicit-Formulas Database). Then ZZ becomes zero, and
 /// remains so, as every ZZ is a multiple of the one before. So nothing is watched on the way, and at
 /// the end [`is_no_result`](Self::is_no_result) tells.
 ///
@@ -32,6 +39,20 @@ impl Sum {
     pub(super) fn of(point: &Affine, opposite: bool) -> Self {
         let (x, y) = coordinates(point, opposite);
         Self { x, y: y.carried(), zz: Element::ONE, zzz: Element::ONE }
+    }
+
+    /// The sum and itself once more. In this group, that is never infinity.
+    pub(super) fn doubled(&self) -> Self {
+        let twice_y = self.y.minus(&Element::ZERO.minus(&self.y)).carried();
+        let squared = twice_y.squared();
+        let cubed = twice_y.times(&squared);
+        let old_x = self.x.times(&squared);
+        // 3 X² + a ZZ², and a = −3.
+        let third = self.x.squared().minus(&self.zz.squared());
+        let slope = third.minus(&Element::ZERO.minus(&third).minus(&third)).carried();
+        let x = slope.squared().minus(&old_x).minus(&old_x).carried();
+        let y = Element::cross(&slope, &old_x.minus(&x), &cubed, &self.y);
+        Self { x, y, zz: self.zz.times(&squared), zzz: self.zzz.times(&cubed) }
     }
 
     /// The sum and one more point, or its opposite.

@@ -3,13 +3,12 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use p256::{
-    AffinePoint, ProjectivePoint, Scalar,
-    elliptic_curve::{BatchNormalize, ops::Double as _, point::AffineCoordinates as _, scalar::IsHigh as _},
+    AffinePoint, Scalar,
+    elliptic_curve::{point::AffineCoordinates as _, scalar::IsHigh as _},
 };
 
 use super::{
     super::tables::{Reservation, Tables},
-    field::Element,
     point::{Affine, Sum},
 };
 use crate::limits;
@@ -34,14 +33,15 @@ impl Table {
     pub(in super::super) const BYTES: usize = DIGITS * LARGEST * size_of::<Affine>();
 
     /// The table of a point that is not at infinity, unless the budget is used up.
-    pub(super) fn new(point: &ProjectivePoint, tables: &Tables) -> Option<Self> {
+    pub(super) fn new(point: &AffinePoint, tables: &Tables) -> Option<Self> {
         const { assert!(Self::BYTES <= limits::KEY_TABLE_BYTES) }
         let memory = tables.reserve(Self::BYTES)?;
-        Some(Self { points: multiples(point).into_boxed_slice(), _memory: memory })
+        let point = Affine::from_bytes(&point.x().into(), &point.y().into());
+        Some(Self { points: multiples(&point).into_boxed_slice(), _memory: memory })
     }
 
     pub(in super::super) fn of_generator(tables: &Tables) -> Option<Self> {
-        Self::new(&ProjectivePoint::GENERATOR, tables)
+        Self::new(&AffinePoint::GENERATOR, tables)
     }
 
     /// Adds a multiple of the table's point. The sum of no points is none.
@@ -62,37 +62,28 @@ impl Table {
 }
 
 /// The points of a table, place by place.
-fn multiples(point: &ProjectivePoint) -> Vec<Affine> {
-    // The first two of each place: P and 2 P, which differ, and from which all further ones are sums of
+fn multiples(point: &Affine) -> Vec<Affine> {
+    // The first two of each place: P and 2 P, which differ, and of which all further ones are sums of
     // points that are neither equal nor opposite, as the group's order is a large prime.
     let mut firsts = Vec::with_capacity(2 * DIGITS);
-    let mut power = *point;
+    let mut power = Sum::of(point, false);
     for _ in 0..DIGITS {
-        let double = power.double();
+        let double = power.doubled();
         firsts.extend([power, double]);
-        power = (2..=DIGIT).fold(double, |power, _| power.double());
+        power = (1..DIGIT).fold(double, |power, _| power.doubled());
     }
-    let firsts = ProjectivePoint::batch_normalize(firsts.as_slice());
-
     let mut sums = Vec::with_capacity(DIGITS * LARGEST);
-    for pair in firsts.chunks_exact(2) {
+    for pair in Sum::to_affine(&firsts).chunks_exact(2) {
         let [first, second] = pair else { continue };
-        let (first, second) = (affine(first), affine(second));
-        sums.push(Sum::of(&first, false));
-        let mut sum = Sum::of(&second, false);
+        sums.push(Sum::of(first, false));
+        let mut sum = Sum::of(second, false);
         for _ in 2..LARGEST {
             sums.push(sum);
-            sum = sum.plus(&first, false);
+            sum = sum.plus(first, false);
         }
         sums.push(sum);
     }
     Sum::to_affine(&sums)
-}
-
-/// A point that is not at infinity.
-fn affine(point: &AffinePoint) -> Affine {
-    let stored = |bytes| Element::from_bytes(&bytes).to_stored();
-    Affine { x: stored(point.x().into()), y: stored(point.y().into()) }
 }
 
 /// The digits of a scalar below 2²⁵⁵, each in −31..=32, from the lowest place on.

@@ -1,4 +1,7 @@
-use p256::{AffinePoint, ProjectivePoint, Scalar, elliptic_curve::point::AffineCoordinates as _};
+use p256::{
+    AffinePoint, ProjectivePoint, Scalar,
+    elliptic_curve::{Group as _, point::AffineCoordinates as _},
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -8,8 +11,7 @@ fn multiple(factor: u64) -> AffinePoint {
 }
 
 fn affine(point: &AffinePoint) -> Affine {
-    let stored = |bytes| Element::from_bytes(&bytes).to_stored();
-    Affine { x: stored(point.x().into()), y: stored(point.y().into()) }
+    Affine::from_bytes(&point.x().into(), &point.y().into())
 }
 
 /// Adds multiples of the generator, or takes them away.
@@ -25,6 +27,24 @@ fn equal_and_opposite_points_give_no_result_whatever_follows() {
         assert!(sum(factors).is_no_result(), "{factors:?}");
         let followed = [factors, &[1, -2, 3, 100, -1000, 1, 1]].concat();
         assert!(sum(&followed).is_no_result(), "{followed:?}");
+    }
+}
+
+#[test]
+fn doubles_are_those_of_another_implementation() {
+    // Long chains, from sums as well as from single points.
+    for factors in [&[1][..], &[-7], &[3, 5, -1]] {
+        let total: i64 = factors.iter().sum();
+        let mut expected = ProjectivePoint::GENERATOR * Scalar::from(total.unsigned_abs());
+        if total < 0 {
+            expected = -expected;
+        }
+        let mut sum = sum(factors);
+        for _ in 0..300 {
+            sum = sum.doubled();
+            expected = expected.double();
+            assert_eq!(Sum::to_affine(&[sum]), [affine(&expected.to_affine())]);
+        }
     }
 }
 

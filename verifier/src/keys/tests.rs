@@ -147,6 +147,30 @@ fn v17_keeps_the_exponent_within_bounds() {
     }
 }
 
+/// The product of two primes k·M + (65537^a mod M) of 1024 bits, where M is the product of the first 126
+/// primes. Made for this test, with the structure that the weak keys have.
+const ROCA: &str = "uuVA6G2VPuJoB0exO7hJo5ZIjmwHEmTbBmSAEQKVubA2SMRQmY4LHEsF5g6QcqpDH_UGeAnrVOHPx4FqwGCjLTaZ\
+    xdl68RZ5QOfpuFEtjZhbbZV1pMe9AqHJGWfvtIwlCWHmg3ic24HzhdDakslBqdYpGasxP9oNShPIBiNFUhwf_yEl-33KCCs4DOH8pTwF\
+    xddYq693fe8wZEDCVpLl5bMLeTtDetoctFsqAepuPWdxKJhZ_0zNwWpwiI_2mQKNgI55Y8LLlDDtMBNN-2GZv1TAaGQVoEdcurSl1Xhz\
+    rCQrfvMws-3eSd-me3e4772ObJQ4C9PQp1PDHJph5DCcRw";
+
+#[test]
+fn v21_refuses_moduli_that_can_be_factored() {
+    let weak = json!({ "kty": "RSA", "n": ROCA, "e": "AQAB" });
+    assert_eq!(fault(&weak), KeyFault::ModulusWeak);
+    // The structure is in the modulus alone, whatever the exponent.
+    assert_eq!(fault(&with(weak, &json!({ "e": "Aw" }))), KeyFault::ModulusWeak);
+
+    // One bit off, it is a modulus like any other.
+    let mut bytes = crate::base64url::decode(ROCA).unwrap();
+    let last = bytes.last_mut().unwrap();
+    *last ^= 2;
+    assert!(is_usable(&json!({ "kty": "RSA", "n": encode(bytes), "e": "AQAB" })));
+    for bits in [2048, 3072, 4096] {
+        assert!(is_usable(&Signer::rsa(Algorithm::Rs256, bits).jwk("k")), "{bits}");
+    }
+}
+
 #[test]
 fn v18_refuses_points_that_are_none() {
     let good = Signer::es256().jwk("k");

@@ -1,52 +1,54 @@
-//! RSA keys.
+//! RSA keys (RFC 8017), for public exponents as they are in use: short ones.
 
-use rsa::{BoxedUint, Pkcs1v15Sign, Pss, signature::digest::FixedOutputReset};
-use sha2::{Digest, Sha256, Sha384, Sha512, digest::const_oid::AssociatedOid};
+mod encoding;
+mod limb;
+mod montgomery;
 
+use alloc::vec;
+
+use sha2::{Sha256, Sha384, Sha512};
+
+use self::{limb::Word, montgomery::Modulus};
 use super::super::{InvalidKey, WrongSignature};
 use crate::algorithm::Algorithm;
 
 #[derive(Clone)]
-pub(crate) struct RsaKey(rsa::PublicKey);
+pub(crate) struct RsaKey {
+    modulus: Modulus<Word>,
+    exponent: u32,
+}
 
 impl RsaKey {
-    /// A key from modulus and exponent. Their sizes are the caller's to check.
+    /// A key from its modulus, big-endian and without a leading zero byte, and its exponent. The modulus
+    /// has to be odd, which nothing before here looked at.
     pub(crate) fn new(modulus: &[u8], exponent: u32) -> Result<Self, InvalidKey> {
-        let modulus = BoxedUint::from_be_slice_vartime(modulus);
-        rsa::PublicKey::new(modulus, exponent.into()).map(Self).map_err(|_| InvalidKey)
+        Modulus::new(modulus).map(|modulus| Self { modulus, exponent }).ok_or(InvalidKey)
     }
 
+    /// Whether the bytes are an RSASSA-PKCS1-v1_5 or RSASSA-PSS signature (RFC 8017 §8.2.2, §8.1.2).
     pub(crate) fn verify(
         &self,
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), WrongSignature> {
-        match algorithm {
-            Algorithm::Rs256 => self.pkcs1::<Sha256>(message, signature),
-            Algorithm::Rs384 => self.pkcs1::<Sha384>(message, signature),
-            Algorithm::Rs512 => self.pkcs1::<Sha512>(message, signature),
-            Algorithm::Ps256 => self.pss::<Sha256>(message, signature),
-            Algorithm::Ps384 => self.pss::<Sha384>(message, signature),
-            Algorithm::Ps512 => self.pss::<Sha512>(message, signature),
-            Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => Err(WrongSignature),
+        let mut encoded = vec![0; self.modulus.bits().div_ceil(8)];
+        // Of exactly the modulus' length and below it, so that a signature has one spelling.
+        if signature.len() != encoded.len() || !self.modulus.power(signature, self.exponent, &mut encoded) {
+            return Err(WrongSignature);
         }
-    }
-
-    fn pkcs1<D: Digest + AssociatedOid>(
-        &self,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), WrongSignature> {
-        let scheme = Pkcs1v15Sign::new::<D>();
-        self.0.verify(scheme, &D::digest(message), signature).map_err(|_| WrongSignature)
-    }
-
-    fn pss<D: Digest + FixedOutputReset>(
-        &self,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), WrongSignature> {
-        self.0.verify(Pss::<D>::new(), &D::digest(message), signature).map_err(|_| WrongSignature)
+        let is_good = match algorithm {
+            Algorithm::Rs256 => encoding::is_pkcs1::<Sha256>(&encoded, message),
+            Algorithm::Rs384 => encoding::is_pkcs1::<Sha384>(&encoded, message),
+            Algorithm::Rs512 => encoding::is_pkcs1::<Sha512>(&encoded, message),
+            Algorithm::Ps256 => encoding::is_pss::<Sha256>(&mut encoded, self.modulus.bits(), message),
+            Algorithm::Ps384 => encoding::is_pss::<Sha384>(&mut encoded, self.modulus.bits(), message),
+            Algorithm::Ps512 => encoding::is_pss::<Sha512>(&mut encoded, self.modulus.bits(), message),
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => false,
+        };
+        if is_good { Ok(()) } else { Err(WrongSignature) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,9 +29,9 @@ type Pair<L> = [L; 2];
 /// The most pairs of digits in a number: 4096 bits and the two by which R exceeds n, in the shorter digits.
 const PAIRS: usize = (RSA_MODULUS_MAX_BITS + 2).div_ceil(2 * <u32 as Limb>::BITS);
 
-// A column adds up a product for each digit, or two for each second digit; a digit; and what the column
-// before carries, which is less than one product. There is room for 2^8 products.
-const _: () = assert!(2 * PAIRS + 2 < 1 << 8);
+// A column of digits adds up a product for each digit of a number at most, and a digit, and what the
+// column before it carries, which is less than a product. There is room for 2^8 products.
+const _: () = assert!(2 * PAIRS + 2 <= 1 << 8);
 
 impl<L: Limb> Modulus<L> {
     /// The modulus of these big-endian bytes; none if it is even, zero, or longer than
@@ -212,7 +212,13 @@ impl<'m, L: Limb> Workspace<'m, L> {
 #[inline]
 fn dot<L: Limb>(rising: &[Pair<L>], falling: &[Pair<L>]) -> [L::Column; 3] {
     let mut sums = [L::Column::default(); 3];
-    for (a, b) in rising.iter().zip(falling.iter().rev()) {
+    let (rising, rest) = rising.as_chunks::<2>();
+    let (falling_rest, falling) = falling.as_rchunks::<2>();
+    for ([a, b], [c, d]) in rising.iter().zip(falling.iter().rev()) {
+        add_product(&mut sums, a, d);
+        add_product(&mut sums, b, c);
+    }
+    for (a, b) in rest.iter().zip(falling_rest) {
         add_product(&mut sums, a, b);
     }
     sums

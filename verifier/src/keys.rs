@@ -1,6 +1,7 @@
 //! Key sets (RFC 7517): what an issuer publishes, read into prepared keys.
 
 mod jwk;
+mod roca;
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::fmt;
@@ -78,6 +79,8 @@ pub enum KeyFault {
     ModulusTooLarge(usize),
     /// The RSA exponent is even, 1, or larger than [`limits::RSA_EXPONENT_MAX_BITS`].
     ExponentUnusable,
+    /// The RSA modulus is one whose factors can be computed (ROCA, CVE-2017-15361).
+    ModulusWeak,
     /// The numbers are no key: a point off the curve or of small order, an even modulus.
     Invalid,
 }
@@ -233,6 +236,9 @@ impl fmt::Display for KeyFault {
             KeyFault::ModulusTooSmall(bits) => write!(f, "its modulus has only {bits} bits"),
             KeyFault::ModulusTooLarge(bits) => write!(f, "its modulus has {bits} bits"),
             KeyFault::ExponentUnusable => write!(f, "its exponent is even, 1 or huge"),
+            KeyFault::ModulusWeak => {
+                write!(f, "its modulus can be factored (ROCA, CVE-2017-15361): replace it")
+            }
             KeyFault::Invalid => write!(f, "its numbers are no key"),
         }
     }

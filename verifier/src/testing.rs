@@ -1,7 +1,7 @@
 //! Tokens and keys for tests. They are signed by aws-lc-rs, so that what verifies them portably is another
 //! implementation than what made them.
 
-mod rsa_keys;
+pub(crate) mod rsa_keys;
 
 use alloc::{
     borrow::ToOwned,

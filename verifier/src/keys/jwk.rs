@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Fingerprint, KeyFault};
+use super::{Fingerprint, KeyFault, roca};
 use crate::{
     algorithm::Algorithm,
     base64url,
@@ -120,6 +120,9 @@ fn rsa(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
     let exponent = exponent.iter().fold(0, |number: u32, byte| number << 8 | u32::from(*byte));
     if exponent.is_multiple_of(2) || exponent == 1 {
         return Err(KeyFault::ExponentUnusable);
+    }
+    if roca::is_weak(&modulus) {
+        return Err(KeyFault::ModulusWeak);
     }
     Ok(KeyNumbers::Rsa { modulus, exponent })
 }

@@ -147,28 +147,83 @@ fn v17_keeps_the_exponent_within_bounds() {
     }
 }
 
+/// The product of two primes k·M + (65537^a mod M) of 1024 bits, where M is the product of the first 126
+/// primes. Made for this test, with the structure that the weak keys have.
+const ROCA: &str = "uuVA6G2VPuJoB0exO7hJo5ZIjmwHEmTbBmSAEQKVubA2SMRQmY4LHEsF5g6QcqpDH_UGeAnrVOHPx4FqwGCjLTaZ\
+    xdl68RZ5QOfpuFEtjZhbbZV1pMe9AqHJGWfvtIwlCWHmg3ic24HzhdDakslBqdYpGasxP9oNShPIBiNFUhwf_yEl-33KCCs4DOH8pTwF\
+    xddYq693fe8wZEDCVpLl5bMLeTtDetoctFsqAepuPWdxKJhZ_0zNwWpwiI_2mQKNgI55Y8LLlDDtMBNN-2GZv1TAaGQVoEdcurSl1Xhz\
+    rCQrfvMws-3eSd-me3e4772ObJQ4C9PQp1PDHJph5DCcRw";
+
+#[test]
+fn v21_refuses_moduli_that_can_be_factored() {
+    let weak = json!({ "kty": "RSA", "n": ROCA, "e": "AQAB" });
+    assert_eq!(fault(&weak), KeyFault::ModulusWeak);
+    // The structure is in the modulus alone, whatever the exponent.
+    assert_eq!(fault(&with(weak, &json!({ "e": "Aw" }))), KeyFault::ModulusWeak);
+
+    // One bit off, it is a modulus like any other.
+    let mut bytes = crate::base64url::decode(ROCA).unwrap();
+    let last = bytes.last_mut().unwrap();
+    *last ^= 2;
+    assert!(is_usable(&json!({ "kty": "RSA", "n": encode(bytes), "e": "AQAB" })));
+    for bits in [2048, 3072, 4096] {
+        assert!(is_usable(&Signer::rsa(Algorithm::Rs256, bits).jwk("k")), "{bits}");
+    }
+}
+
 #[test]
 fn v18_refuses_points_that_are_none() {
-    let good = Signer::es256().jwk("k");
-    let coordinate = |name: &str, bytes: &[u8]| fault(&with(good.clone(), &json!({ name: encode(bytes) })));
-    for name in ["x", "y"] {
-        let malformed = KeyFault::MemberMalformed(if name == "x" { "x" } else { "y" });
-        for length in [0, 1, 31, 33, 64, 1000] {
-            assert_eq!(coordinate(name, &vec![1; length]), malformed, "{name} of {length}");
+    for (algorithm, size) in [(Algorithm::Es256, 32), (Algorithm::Es384, 48)] {
+        let good = Signer::new(algorithm).jwk("k");
+        let coordinate =
+            |name: &str, bytes: &[u8]| fault(&with(good.clone(), &json!({ name: encode(bytes) })));
+        for name in ["x", "y"] {
+            let malformed = KeyFault::MemberMalformed(if name == "x" { "x" } else { "y" });
+            for length in [0, 1, 31, 32, 33, 47, 48, 49, 64, 1000] {
+                // On the curve would be chance.
+                let expected = if length == size { KeyFault::Invalid } else { malformed.clone() };
+                assert_eq!(coordinate(name, &vec![1; length]), expected, "{name} of {length}");
+            }
+            // Above the field prime is nowhere.
+            for byte in [0, 0xff] {
+                assert_eq!(coordinate(name, &vec![byte; size]), KeyFault::Invalid, "{name} {byte}");
+            }
+            assert_eq!(
+                fault(&without(good.clone(), name)),
+                KeyFault::MemberMissing(if name == "x" { "x" } else { "y" })
+            );
+            assert_eq!(fault(&with(good.clone(), &json!({ name: 1 }))), malformed);
         }
-        // On the curve would be chance; above the field prime is nowhere.
-        for bytes in [[0; 32], [1; 32], [0xff; 32]] {
-            assert_eq!(coordinate(name, &bytes), KeyFault::Invalid, "{name} {bytes:?}");
-        }
-        assert_eq!(
-            fault(&without(good.clone(), name)),
-            KeyFault::MemberMissing(if name == "x" { "x" } else { "y" })
-        );
+        // The point at infinity has no coordinates; zeros are none either.
+        let zero = encode(vec![0; size]);
+        assert_eq!(fault(&with(good.clone(), &json!({ "x": zero, "y": zero }))), KeyFault::Invalid);
     }
-    let zero = encode([0; 32]);
-    assert_eq!(fault(&with(good.clone(), &json!({ "x": zero, "y": zero }))), KeyFault::Invalid);
-    // The same point with x + p: a second spelling, if p + x fits into 32 bytes at all, is no spelling.
-    assert_eq!(fault(&with(good, &json!({ "x": 1 }))), KeyFault::MemberMalformed("x"));
+    // A point of one curve on the other.
+    let p384 = Signer::new(Algorithm::Es384).jwk("k");
+    assert_eq!(fault(&with(p384, &json!({ "crv": "P-256" }))), KeyFault::MemberMalformed("x"));
+    let p256 = Signer::es256().jwk("k");
+    assert_eq!(fault(&with(p256, &json!({ "crv": "P-384" }))), KeyFault::MemberMalformed("x"));
+}
+
+#[test]
+fn v18_refuses_coordinates_that_are_not_reduced() {
+    // Both curves have a point with x = 0. With x = p, its other spelling, it is none.
+    for (crv, y, p) in [
+        (
+            "P-256",
+            "ZkhceA4vg9ckM71dhKBrtlQcKvMdrocXKL-FahdPk_Q",
+            "_____wAAAAEAAAAAAAAAAAAAAAD_______________8",
+        ),
+        (
+            "P-384",
+            "wwZhD7CuWhWc9FwGBp8ipsXrNkHGAtQt6ixLT3VVB5NAbYDSuRrVT5BIvUh68a3h",
+            "__________________________________________7_____AAAAAAAAAAD_____",
+        ),
+    ] {
+        let zero = "A".repeat(p.len());
+        assert!(is_usable(&json!({ "kty": "EC", "crv": crv, "x": zero, "y": y })), "{crv}");
+        assert_eq!(fault(&json!({ "kty": "EC", "crv": crv, "x": p, "y": y })), KeyFault::Invalid, "{crv}");
+    }
 }
 
 #[test]
@@ -315,15 +370,20 @@ fn v10_lets_an_rsa_key_serve_all_its_algorithms_or_the_one_it_names() {
 #[test]
 fn v10_verifies_with_no_other_algorithm_than_the_key_s_own() {
     for signer in Algorithm::ALL.map(Signer::new) {
-        let good = signer.sign(b"message");
         for backend in BACKENDS {
             let text = key_set(&[with(signer.jwk("k"), &json!({ "alg": signer.alg() }))]);
             let (mut set, _) = KeySet::parse(&text, *backend).unwrap();
             let index = set.find(Some("k"), signer.algorithm()).unwrap();
-            for algorithm in Algorithm::ALL {
-                let verdict = set.verify(index, algorithm, b"message", &good, &mut Tables::default());
-                let expected = if algorithm == signer.algorithm() { Ok(()) } else { Err(WrongSignature) };
-                assert_eq!(verdict, expected, "{backend:?}: {algorithm} by a key for {}", signer.alg());
+            let mut verdict = |algorithm, signature: &[u8]| {
+                set.verify(index, algorithm, b"message", signature, &mut Tables::default())
+            };
+            let good = signer.sign(b"message");
+            assert_eq!(verdict(signer.algorithm(), &good), Ok(()), "{backend:?} {}", signer.alg());
+            for other in Algorithm::ALL.into_iter().filter(|other| *other != signer.algorithm()) {
+                assert_eq!(verdict(other, &good), Err(WrongSignature), "{backend:?} {other}");
+                // The RSA signers have one key: this is its signature, by an algorithm it is not for.
+                let foreign = Signer::new(other).sign(b"message");
+                assert_eq!(verdict(other, &foreign), Err(WrongSignature), "{backend:?} {other}");
             }
         }
     }

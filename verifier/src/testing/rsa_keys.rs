@@ -1,7 +1,10 @@
-//! Private RSA keys for tests, as PKCS#8 in base64. Making one takes a tenth of a second and more, so the
-//! tests share these. They are published here: they protect nothing, anywhere.
+//! Private RSA keys for tests. Making one takes a tenth of a second and more, so the tests share these. They
+//! are published here: they protect nothing, anywhere.
+//!
+//! Those to sign tokens with are PKCS#8 in base64; those to encrypt any number with are a modulus and a
+//! private exponent in base64url. The public exponent is 65537.
 
-/// 2048 bits, exponent 65537.
+/// 2048 bits.
 pub(super) const TEST_KEY_2048: &str = "\
     MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQDFYSwB7k8wbkZZyAgGBg9wjJM60wQPF1+UTNlWbwzGtEBMH+iF\
     GIPVlTordHYsid/5Ae+0hMW6mADfeL4d+dUZEkQGykGu8FQla1T+V6bnp3s4k+4PH/2CN2aIdcJ+y/oy12LBALaVZXjzjoYEH5Ps\
@@ -21,7 +24,7 @@ pub(super) const TEST_KEY_2048: &str = "\
     eLF08sq/5MwCPLenBpp2ntlDjR4yEjz2dPXT7mNRMhlIe6CPyxOAWIu4YleYda6n4OQri5w4WQz4IHoZ6YZLU2OSWd7hB0LJS2Q9\
     xRTWSpnDKqqIJeJmjQ/0Ag==";
 
-/// 3072 bits, exponent 65537.
+/// 3072 bits.
 pub(super) const TEST_KEY_3072: &str = "\
     MIIG/gIBADANBgkqhkiG9w0BAQEFAASCBugwggbkAgEAAoIBgQDRCN7gTgLQg7GaWTmcLnMCUJU0F8n7bjOZ5gYAubRA0b+syq+I\
     CB2t9HButrz/x+rLOlrlePHnF/jqSI8RAKmLguEGK0IKMCaCM4iqhjDmcmHW7CdMdDy8fAWpRjz5cKZqxAVKJDWJzahF7/9rgUv7\
@@ -48,7 +51,7 @@ pub(super) const TEST_KEY_3072: &str = "\
     K6nF5XgZKMmLVNij7x3GvQZmrZi5BWcujKxip0qUyK8tezfWk6VS0UllrlSUSsGgeEDtJJen++iKFQq5bSXF/K5ZCz3tVIikC+D2\
     VPKs8wFVRM7sJt3dBYRk78aSWt1viz5Os8j42hTS1QE85B8ag/7s/filktPIzABZG2mUDlPhNJaei3yd6WW+B7en7kPX";
 
-/// 4096 bits, exponent 65537.
+/// 4096 bits.
 pub(super) const TEST_KEY_4096: &str = "\
     MIIJQQIBADANBgkqhkiG9w0BAQEFAASCCSswggknAgEAAoICAQDCMjQgKayK0ZaObCX9kWl3Ep0YEEi1ETu9GH9jasw2qclAcgcZ\
     4iq6Ra7b8N9PYUd5O5QX9uDpMlxNvCbGDN10Us7273S8RkN4uUGwW81kMIcPBexYgq3s0Si7U55rE3W0B8kz5B/kzB83nZmHys/H\
@@ -82,3 +85,32 @@ pub(super) const TEST_KEY_4096: &str = "\
     UO9gKOkXaK0h+5qa5SbLr9a3f/dsFbZDRSZbkki2n3GnkI7QhY2heuLiuQ9iuhLijCMKWLcNWaQ0kMkf5GbO302luWWc+E9VIieS\
     8x1jXZ+taOl2L+SuugPrCH58UtQpf2YvjwTmhm9DdQcPguA9SdLX/Zi7zKg3nPaKSvYJi/KrFHxPw8Dq/ZpQARi8yh2f9qzPjyMe\
     Q4M6gMxVnfh8BpEiXMsq7QATbN8n7JRdimzwWmcspiWPeckJGhxTuXgpBxRdtWfo";
+
+/// 2048 bits: modulus and private exponent.
+pub(crate) const RAW_TEST_KEY_2048: [&str; 2] = [
+    "\
+        2XwZ5RzSy1t5R3EXuZZZu3pbgxZzhZXEP4IaeOJ7kBPMSFKBA8s4n40PjmqD74ZR_ecgFFfxaMDEhUE0uGMapOQKjUTodqxzqZ7K\
+        zUJX4Cy4IXtAdEEWhPy1IDOwqcZn577a5MnXdtJs2kQGDHAJEOFriAl262aDp18YdvNIUbqifj3-\
+        N84hPB496wl69cfqbLWTmpHb8b4GO53B6G7pP5P_fMD2jQnsJfAjvDhpM1OlqkbNcUcllrARClhfZEIFQ6GRhf5EAYSFI7il292R\
+        aT1Y2PQskAlyY1NfETWwE53YM-D81_rb1gBmu6B2rpWtR9JtOJv8wt9TSzZDAYl-Xw",
+    "\
+        L3fGrxr7Zycv8UfdxcPrEeBC2PmtfRqTGslqvbexAGFR1Pcs8YcJdMl0-8CDy2OlwaUQe2A2cIaiXfM9boEy74pWQz8m_b_l_r-\
+        JxAMW6vbXuXcNOlJ6d8wwPDcL-AI1637ch9MGFAkZeQofx9csI2MP9UEbk4Vsdrtqu4ud3ThX_Vk2Gdm9S_wFf64TrSdBH181pgt\
+        ru0zwBlayWMOwJNbGBSc0Q8Jt9CZbZHyHmDaACiCZ9cnJ6C8Xm_ZuA33vqbS4IM9wfIAKbpejJbbtyu4fSQGNFty5WdJbq6X_3ay\
+        SyqhR8mT6_f3UE5OoxVKJddlH8yFaAQPpUBsW_NE9AQ",
+];
+
+/// 2049 bits: modulus and private exponent.
+pub(crate) const RAW_TEST_KEY_2049: [&str; 2] = [
+    "\
+        Aa_WKnQrCT_vOv7r4prC0BK97OuyqccJbXUzTO4mrSTuGQ5pJOdMgtnbzIZAD5D8usgZqGUmjXP7Ey6L7BQKcE-\
+        1V02WsuETeiuak7cacKDX--KKcCa2P_xA6AhpHBbkqGpPRXX9_ABD8XkhvMxjbN2M7HljABpsejTfMkmqy5bxYde_HNRsGI2JUcq\
+        kCwOEGUVZFFL3GdZC86I5MZkAUzM-RUfX_EiY6KDCZmdHKCPUl5NjCzgR-\
+        k_wPI_bF1oS9w2K6wNA_vaWsX1lIATid360i0NtaKEuQ0PglR7rOyHUDMgQFflXvm4obt2u5WMkr4ak2GnrLb5c4_rBx70p6wk",
+    "\
+        WONqpbLeGozxxdtkL5r-HX1-sR17mP61yzQeF79aUIm6Gp9F-\
+        15iaNm3hcLV8XA0OlAdu4RuBXue_SvMEmv7pkybhdsJQw8xTJxq33vPxyvuKzl30GAfV5s8p86K-6Nhj1B16c23-\
+        44AvIBXTnMAy7HgUzQvp0DA_vUactN3SMAj6u-\
+        NtkIyTVVDg3WYj8pOP64nmJj_CMS_4uDPI_9KC3MCXuRGOvG_fmARzUdv0Ap09BCv6jgAcwhS0rDr4UNabGCz6IZdzz8qPe0oo_h\
+        u4KRAeC12Z9OFOveab3yk8MEWM52Pt5PaaO4kXnk_4OevBEJjMIUGfaP4-r4xcrFg6Q",
+];

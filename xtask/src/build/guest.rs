@@ -88,7 +88,11 @@ impl Build {
     const WIDE: Self = Self {
         artefact: WIDE_ARTEFACT,
         // 64-bit limbs pay only together with 64 × 64 → 128 bit multiplication; alone they cost a factor.
-        flags: &["-Ctarget-feature=+wide-arithmetic", "--cfg=curve25519_dalek_bits=\"64\""],
+        flags: &[
+            "-Ctarget-feature=+wide-arithmetic",
+            "--cfg=curve25519_dalek_bits=\"64\"",
+            "--cfg=tessera_wide_arithmetic",
+        ],
         features: EVERYWHERE.union(WasmFeatures::WIDE_ARITHMETIC),
         ..Self::BASELINE
     };

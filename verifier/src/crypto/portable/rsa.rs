@@ -1,52 +1,53 @@
-//! RSA keys.
+//! RSA keys (RFC 8017), for public exponents as they are in use: short ones. Keys, signatures and messages
+//! are public, so the time that things take is no secret, and nothing here keeps it constant.
 
-use rsa::{BoxedUint, Pkcs1v15Sign, Pss, signature::digest::FixedOutputReset};
-use sha2::{Digest, Sha256, Sha384, Sha512, digest::const_oid::AssociatedOid};
+mod encoding;
+mod limb;
+mod montgomery;
 
+use alloc::vec;
+
+use self::{encoding::Hash, limb::Word, montgomery::Modulus};
 use super::super::{InvalidKey, WrongSignature};
 use crate::algorithm::Algorithm;
 
 #[derive(Clone)]
-pub(crate) struct RsaKey(rsa::PublicKey);
+pub(crate) struct RsaKey {
+    modulus: Modulus<Word>,
+    exponent: u32,
+}
 
 impl RsaKey {
-    /// A key from modulus and exponent. Their sizes are the caller's to check.
+    /// A key from its modulus, big-endian, and its exponent; both have to be odd.
     pub(crate) fn new(modulus: &[u8], exponent: u32) -> Result<Self, InvalidKey> {
-        let modulus = BoxedUint::from_be_slice_vartime(modulus);
-        rsa::PublicKey::new(modulus, exponent.into()).map(Self).map_err(|_| InvalidKey)
+        if exponent < 3 || exponent.is_multiple_of(2) {
+            return Err(InvalidKey);
+        }
+        Modulus::new(modulus).map(|modulus| Self { modulus, exponent }).ok_or(InvalidKey)
     }
 
+    /// Whether the bytes are an RSASSA-PKCS1-v1_5 or RSASSA-PSS signature (RFC 8017 §8.2.2, §8.1.2).
     pub(crate) fn verify(
         &self,
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), WrongSignature> {
-        match algorithm {
-            Algorithm::Rs256 => self.pkcs1::<Sha256>(message, signature),
-            Algorithm::Rs384 => self.pkcs1::<Sha384>(message, signature),
-            Algorithm::Rs512 => self.pkcs1::<Sha512>(message, signature),
-            Algorithm::Ps256 => self.pss::<Sha256>(message, signature),
-            Algorithm::Ps384 => self.pss::<Sha384>(message, signature),
-            Algorithm::Ps512 => self.pss::<Sha512>(message, signature),
-            Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => Err(WrongSignature),
+        let mut encoded = vec![0; self.modulus.bits().div_ceil(8)];
+        // Of exactly the modulus' length and below it, so that a signature has one spelling.
+        if signature.len() != encoded.len() || !self.modulus.power(signature, self.exponent, &mut encoded) {
+            return Err(WrongSignature);
         }
-    }
-
-    fn pkcs1<D: Digest + AssociatedOid>(
-        &self,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), WrongSignature> {
-        let scheme = Pkcs1v15Sign::new::<D>();
-        self.0.verify(scheme, &D::digest(message), signature).map_err(|_| WrongSignature)
-    }
-
-    fn pss<D: Digest + FixedOutputReset>(
-        &self,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), WrongSignature> {
-        self.0.verify(Pss::<D>::new(), &D::digest(message), signature).map_err(|_| WrongSignature)
+        let bits = self.modulus.bits();
+        let is_good = match algorithm {
+            Algorithm::Rs256 => encoding::is_pkcs1(Hash::Sha256, &encoded, message),
+            Algorithm::Rs384 => encoding::is_pkcs1(Hash::Sha384, &encoded, message),
+            Algorithm::Rs512 => encoding::is_pkcs1(Hash::Sha512, &encoded, message),
+            Algorithm::Ps256 => encoding::is_pss(Hash::Sha256, &mut encoded, bits, message),
+            Algorithm::Ps384 => encoding::is_pss(Hash::Sha384, &mut encoded, bits, message),
+            Algorithm::Ps512 => encoding::is_pss(Hash::Sha512, &mut encoded, bits, message),
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => false,
+        };
+        if is_good { Ok(()) } else { Err(WrongSignature) }
     }
 }

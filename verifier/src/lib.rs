@@ -68,6 +68,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use credentials::Request;
+pub use crypto::Backend;
 pub use decision::{Authentication, Decision, Grant, VerifiedToken};
 pub use error::{Error, Part};
 pub use excerpt::Excerpt;

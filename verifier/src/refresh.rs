@@ -70,6 +70,12 @@ impl RemoteKeys {
         (copy.fetched_at <= now.plus(CLOCK_STEP_SECONDS) && now < copy.usable_until).then_some(&copy.keys)
     }
 
+    /// The same keys, to verify with: a key prepares itself while it is used.
+    pub(crate) fn keys_mut(&mut self, now: Timestamp) -> Option<&mut KeySet> {
+        self.keys(now)?;
+        self.copy.as_mut().map(|copy| &mut copy.keys)
+    }
+
     /// Whether a newer copy is wanted, request or no request.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.keys(now).is_none() || self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)

@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::{
     Rejection,
     credentials::{self, Request},
+    crypto::{Backend, Tables},
     decision::{Authentication, Decision, Grant, VerifiedToken},
     error::Error,
     excerpt::Excerpt,
@@ -22,6 +23,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Verifier {
     policy: Policy,
+    tables: Tables,
 }
 
 /// Names a document that a policy wants fetched. Every verifier of the same policy gives the same
@@ -77,7 +79,7 @@ impl DocumentId {
 impl Verifier {
     /// Reads a policy document (JSON, at most [`limits::POLICY_BYTES`]).
     pub fn load(policy: &str) -> Result<Self, PolicyError> {
-        Policy::parse(policy).map(|policy| Self { policy })
+        Policy::parse(policy).map(|policy| Self { policy, tables: Tables::default() })
     }
 
     /// The header fields that decisions depend on, in lower case. A host need pass no others.
@@ -109,7 +111,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<Vec<SkippedKey>, DocumentError> {
         let keys = self.document(id).ok_or(DocumentError::Unwanted)?;
-        match KeySet::parse(text) {
+        match KeySet::parse(text, Backend::default()) {
             Ok((set, skipped)) => {
                 keys.supply(set, cache_control, now);
                 Ok(skipped)
@@ -150,19 +152,19 @@ impl Verifier {
         }
     }
 
-    fn judge(&self, request: &Request<'_>, now: Timestamp) -> Result<Grant, Refusal> {
-        let access = self.access(request)?;
-        if access == Some(&Access::Public) {
+    fn judge(&mut self, request: &Request<'_>, now: Timestamp) -> Result<Grant, Refusal> {
+        let access = self.access(request)?.cloned();
+        if access == Some(Access::Public) {
             return Ok(Grant::new(None));
         }
         let token = self.verify(request.bearer_token()?, now)?;
         // Said to callers with a good token only: nobody else learns which routes there are.
         let Some(access) = access else { return Err(Error::RouteUnknown.into()) };
-        permits(access, &token)?;
+        permits(&access, &token)?;
         Ok(Grant::new(Some(token)))
     }
 
-    fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, Refusal> {
+    fn verify(&mut self, token: &str, now: Timestamp) -> Result<VerifiedToken, Refusal> {
         let compact = Compact::split(token)?;
         let header = compact.header()?;
         let payload = compact.payload()?;
@@ -173,21 +175,22 @@ impl Verifier {
         let (index, issuer) = self
             .policy
             .issuers
-            .iter()
+            .iter_mut()
             .enumerate()
             .find(|(_, issuer)| issuer.name == name)
             .ok_or_else(|| Error::IssuerUnknown { issuer: Excerpt::new(name) })?;
         check_header(issuer, &header)?;
 
         let curable = |error| Refusal { error, curable_by: Some(DocumentId::of_issuer(index)) };
-        let keys = match &issuer.keys {
+        let keys = match &mut issuer.keys {
             KeySource::Inline(keys) => keys,
             KeySource::Remote(remote) => remote
-                .keys(now)
+                .keys_mut(now)
                 .ok_or_else(|| curable(Error::KeysUnavailable { issuer: issuer.name.clone() }))?,
         };
         let key = keys.find(header.key_id.as_deref(), header.algorithm).map_err(curable)?;
-        key.verify(compact.signed(), &compact.signature()?).map_err(|_| Error::SignatureWrong)?;
+        keys.verify(key, header.algorithm, compact.signed(), &compact.signature()?, &mut self.tables)
+            .map_err(|_| Error::SignatureWrong)?;
 
         let claims = Claims::read(&claims)?;
         check_claims(issuer, &self.policy.audiences, &claims, now)?;

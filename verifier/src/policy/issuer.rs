@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
+    crypto::Backend,
     json::{Node, Object},
     keys::KeySet,
     refresh::RemoteKeys,
@@ -155,7 +156,7 @@ fn keys(
 }
 
 fn inline_keys(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> Option<KeySource> {
-    let (keys, skipped) = match KeySet::from_node(node) {
+    let (keys, skipped) = match KeySet::from_node(node, Backend::default()) {
         Ok(read) => read,
         Err(error) => {
             reader.problem(node, place, format!("{error}"), None);

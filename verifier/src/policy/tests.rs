@@ -141,7 +141,7 @@ fn says_every_problem_at_once_in_the_order_of_the_document() {
          4:27: /audiences/1: `orders` is already named\n\
          4:37: /audiences/2: the text is empty\n\
          5:15: /issuers/0: `issuer` is missing\n\
-         5:80: /issuers/0/algorithms/0: `HS256` is not supported; there are RS256, ES256, EdDSA (did you mean `ES256`?)\n\
+         5:80: /issuers/0/algorithms/0: `HS256` is not supported; there are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA (did you mean `ES256`?)\n\
          5:104: /issuers/0/clock_skew: expected whole seconds from 0 to 300\n\
          5:111: /issuers/1: `issuer` is missing\n\
          5:111: /issuers/1: `jwks_uri` or `jwks` is missing"
@@ -270,7 +270,7 @@ fn wants_each_value_of_its_type() {
         (json!({ "algorithms": "ES256" }), "/issuers/0/algorithms: expected an array, found a string"),
         (
             json!({ "algorithms": ["none"] }),
-            "/issuers/0/algorithms/0: `none` is not supported; there are RS256, ES256, EdDSA",
+            "/issuers/0/algorithms/0: `none` is not supported; there are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA",
         ),
         (
             json!({ "clock_skew": "30" }),

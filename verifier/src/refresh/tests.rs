@@ -2,7 +2,10 @@ use super::*;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
-use crate::testing::{Signer, at, key_set};
+use crate::{
+    crypto::Backend,
+    testing::{Signer, at, key_set},
+};
 
 const COOLDOWN: u64 = limits::FETCH_COOLDOWN_SECONDS;
 
@@ -11,7 +14,7 @@ fn remote() -> RemoteKeys {
 }
 
 fn keys() -> KeySet {
-    KeySet::parse(&key_set(&[Signer::ed25519().jwk("k")])).unwrap().0
+    KeySet::parse(&key_set(&[Signer::ed25519().jwk("k")]), Backend::default()).unwrap().0
 }
 
 /// Asks every second from a time on, until a fetch is granted; says how many seconds that took.

@@ -38,7 +38,7 @@ use std::{
     path::Path,
 };
 
-use tessera_verifier::{PolicyError, Problem, Verifier, limits};
+use tessera_verifier::{Problem, Verifier, limits};
 
 use crate::source::SourceMap;
 
@@ -116,13 +116,12 @@ impl PolicyFile {
 
     /// Loads the policy, or tells all of its problems, with their places in the file.
     pub fn load(&self) -> Result<Verifier, Vec<Problem>> {
-        Verifier::load(&self.json).map_err(|error| self.problems(error))
+        Verifier::load(&self.json).map_err(|error| self.relocated(error.into_problems()))
     }
 
-    /// What the verifier says about the document, with the places in the file.
+    /// Problems of the document, with their places in the file.
     #[must_use]
-    pub fn problems(&self, error: PolicyError) -> Vec<Problem> {
-        let mut problems = error.into_problems();
+    pub fn relocated(&self, mut problems: Vec<Problem>) -> Vec<Problem> {
         for problem in &mut problems {
             (problem.line, problem.column) = self.locate(problem.line, problem.column);
         }

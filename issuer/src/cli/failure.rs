@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use tessera_net::fetch::FetchError;
 use tessera_net::listener::BindError;
+use tessera_verifier::Problem;
 
 use crate::config::ConfigError;
 use crate::domain::{ChangeError, RandomError, ScopeError, TrustError};
@@ -70,6 +71,27 @@ pub enum Failure {
     /// `init` was given an address that others reach, and no name to be reached by. Exit code 2.
     #[error("an issuer that does not listen on a loopback address needs a name: add `--issuer https://…`")]
     NoIssuer,
+    /// The command line does not say enough. Exit code 2.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// A policy has problems. Exit code 3.
+    #[error("{} is no good policy", path.display())]
+    Policy {
+        /// Which file.
+        path: PathBuf,
+        /// All that is wrong in it.
+        problems: Vec<Problem>,
+    },
+    /// A line is no case. Exit code 1.
+    #[error("{}:{line}: this is no case", path.display())]
+    Case {
+        /// Which file.
+        path: PathBuf,
+        /// Which line of it, from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// No randomness. Exit code 1.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -89,8 +111,8 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::NoIssuer => 2,
-            Self::Config(_) => 3,
+            Self::NoIssuer | Self::Usage(_) => 2,
+            Self::Config(_) | Self::Policy { .. } => super::POLICY_IS_WRONG,
             Self::Store(_) | Self::Kek(_) | Self::State(_) | Self::Key(_) => 4,
             Self::Bind(_) => 5,
             Self::Refused { .. }
@@ -99,6 +121,7 @@ impl Failure {
             | Self::Registration(_)
             | Self::Exists { .. }
             | Self::File { .. }
+            | Self::Case { .. }
             | Self::Random(_)
             | Self::Fetch(_)
             | Self::Runtime(_)

@@ -116,6 +116,10 @@ pub(super) fn run(arguments: Verify, json: bool) -> Result<ExitCode, Failure> {
         };
         return cases::run(file, &engine).map(|()| ExitCode::SUCCESS);
     }
+    // clap waives what would contradict the token.
+    if arguments.native || arguments.component.is_some() {
+        return Err(Failure::Usage("`--native` and `--component` say who judges `--cases FILE`"));
+    }
     let Some(policy) = arguments.policy else {
         return Err(Failure::Usage("say by which policy: add `--policy FILE`, or `--cases FILE`"));
     };

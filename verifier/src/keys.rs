@@ -9,9 +9,10 @@ use self::jwk::Jwk;
 use crate::{
     algorithm::{Algorithm, KeyKind},
     crypto::{Backend, PublicKey, Tables, WrongSignature},
+    document::DocumentError,
     error::Error,
     excerpt::Excerpt,
-    json::{self, Bounds, JsonError, Node, Value},
+    json::{self, Bounds, Node, Value},
     limits,
 };
 
@@ -82,21 +83,6 @@ pub enum KeyFault {
     Invalid,
 }
 
-/// Why a fetched document is refused. The last good copy stays in use.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DocumentError {
-    /// No document of the policy has this identifier.
-    Unwanted,
-    /// The text is not strict JSON.
-    NotJson(JsonError),
-    /// The text is JSON, but no object with an array `keys`.
-    NotAKeySet,
-    /// There are more keys than [`limits::KEY_SET_KEYS`].
-    TooManyKeys(usize),
-    /// Not one key of the set can be used.
-    NoUsableKey(Vec<SkippedKey>),
-}
-
 impl KeySet {
     /// Reads a key set, and says which of its keys it left out.
     pub(crate) fn parse(text: &str, backend: Backend) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
@@ -148,6 +134,11 @@ impl KeySet {
         }
     }
 
+    /// Whether one of the keys is for this algorithm.
+    pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
+        self.keys.iter().any(|key| key.serves(algorithm))
+    }
+
     /// Whether the bytes are that key's signature over the message. A key that has verified one is worth
     /// preparing: keys that are only published cost no memory.
     pub(crate) fn verify(
@@ -165,19 +156,16 @@ impl KeySet {
     }
 
     /// What tells that key from every other; of a key that the set does not have, no key's.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the cache of verified tokens and the refresh"))]
     pub(crate) fn fingerprint(&self, index: KeyIndex) -> Fingerprint {
         self.keys.get(index.0).map_or([0; 32], |key| key.fingerprint)
     }
 
     /// Whether a key with this fingerprint is in the set.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the cache of verified tokens and the refresh"))]
     pub(crate) fn contains(&self, fingerprint: &Fingerprint) -> bool {
         self.keys.iter().any(|key| key.fingerprint == *fingerprint)
     }
 
     /// Takes over what an older set has prepared for keys that are in this one, too.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the cache of verified tokens and the refresh"))]
     pub(crate) fn adopt(&mut self, older: Self) {
         for old in older.keys {
             if let Some(key) = self.keys.iter_mut().find(|key| key.fingerprint == old.fingerprint) {
@@ -237,28 +225,6 @@ impl fmt::Display for KeyFault {
         }
     }
 }
-
-impl fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DocumentError::Unwanted => write!(f, "the policy wants no document of this identifier"),
-            DocumentError::NotJson(error) => write!(f, "the key set is not strict JSON: {error}"),
-            DocumentError::NotAKeySet => {
-                write!(f, "the document is no key set: an object with an array `keys` is expected")
-            }
-            DocumentError::TooManyKeys(count) => write!(f, "the key set has {count} keys"),
-            DocumentError::NoUsableKey(skipped) => {
-                write!(f, "the key set has no usable key")?;
-                for key in skipped {
-                    write!(f, "; {key}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl core::error::Error for DocumentError {}
 
 #[cfg(test)]
 mod tests;

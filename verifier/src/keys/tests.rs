@@ -3,7 +3,10 @@ use alloc::{format, string::ToString, vec};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::testing::{BACKENDS, Signer, encode, hex, key_set};
+use crate::{
+    json::JsonError,
+    testing::{BACKENDS, Signer, encode, hex, key_set},
+};
 
 /// Reads a set in every backend; they have to agree about what is a key.
 fn parse(text: &str) -> Result<(KeySet, Vec<SkippedKey>), DocumentError> {

@@ -91,7 +91,8 @@ fn v10_lets_the_key_decide_the_algorithm() {
 #[test]
 fn v10_keeps_to_the_algorithms_of_the_policy() {
     let signer = Signer::es256();
-    let mut verifier = verifier(&[signer.jwk("k")], &json!({ "algorithms": ["RS256", "EdDSA"] }));
+    let keys = [signer.jwk("k"), Signer::ed25519().jwk("e")];
+    let mut verifier = verifier(&keys, &json!({ "algorithms": ["RS256", "EdDSA"] }));
     let forbidden = Error::AlgorithmForbidden { algorithm: Algorithm::Es256 };
     assert_eq!(refusal(&mut verifier, &signer.access_token("k", &[])), Some(forbidden));
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use tessera_host_demo::RuntimeError;
 use tessera_net::fetch::FetchError;
 use tessera_net::listener::BindError;
 use tessera_verifier::Problem;
@@ -82,6 +83,20 @@ pub enum Failure {
         /// All that is wrong in it.
         problems: Vec<Problem>,
     },
+    /// The verifier component is nowhere. Exit code 1.
+    #[error(
+        "there is no verifier component beside this program: name one with `--component FILE` or TESSERA_COMPONENT, \
+         or judge with `--native`"
+    )]
+    NoComponent,
+    /// The verifier component cannot be run. Exit code 1.
+    #[error("{} cannot be run", path.display())]
+    Component {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: RuntimeError,
+    },
     /// A line is no case. Exit code 1.
     #[error("{}:{line}: this is no case", path.display())]
     Case {
@@ -122,6 +137,8 @@ impl Failure {
             | Self::Exists { .. }
             | Self::File { .. }
             | Self::Case { .. }
+            | Self::NoComponent
+            | Self::Component { .. }
             | Self::Random(_)
             | Self::Fetch(_)
             | Self::Runtime(_)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use tessera_policy_file::{PolicyFile, ReadError};
-use tessera_verifier::Problem;
+use tessera_verifier::{Problem, policy_schema};
 
 use super::output::{self, Answer};
 use super::{Failure, POLICY_IS_WRONG};
@@ -31,10 +31,21 @@ Examples:
         /// The policy file
         file: PathBuf,
     },
+    /// Print the JSON Schema of the policy document, for editors and other programs
+    #[command(after_help = "\
+Examples:
+  tessera policy schema > tessera-policy.schema.json")]
+    Schema,
 }
 
 pub(super) fn run(command: PolicyCommand, json: bool) -> Result<ExitCode, Failure> {
-    let PolicyCommand::Check { file } = command;
+    let file = match command {
+        PolicyCommand::Check { file } => file,
+        PolicyCommand::Schema => {
+            output::text(&policy_schema())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let problems = match read(&file).and_then(|policy| loaded(&file, &policy)) {
         Ok(()) => Vec::new(),
         Err(Failure::Policy { problems, .. }) if json => problems,

@@ -1,11 +1,15 @@
 //! `tessera verify`: what the verifier makes of a request, of many, or of a signature.
 
+mod carrier;
 mod cases;
+mod component;
 mod documents;
 mod explain;
 mod input;
 mod judge;
+mod native;
 mod report;
+mod signature;
 mod steps;
 
 use std::path::PathBuf;
@@ -33,7 +37,8 @@ A case is an object on a line of its own; members beyond these are left alone:
    \"request\": {\"method\": …, \"url\": …, \"headers\": [[NAME, VALUE], …]}, \"now\": SECONDS}
 and each gets a verdict, in their order:
   {\"id\", \"verdict\": \"allow\" | \"deny\" | \"answer\" | \"invalid\", \"error\", \"status\", \"challenge\", \"grant\", \"problems\"}
-With --signature-only a case is {\"id\", \"token\", \"jwks\": {\"keys\": […]}}.
+With --signature-only a case is {\"id\", \"token\", \"jwks\": {\"keys\": […]}}, and its verdict has \"id\", \"verdict\", \"error\"
+and \"reason\". This program judges it: hosts have no use for a signature alone, so the component has no such export.
 
 Examples:
   tessera verify --policy policy.yaml --jwks keys.json - < token
@@ -107,8 +112,30 @@ impl From<BackendArgument> for Backend {
     }
 }
 
+/// The signature alone: what only this program judges, since no host has a use for it.
+fn signature_only(arguments: Verify, backend: Backend, json: bool) -> Result<ExitCode, Failure> {
+    match arguments {
+        Verify { component: Some(_), .. } => Err(Failure::Usage(
+            "`--signature-only` is judged by this program alone: the component has no such export; leave `--component` out",
+        )),
+        Verify { policy: Some(_), .. } => {
+            Err(Failure::Usage("`--signature-only` asks for no policy; leave `--policy` out"))
+        }
+        Verify { cases: Some(file), .. } => signature::cases(&file, backend).map(|()| ExitCode::SUCCESS),
+        Verify { token: Some(token), jwks: Some(jwks), .. } => {
+            signature::run(&token.read()?, &jwks, backend, json)
+        }
+        _ => Err(Failure::Usage(
+            "`--signature-only` needs `--jwks FILE` and a TOKEN (`-` reads it from stdin), or `--cases FILE`",
+        )),
+    }
+}
+
 pub(super) fn run(arguments: Verify, json: bool) -> Result<ExitCode, Failure> {
     let backend = arguments.backend.into();
+    if arguments.signature_only {
+        return signature_only(arguments, backend, json);
+    }
     if let Some(file) = &arguments.cases {
         let engine = match (arguments.native, arguments.component) {
             (true, _) => judge::Engine::Native(backend),

@@ -92,3 +92,13 @@ fn a_file_that_is_no_document_is_told_as_one_with_problems() {
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).starts_with("error: cannot read none.yaml: "), "{}", stderr(&output));
 }
+
+#[test]
+fn the_schema_is_printed_as_it_is() {
+    let output = tessera().args(["policy", "schema"]).output().unwrap();
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap().trim_end(),
+        tessera_verifier::policy_schema().trim_end()
+    );
+}

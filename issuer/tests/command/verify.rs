@@ -122,7 +122,7 @@ fn a_decision_is_explained_step_by_step() {
         "✓ signature    EdDSA by k1",
         "✓ claims       sub billing, client_id billing, jti t-1",
         "✓ audience     orders",
-        "✓ scopes       orders:read",
+        "✓ requirement  met, with scope orders:read",
         "allowed",
     ] {
         assert!(shown.lines().any(|own| own == line), "{line:?} in\n{shown}");
@@ -141,7 +141,7 @@ fn a_refusal_is_6_and_told_with_what_the_caller_hears() {
     assert_eq!((code(&output), stderr(&output).as_str()), (6, ""));
     let shown = text(&output);
     assert!(shown.contains("✓ route "), "{shown}");
-    assert!(shown.contains("✗ scopes       the route requires [\"orders:write\"]"), "{shown}");
+    assert!(shown.contains("✗ requirement  the route requires [\"orders:write\"]"), "{shown}");
     assert!(shown.contains("denied: scope-insufficient\n"), "{shown}");
     let hears = r#"the caller hears: 403, WWW-Authenticate: Bearer realm="orders", error="insufficient_scope", scope="orders:write""#;
     assert!(shown.contains(hears), "{shown}");
@@ -165,7 +165,7 @@ fn scripts_get_the_same_in_json() {
     );
     assert_eq!(steps(&expired, "refused"), ["times"]);
     assert!(steps(&expired, "passed").ends_with(&["signature", "claims"]), "{expired}");
-    assert!(steps(&expired, "not-reached").contains(&"scopes"), "{expired}");
+    assert!(steps(&expired, "not-reached").contains(&"requirement"), "{expired}");
     let times = expired["steps"].as_array().unwrap().iter().find(|step| step["step"] == "times").unwrap();
     assert!(times["detail"].as_str().unwrap().starts_with("expired 1 min 30 s ago"), "{times}");
 
@@ -286,4 +286,55 @@ fn what_does_not_go_together_is_2_and_a_bad_policy_3() {
     let output = desk.verify(&["--policy", "policy.yaml", "t"], "");
     assert_eq!(code(&output), 3);
     assert!(stderr(&output).starts_with("policy.yaml:1:10: /issuers: "), "{}", stderr(&output));
+}
+
+/// RFC 7515 A.2 signs claims that are no access token's; here it is not even claims.
+#[test]
+fn a_signature_is_judged_alone_over_any_payload() {
+    let desk = Desk::new();
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","kid":"k1"}"#);
+    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(b"\xff no JSON"));
+    let signature = desk.key.sign(signed.as_bytes());
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
+    let wrong = format!("{signed}.{}", URL_SAFE_NO_PAD.encode([0; 64]));
+    for backend in ["portable", "aws-lc"] {
+        let given = ["--signature-only", "--backend", backend, "--jwks", "keys.json", "-"];
+        let output = desk.verify(&given, &token);
+        assert_eq!(
+            (code(&output), text(&output).as_str()),
+            (0, "the signature is good\n"),
+            "{}",
+            stderr(&output)
+        );
+        let output = desk.verify(&given, &wrong);
+        assert_eq!(
+            (code(&output), text(&output).as_str()),
+            (6, "denied: signature-wrong: the signature is wrong\n")
+        );
+
+        let case =
+            |id: u8, token: &str, jwks: Value| json!({ "id": id, "token": token, "jwks": jwks }).to_string();
+        let cases = [
+            case(1, &token, desk.key_set()),
+            case(2, &wrong, desk.key_set()),
+            case(3, &token, json!({ "keys": [] })),
+        ];
+        let output =
+            desk.verify(&["--signature-only", "--cases", "-", "--backend", backend], &cases.join("\n"));
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+        let told: Vec<Value> =
+            text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(told[0], json!({ "id": 1, "verdict": "allow", "error": null, "reason": null }));
+        assert_eq!((&told[1]["verdict"], &told[1]["error"]), (&json!("deny"), &json!("signature-wrong")));
+        assert_eq!((&told[2]["verdict"], &told[2]["error"]), (&json!("deny"), &json!("key-set-refused")));
+    }
+    for arguments in [
+        &["--signature-only", "--cases", "-", "--component", "x.wasm"][..],
+        &["--signature-only", "--jwks", "keys.json", "--policy", "policy.yaml", "-"],
+        &["--signature-only", "-"],
+    ] {
+        let output = desk.verify(arguments, &token);
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("`--signature-only`"), "{}", stderr(&output));
+    }
 }

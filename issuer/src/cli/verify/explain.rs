@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tessera_net::fetch::{FetchOptions, Fetcher};
 use tessera_verifier::{Backend, Error, limits};
 
+use super::carrier::Carrier;
 use super::documents::{self, Documents};
 use super::judge::{self, Document, Engine, Grant, Judge, Question, Rejection, Request, Verdict, Want};
 use super::report;
@@ -42,6 +43,17 @@ pub(super) enum Keys {
     Fetched,
 }
 
+/// What was decided about, and by what.
+struct Scene<'s> {
+    writing: &'s Writing,
+    request: Option<&'s Request>,
+    /// Where in the request the token is.
+    place: &'s str,
+    policy: Value,
+    has_keys: bool,
+    now: u64,
+}
+
 /// A decision, and all that there is to say about it.
 struct Explanation {
     steps: Vec<(Step, Outcome, String)>,
@@ -68,7 +80,8 @@ pub(super) fn run(subject: Subject, backend: Backend, json: bool) -> Result<Exit
     let has_keys = !matches!(keys, Keys::OfPolicy)
         || writing.issuer().is_some_and(|issuer| documents::has_inline_keys(policy.json(), issuer));
 
-    let carrier = Carrier::of(policy.json());
+    let document = serde_json::from_str(policy.json()).unwrap_or_default();
+    let carrier = Carrier::of(&document);
     let place = token.as_ref().map(|_| carrier.to_string());
     let request = request.map(|request| match &token {
         Some(token) => carrier.put(token, request),
@@ -88,7 +101,15 @@ pub(super) fn run(subject: Subject, backend: Backend, json: bool) -> Result<Exit
         }
         Keys::Fetched => fetching(&mut *judge, question, now)?,
     };
-    let explanation = Explanation::new(verdict, &writing, request.as_ref(), place.as_deref(), has_keys, now);
+    let scene = Scene {
+        writing: &writing,
+        request: request.as_ref(),
+        place: place.as_deref().unwrap_or_default(),
+        policy: document,
+        has_keys,
+        now,
+    };
+    let explanation = Explanation::new(verdict, &scene);
     output::answer(&Answer { text: explanation.text(), json: explanation.json() }, json)?;
     Ok(match explanation.verdict {
         Verdict::Deny(_) => ExitCode::from(DENIED),
@@ -127,70 +148,42 @@ fn fetching(judge: &mut dyn Judge, question: Question<'_>, now: u64) -> Result<V
 /// How long a fetch may take.
 const FETCH_TIMEOUT: Duration = limits::FETCH_TIMEOUT;
 
-/// The place where the policy reads tokens first: there the token is put.
-enum Carrier {
-    /// A header field, and what stands before the token in it.
-    Header(String, String),
-    Cookie(String),
-    Query(String),
-}
-
-impl Carrier {
-    fn of(policy: &str) -> Self {
-        let policy: Value = serde_json::from_str(policy).unwrap_or_default();
-        let text = |name: &str| policy.pointer(&format!("/tokens/0/{name}")).and_then(Value::as_str);
-        if let Some(cookie) = text("cookie") {
-            return Self::Cookie(cookie.to_owned());
+impl Scene<'_> {
+    /// Whether a step is one of this decision.
+    fn has(&self, step: Step, token_was_read: bool) -> bool {
+        match step {
+            Step::Target | Step::Credentials | Step::Route => self.request.is_some(),
+            Step::Requirement => self.request.is_some() && token_was_read,
+            Step::Conditions => token_was_read && self.issuer_has_conditions(),
+            _ => token_was_read,
         }
-        if let Some(query) = text("query") {
-            return Self::Query(query.to_owned());
-        }
-        let before = match (text("scheme"), text("prefix"), text("header")) {
-            (Some(scheme), ..) => format!("{scheme} "),
-            (None, Some(prefix), _) => prefix.to_owned(),
-            (None, None, Some(_)) => String::new(),
-            (None, None, None) => "Bearer ".to_owned(),
-        };
-        Self::Header(text("header").unwrap_or("authorization").to_owned(), before)
     }
 
-    fn put(&self, token: &str, mut request: Request) -> Request {
-        match self {
-            Self::Header(name, before) => request.headers.push((name.clone(), format!("{before}{token}"))),
-            Self::Cookie(name) => request.headers.push(("cookie".to_owned(), format!("{name}={token}"))),
-            Self::Query(name) => {
-                let mark = if request.target.contains('?') { '&' } else { '?' };
-                let _ = write!(request.target, "{mark}{name}={token}");
-            }
+    /// What there is to say about a step that was passed.
+    fn detail(&self, step: Step, token_was_read: bool) -> String {
+        match (step, self.request) {
+            (Step::Target, Some(request)) => format!("{} {}", request.method, without_query(&request.target)),
+            (Step::Credentials, _) if !token_was_read => "no token is asked for".to_owned(),
+            (Step::Credentials, _) => self.place.to_owned(),
+            (Step::Route, _) => "the policy lets such requests pass".to_owned(),
+            _ => self.writing.at(step, self.now),
         }
-        request
     }
-}
 
-impl std::fmt::Display for Carrier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Header(name, before) if before.trim().is_empty() => {
-                write!(f, "one token, in the field {name}")
-            }
-            Self::Header(name, before) => {
-                write!(f, "one token, in the field {name} after `{}`", before.trim())
-            }
-            Self::Cookie(name) => write!(f, "one token, in the cookie {name}"),
-            Self::Query(name) => write!(f, "one token, in the query parameter {name}"),
-        }
+    fn issuer_has_conditions(&self) -> bool {
+        let issuers = self.policy.get("issuers").and_then(Value::as_array).into_iter().flatten();
+        let own = |issuer: &&Value| issuer.get("issuer").and_then(Value::as_str) == self.writing.issuer();
+        issuers.filter(own).any(|issuer| issuer.get("claims").is_some())
+    }
+
+    fn has_alternatives(&self) -> bool {
+        let routes = self.policy.get("routes").and_then(Value::as_array).into_iter().flatten();
+        routes.into_iter().any(|route| route.get("any_of").or(route.get("all_of")).is_some())
     }
 }
 
 impl Explanation {
-    fn new(
-        verdict: Verdict,
-        writing: &Writing,
-        request: Option<&Request>,
-        place: Option<&str>,
-        has_keys: bool,
-        now: u64,
-    ) -> Self {
+    fn new(verdict: Verdict, scene: &Scene<'_>) -> Self {
         let evidence = match &verdict {
             Verdict::Deny(rejection) => rejection.evidence.clone(),
             Verdict::Allow(_) | Verdict::Answer { .. } => None,
@@ -201,36 +194,26 @@ impl Explanation {
             Verdict::Deny(_) => true,
             Verdict::Answer { .. } => false,
         };
-        let mut steps = Vec::new();
-        for step in Step::ALL {
-            if step.is_of_request() && request.is_none() || !step.is_of_request() && !token_was_read {
-                continue;
-            }
+        let steps = Step::ALL.into_iter().filter(|step| scene.has(*step, token_was_read)).map(|step| {
             let outcome = match refused {
                 Some(refused) if step == refused => Outcome::Refused,
                 Some(refused) if step > refused => Outcome::NotReached,
+                // Alternatives ask for the audience each by itself.
+                Some(Step::Requirement) if step == Step::Audience && scene.has_alternatives() => {
+                    Outcome::NotReached
+                }
                 _ => Outcome::Passed,
             };
-            let detail = match (outcome, step, request) {
-                (Outcome::Refused, ..) => evidence.as_ref().map(|error| said(error, now)).unwrap_or_default(),
-                (Outcome::NotReached, ..) => String::new(),
-                (Outcome::Passed, Step::Target, Some(request)) => {
-                    format!("{} {}", request.method, without_query(&request.target))
-                }
-                (Outcome::Passed, Step::Credentials, _) if !token_was_read => {
-                    "no token is asked for".to_owned()
-                }
-                (Outcome::Passed, Step::Credentials, _) => place.unwrap_or_default().to_owned(),
-                (Outcome::Passed, Step::Route, _) => "the policy lets such requests pass".to_owned(),
-                (Outcome::Passed, ..) => writing.at(step, now),
+            let detail = match outcome {
+                Outcome::Passed => scene.detail(step, token_was_read),
+                Outcome::Refused => evidence.as_ref().map(|error| said(error, scene.now)).unwrap_or_default(),
+                Outcome::NotReached => String::new(),
             };
-            if step == Step::Scopes && !token_was_read {
-                continue;
-            }
-            steps.push((step, outcome, detail));
-        }
+            (step, outcome, detail)
+        });
+        let steps = steps.collect();
         let hint = match evidence {
-            Some(Error::KeysUnavailable { .. }) if !has_keys => Some(
+            Some(Error::KeysUnavailable { .. }) if !scene.has_keys => Some(
                 "the policy does not have the keys itself: give the issuer's key set with `--jwks FILE`, or let it \
                  be fetched with `--fetch`",
             ),
@@ -242,14 +225,21 @@ impl Explanation {
     fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.
+        let mut not_reached = Vec::new();
         for (step, outcome, detail) in &self.steps {
             let (style, mark) = match outcome {
                 Outcome::Passed => (PASSED, "✓"),
                 Outcome::Refused => (REFUSED, "✗"),
-                Outcome::NotReached => (QUIET, "·"),
+                Outcome::NotReached => {
+                    not_reached.push(step.name());
+                    continue;
+                }
             };
             let line = format!("{style}{mark}{style:#} {:<12} {detail}", step.name());
             let _ = writeln!(text, "{}", line.trim_end());
+        }
+        if !not_reached.is_empty() {
+            let _ = writeln!(text, "{QUIET}· not looked at: {}{QUIET:#}", not_reached.join(", "));
         }
         text.push('\n');
         match &self.verdict {

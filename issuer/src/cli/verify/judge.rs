@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use tessera_verifier::{Authentication, Backend, Decision, DocumentId, Problem, Timestamp, Verifier};
+use tessera_host_demo::Component;
+use tessera_verifier::{Backend, Problem, limits};
 
+use super::{component, native};
 use crate::cli::Failure;
 
 /// A request to be judged.
@@ -22,7 +24,6 @@ pub(super) enum Verdict {
     Allow(Grant),
     Deny(Rejection),
     /// The verifier answers with a document of its own.
-    #[expect(dead_code, reason = "the verifier has none yet")]
     Answer {
         status: u16,
     },
@@ -76,9 +77,8 @@ pub(super) enum Answer {
 
 /// A verifier with a policy loaded.
 pub(super) trait Judge {
-    fn ask(&mut self, question: Question<'_>, now: u64) -> Answer;
-    /// Decides with what there is.
-    fn conclude(&mut self, question: Question<'_>, now: u64) -> Verdict;
+    /// Answers a question. One that is asked without patience decides with what there is.
+    fn ask(&mut self, question: Question<'_>, patient: bool, now: u64) -> Answer;
     fn supply(&mut self, id: u32, document: &Document, now: u64);
     fn fail(&mut self, id: u32, now: u64);
 }
@@ -94,25 +94,20 @@ pub(super) enum Question<'q> {
 /// Who judges.
 pub(super) enum Engine {
     Native(Backend),
+    Component(Box<Component>),
 }
 
-/// The library, with a policy loaded.
-pub(super) struct Native(Verifier);
-
-/// How often documents are fetched for one decision: a discovery document, and the key set that it names.
-const FETCH_ROUNDS: usize = 2;
-
 impl Engine {
-    pub(super) fn component(_file: Option<PathBuf>) -> Result<Self, Failure> {
-        Err(Failure::Usage("not yet"))
+    /// The component in a file, or the usual one.
+    pub(super) fn component(file: Option<PathBuf>) -> Result<Self, Failure> {
+        component::find(file).map(Box::new).map(Self::Component)
     }
 
     /// Loads a policy, or gives every problem of it.
     pub(super) fn load(&self, policy: &str) -> Result<Box<dyn Judge>, Vec<Problem>> {
         match self {
-            Self::Native(backend) => {
-                Native::load(policy, *backend).map(|judge| Box::new(judge) as Box<dyn Judge>)
-            }
+            Self::Native(backend) => Ok(Box::new(native::load(policy, *backend)?)),
+            Self::Component(component) => Ok(Box::new(component::load(component, policy)?)),
         }
     }
 }
@@ -124,8 +119,8 @@ pub(super) fn decide(
     now: u64,
     mut fetch: impl FnMut(&Want) -> Option<Document>,
 ) -> Verdict {
-    for _ in 0..FETCH_ROUNDS {
-        match judge.ask(question, now) {
+    for _ in 0..limits::FETCH_ROUNDS {
+        match judge.ask(question, true, now) {
             Answer::Decided(verdict) => return verdict,
             Answer::Need(wants) => {
                 for want in wants {
@@ -137,7 +132,12 @@ pub(super) fn decide(
             }
         }
     }
-    judge.conclude(question, now)
+    match judge.ask(question, false, now) {
+        Answer::Decided(verdict) => verdict,
+        Answer::Need(_) => {
+            Verdict::Deny(Rejection::failed("the verifier asks for documents although it may not".to_owned()))
+        }
+    }
 }
 
 impl Request {
@@ -162,121 +162,15 @@ impl Request {
     }
 }
 
-impl Native {
-    pub(super) fn load(policy: &str, _backend: Backend) -> Result<Self, Vec<Problem>> {
-        let verifier = Verifier::load(policy);
-        verifier.map(Self).map_err(tessera_verifier::PolicyError::into_problems)
-    }
-}
-
-impl Judge for Native {
-    fn ask(&mut self, question: Question<'_>, now: u64) -> Answer {
-        let now = Timestamp::from_seconds(now);
-        let decision = match question {
-            Question::Token(token) => match self.0.authenticate(token, now) {
-                Authentication::Verified(token) => {
-                    return Answer::Decided(Verdict::Allow(Grant::of_token(&token)));
-                }
-                Authentication::Refused(error) => {
-                    return Answer::Decided(Verdict::Deny(Rejection::of_token(error)));
-                }
-                Authentication::Need(wants) => Decision::Need(wants),
-            },
-            Question::Request(request) => {
-                let headers: Vec<(&str, &str)> =
-                    request.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-                let Request { method, host, target, .. } = request;
-                self.0.authorize(&tessera_verifier::Request { method, host, target, headers: &headers }, now)
-            }
-        };
-        match decision {
-            Decision::Allow(grant) => Answer::Decided(Verdict::Allow(Grant::from(&grant))),
-            Decision::Deny(rejection) => Answer::Decided(Verdict::Deny(Rejection::from(&rejection))),
-            Decision::Need(wants) => {
-                let wants = wants.into_iter().map(|want| Want { id: want.id.number(), url: want.url });
-                Answer::Need(wants.collect())
-            }
-        }
-    }
-
-    fn conclude(&mut self, question: Question<'_>, now: u64) -> Verdict {
-        match self.ask(question, now) {
-            Answer::Decided(verdict) => verdict,
-            Answer::Need(_) => Verdict::Deny(Rejection::unavailable()),
-        }
-    }
-
-    fn supply(&mut self, id: u32, document: &Document, now: u64) {
-        let Document { text, cache_control } = document;
-        // A document that is no good is as good as none; the decision says so.
-        let _ = self.0.supply(DocumentId::from_number(id), text, cache_control, Timestamp::from_seconds(now));
-    }
-
-    fn fail(&mut self, id: u32, now: u64) {
-        self.0.fail(DocumentId::from_number(id), Timestamp::from_seconds(now));
-    }
-}
-
-impl Grant {
-    fn of_token(token: &tessera_verifier::VerifiedToken) -> Self {
-        let identity = Some(Identity::from(token));
-        Self { identity, remove: Vec::new(), set: Vec::new(), target: None, refusal: None }
-    }
-}
-
-impl From<&tessera_verifier::Grant> for Grant {
-    fn from(grant: &tessera_verifier::Grant) -> Self {
-        Self {
-            identity: grant.token().map(Identity::from),
-            remove: Vec::new(),
-            set: Vec::new(),
-            target: None,
-            refusal: None,
-        }
-    }
-}
-
-impl From<&tessera_verifier::VerifiedToken> for Identity {
-    fn from(token: &tessera_verifier::VerifiedToken) -> Self {
-        Self {
-            issuer: token.issuer().to_owned(),
-            subject: token.subject().to_owned(),
-            client: token.client().map(str::to_owned),
-            scopes: token.scopes().to_vec(),
-            expiry: token.expiry().as_seconds(),
-        }
-    }
-}
-
 impl Rejection {
-    /// What a host says when the keys do not come.
-    fn unavailable() -> Self {
+    /// What a host says when its verifier fails.
+    pub(super) fn failed(reason: String) -> Self {
         Self {
-            error: "keys-unavailable".to_owned(),
-            reason: "the keys could not be had".to_owned(),
+            error: "verifier-failed".to_owned(),
+            reason,
             status: Some(503),
             challenge: None,
             evidence: None,
-        }
-    }
-
-    fn of_token(error: tessera_verifier::Error) -> Self {
-        Self {
-            error: error.name().to_owned(),
-            reason: error.to_string(),
-            status: None,
-            challenge: None,
-            evidence: Some(error),
-        }
-    }
-}
-
-impl From<&tessera_verifier::Rejection> for Rejection {
-    fn from(rejection: &tessera_verifier::Rejection) -> Self {
-        Self {
-            status: Some(rejection.status()),
-            challenge: rejection.challenge().map(str::to_owned),
-            ..Self::of_token(rejection.error().clone())
         }
     }
 }

@@ -26,13 +26,14 @@ pub(super) enum Step {
     Claims,
     Times,
     Binding,
+    Conditions,
     Audience,
     Route,
-    Scopes,
+    Requirement,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Target,
         Self::Credentials,
         Self::Format,
@@ -45,9 +46,10 @@ impl Step {
         Self::Claims,
         Self::Times,
         Self::Binding,
+        Self::Conditions,
         Self::Audience,
         Self::Route,
-        Self::Scopes,
+        Self::Requirement,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -64,15 +66,11 @@ impl Step {
             Self::Claims => "claims",
             Self::Times => "times",
             Self::Binding => "binding",
+            Self::Conditions => "conditions",
             Self::Audience => "audience",
             Self::Route => "route",
-            Self::Scopes => "scopes",
+            Self::Requirement => "requirement",
         }
-    }
-
-    /// Whether the step asks something of a request, and not of a token.
-    pub(super) fn is_of_request(self) -> bool {
-        matches!(self, Self::Target | Self::Credentials | Self::Route | Self::Scopes)
     }
 
     /// Where the verifier stopped.
@@ -114,9 +112,12 @@ impl Step {
             | Error::IssuedInFuture { .. }
             | Error::LifetimeTooLong { .. } => Self::Times,
             Error::SenderConstrained => Self::Binding,
+            Error::IssuerClaimRefused { .. } => Self::Conditions,
             Error::AudienceWrong { .. } => Self::Audience,
             Error::RouteUnknown => Self::Route,
-            Error::ScopeInsufficient { .. } => Self::Scopes,
+            Error::IssuerNotAllowed { .. } | Error::ScopeInsufficient { .. } | Error::ClaimRefused { .. } => {
+                Self::Requirement
+            }
         }
     }
 }
@@ -150,7 +151,10 @@ impl Writing {
         match step {
             Step::Format => format!("3 parts, {} bytes", self.bytes),
             Step::Header => members(header, &["alg", "typ", "kid"]),
-            Step::Payload => format!("{} claims", claims.as_object().map_or(0, serde_json::Map::len)),
+            Step::Payload => match claims.as_object().map_or(0, serde_json::Map::len) {
+                1 => "1 claim".to_owned(),
+                count => format!("{count} claims"),
+            },
             Step::Issuer => plain(claims, "iss"),
             Step::Algorithm => format!("{} and {} will do", alg(), type_of(header)),
             Step::Key => match header.get("kid") {
@@ -164,11 +168,12 @@ impl Writing {
             Step::Claims => members(claims, &["sub", "client_id", "jti"]),
             Step::Times => self.times(now),
             Step::Binding => "to no key: whoever has the token may use it".to_owned(),
+            Step::Conditions => "the policy's for tokens of this issuer hold".to_owned(),
             Step::Audience => plain(claims, "aud"),
-            Step::Scopes => ["scope", "scp"]
+            Step::Requirement => ["scope", "scp"]
                 .iter()
-                .find_map(|name| claims.get(*name))
-                .map_or_else(|| "none are needed".to_owned(), shown),
+                .find_map(|name| claims.get(*name).map(|value| format!("met, with {name} {}", shown(value))))
+                .unwrap_or_else(|| "met".to_owned()),
             Step::Target | Step::Credentials | Step::Route => String::new(),
         }
     }

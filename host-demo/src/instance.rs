@@ -187,16 +187,29 @@ impl Instance {
         patience: Patience,
         now: u64,
     ) -> Result<Answer, InstanceError> {
-        self.store.set_epoch_deadline(self.decision_ticks);
         let headers = reads
             .iter()
             .flat_map(|name| request.headers.get_all(name).iter().map(move |value| (name, value)))
             .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
+        self.ask(request.method, request.host, request.target, headers, patience, now)
+    }
+
+    /// Asks about a request of which the header fields are those that the policy reads.
+    pub(crate) fn ask(
+        &mut self,
+        method: &str,
+        host: &str,
+        target: &str,
+        headers: Vec<(String, String)>,
+        patience: Patience,
+        now: u64,
+    ) -> Result<Answer, InstanceError> {
+        self.store.set_epoch_deadline(self.decision_ticks);
         let request = verify::Request {
-            method: request.method.to_owned(),
-            host: request.host.to_owned(),
-            target: request.target.to_owned(),
+            method: method.to_owned(),
+            host: host.to_owned(),
+            target: target.to_owned(),
             headers,
         };
         let verifier = self.bindings.tessera_verifier_verify().verifier();
@@ -242,6 +255,18 @@ impl Grant {
     #[must_use]
     pub fn refusal(&self) -> Option<&Rejection> {
         self.refusal.as_ref()
+    }
+
+    /// The fields to remove, by their names in lower case and with `-` for `_`.
+    #[must_use]
+    pub fn remove(&self) -> &[String] {
+        &self.remove
+    }
+
+    /// The fields to set then.
+    #[must_use]
+    pub fn set(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.set
     }
 
     /// Changes a request's header fields as they have to be upstream.

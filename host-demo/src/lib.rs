@@ -45,9 +45,11 @@ mod instance;
 mod pool;
 mod proxy;
 mod runtime;
+mod session;
 mod verifier;
 
 pub use instance::{Document, Grant, Identity, InstanceError, PolicyProblem, Rejection};
 pub use proxy::{Proxy, Timeouts, Upstream, UpstreamError};
 pub use runtime::{Limits, RuntimeError};
+pub use session::{Component, Missing, PlainRequest, Reply, Session};
 pub use verifier::{Decision, LoadError, Options, Request, Verifier};

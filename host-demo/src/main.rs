@@ -16,6 +16,7 @@ use tessera_net::{
     listener::{self, Listener},
     shutdown,
 };
+use tessera_policy_file::{PolicyFile, ReadError};
 use tracing_subscriber::EnvFilter;
 
 /// A reverse proxy that lets through what the verifier allows.
@@ -33,7 +34,7 @@ struct Arguments {
     /// Where allowed requests go, such as http://127.0.0.1:8080.
     #[arg(long, env = "TESSERA_UPSTREAM", value_name = "URL")]
     upstream: Upstream,
-    /// The policy document (JSON).
+    /// The policy: JSON if it begins with {, YAML otherwise.
     #[arg(long, env = "TESSERA_POLICY", value_name = "FILE")]
     policy: PathBuf,
     /// The verifier component, as `cargo xtask build` makes it.
@@ -68,7 +69,7 @@ enum LogFormat {
 
 const AFTER_HELP: &str = "\
 Examples:
-  tessera-proxy --upstream http://127.0.0.1:8080 --policy policy.json
+  tessera-proxy --upstream http://127.0.0.1:8080 --policy policy.yaml
   tessera-proxy --listen 0.0.0.0:8000 --upstream http://orders:8080 --policy policy.json --log-format json
 
 When it is ready it writes `listening on http://ADDRESS` to stdout. SIGTERM or Ctrl-C lets the requests
@@ -87,7 +88,7 @@ enum StartError {
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{}", problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect::<Vec<_>>().join("\n"))]
-    Policy { path: PathBuf, problems: Vec<tessera_host_demo::PolicyProblem> },
+    Policy { path: PathBuf, problems: Vec<String> },
     #[error("{}: {}", path.display(), chain(source))]
     Component { path: PathBuf, source: RuntimeError },
     #[error("{}", chain(&**.0))]
@@ -98,6 +99,12 @@ enum StartError {
     Address(#[from] listener::BindError),
     #[error("{0}")]
     System(#[from] io::Error),
+}
+
+impl StartError {
+    fn policy(path: &Path, problems: &[impl ToString]) -> Self {
+        Self::Policy { path: path.to_owned(), problems: problems.iter().map(ToString::to_string).collect() }
+    }
 }
 
 fn main() -> ExitCode {
@@ -126,8 +133,12 @@ fn start(arguments: Arguments) -> Result<(), StartError> {
 
 async fn run(arguments: Arguments) -> Result<(), StartError> {
     let stop = shutdown::signal()?;
-    let policy = read(&arguments.policy, |path| fs::read_to_string(path))?;
-    let component = read(&arguments.component, |path| fs::read(path))?;
+    let policy = PolicyFile::read(&arguments.policy).map_err(|error| match error {
+        ReadError::Unreadable(source) => StartError::Unreadable { path: arguments.policy.clone(), source },
+        ReadError::Problems(problems) => StartError::policy(&arguments.policy, &problems),
+    })?;
+    let component = fs::read(&arguments.component)
+        .map_err(|source| StartError::Unreadable { path: arguments.component.clone(), source })?;
     let mut options = Options {
         limits: Limits {
             decision: Duration::from_millis(arguments.deadline),
@@ -139,8 +150,13 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     if let Some(instances) = arguments.instances {
         options.instances = instances.into();
     }
-    let verifier = Verifier::load(&component, &policy, options).map_err(|error| match error {
-        LoadError::Policy(problems) => StartError::Policy { path: arguments.policy, problems },
+    let verifier = Verifier::load(&component, policy.json(), options).map_err(|error| match error {
+        LoadError::Policy(mut problems) => {
+            for problem in &mut problems {
+                (problem.line, problem.column) = policy.locate(problem.line, problem.column);
+            }
+            StartError::policy(&arguments.policy, &problems)
+        }
         LoadError::Runtime(source) => StartError::Component { path: arguments.component, source },
         other => StartError::Load(Box::new(other)),
     })?;
@@ -155,10 +171,6 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     let summary = listener.serve(proxy, listener::Limits::default(), stop).await;
     tracing::info!("{summary}");
     Ok(())
-}
-
-fn read<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, StartError> {
-    read(path).map_err(|source| StartError::Unreadable { path: path.to_owned(), source })
 }
 
 fn start_log(format: LogFormat) -> Result<(), StartError> {

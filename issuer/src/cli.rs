@@ -7,7 +7,9 @@ mod grant;
 mod init;
 mod key;
 mod output;
+mod policy;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,11 @@ pub use self::failure::Failure;
 use crate::config::Config;
 use crate::domain::{Actor, Applied, Change, ChangeError, UnixTime};
 use crate::store::{SqliteStore, Store as _, StoreError};
+
+/// The exit code for a configuration or a policy that is wrong.
+const POLICY_IS_WRONG: u8 = 3;
+/// The exit code of `verify` for a request that is denied.
+const DENIED: u8 = 6;
 
 /// Runs the command line of this process.
 #[must_use]
@@ -32,7 +39,7 @@ pub fn main() -> ExitCode {
         }
     };
     match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             output::error(&failure);
             failure.exit_code()
@@ -40,7 +47,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<(), Failure> {
+fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Arguments { config, json, command } = arguments;
     let config = || Config::load(&config);
     // One thread is enough for everything but serving.
@@ -48,14 +55,16 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let answer = match command {
         Command::Serve(arguments) => {
             let mut many = runtime::Builder::new_multi_thread();
-            return block_on(&mut many, serve::serve(config()?, arguments));
+            return block_on(&mut many, serve::serve(config()?, arguments)).map(|()| ExitCode::SUCCESS);
         }
+        Command::Policy { command } => return policy::run(command, json),
+        Command::Verify(arguments) => return verify::run(*arguments, json),
         Command::Init(arguments) => block_on(&mut one, init::init(arguments)),
         Command::Client { command } => block_on(&mut one, client::run(Session::new(config()?), command)),
         Command::Grant { command } => block_on(&mut one, grant::run(Session::new(config()?), command)),
         Command::Key { command } => block_on(&mut one, key::run(Session::new(config()?), command)),
     }?;
-    output::answer(&answer, json)
+    output::answer(&answer, json).map(|()| ExitCode::SUCCESS)
 }
 
 fn block_on<T>(

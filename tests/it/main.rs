@@ -21,6 +21,8 @@ mod proxy;
 mod servers;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod verify;
 
 /// What the scenes of these tests are made of.
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::{fs, time::Duration};
 
-use serde_json::json;
 use tessera_tests::process::Server;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,6 +13,16 @@ use crate::stage;
 
 /// For one step of an exchange between processes of this machine; one that takes longer is stuck.
 const STEP_WITHIN: Duration = Duration::from_secs(30);
+
+/// In YAML, as people write it.
+const POLICY: &str = "\
+issuers:
+  - issuer: nobody
+    jwks_uri: https://127.0.0.1:9/never-fetched-in-time
+audiences: [orders]
+routes:
+  - public: true
+";
 
 /// A proxy with a public route, before an upstream that is played by the test.
 struct Wire {
@@ -27,13 +36,8 @@ impl Wire {
         let artefacts = stage().artefacts;
         let folder = tempfile::tempdir().unwrap();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let policy = folder.path().join("policy.json");
-        let document = json!({
-            "issuers": [{ "issuer": "nobody", "jwks_uri": "https://127.0.0.1:9/never-fetched-in-time" }],
-            "audiences": ["orders"],
-            "routes": [{ "public": true }],
-        });
-        fs::write(&policy, document.to_string()).unwrap();
+        let policy = folder.path().join("policy.yaml");
+        fs::write(&policy, POLICY).unwrap();
         let to = format!("http://{}", upstream.local_addr().unwrap());
         let args = ["--listen", "127.0.0.1:0", "--upstream", &to, "--policy"].map(Into::into);
         let files = [policy.into_os_string(), "--component".into(), artefacts.component().into()];
@@ -123,4 +127,30 @@ async fn what_could_be_read_in_two_ways_goes_nowhere() {
     // Nobody connected to the upstream: its queue is empty.
     let waiting = std::future::poll_fn(|cx| std::task::Poll::Ready(wire.upstream.poll_accept(cx)));
     assert!(waiting.await.is_pending());
+}
+
+#[test]
+fn the_problems_of_a_policy_are_told_with_the_lines_of_its_file() {
+    let artefacts = stage().artefacts;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("policy.yaml"),
+        POLICY.replace("public", "publik").replace("[orders]", "[]"),
+    )
+    .unwrap();
+    let output = std::process::Command::new(artefacts.proxy())
+        .args(["--upstream", "http://127.0.0.1:9", "--policy", "policy.yaml", "--component"])
+        .arg(artefacts.component())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [
+            "error: policy.yaml:4:12: /audiences: at least one is needed",
+            "policy.yaml:6:5: /routes/0/publik: unknown member (did you mean `public`?)",
+        ]
+    );
 }

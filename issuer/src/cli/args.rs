@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::policy::PolicyCommand;
+use super::verify::Verify;
 use crate::domain::{Algorithm, ClientId, IssuerId, Profile, Scope};
 
 const EXIT_CODES: &str = "\
@@ -12,9 +14,10 @@ Exit codes:
   0  done
   1  failed, for example because there is no such client
   2  the command line is wrong
-  3  the configuration is missing or wrong
+  3  the configuration or the policy is missing or wrong
   4  the database, its keys or the key-encryption key are unusable
   5  the address to listen on is taken or forbidden
+  6  denied: what `verify` was asked about may not pass
 
 Examples:
   tessera init issuer                         make a new issuer in ./issuer
@@ -22,7 +25,9 @@ Examples:
   tessera client add orders --scope orders:read
   tessera client add shop --secret            prints the secret once
   tessera grant add shop orders --scope orders:read
-  tessera serve";
+  tessera serve
+  tessera policy check policy.yaml
+  tessera verify --policy policy.yaml --fetch --url https://orders.example/orders - < token";
 
 /// The Tessera token server.
 #[derive(Debug, Parser)]
@@ -63,6 +68,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Work on the policies by which verifiers decide
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+    /// Show how a verifier decides about a request or a token, step by step
+    Verify(Box<Verify>),
 }
 
 /// `tessera init`.

@@ -4,8 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use tessera_host_demo::RuntimeError;
 use tessera_net::fetch::FetchError;
 use tessera_net::listener::BindError;
+use tessera_verifier::Problem;
 
 use crate::config::ConfigError;
 use crate::domain::{ChangeError, RandomError, ScopeError, TrustError};
@@ -70,6 +72,41 @@ pub enum Failure {
     /// `init` was given an address that others reach, and no name to be reached by. Exit code 2.
     #[error("an issuer that does not listen on a loopback address needs a name: add `--issuer https://…`")]
     NoIssuer,
+    /// The command line does not say enough. Exit code 2.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// A policy has problems. Exit code 3.
+    #[error("{} is no good policy", path.display())]
+    Policy {
+        /// Which file.
+        path: PathBuf,
+        /// All that is wrong in it.
+        problems: Vec<Problem>,
+    },
+    /// The verifier component is nowhere. Exit code 1.
+    #[error(
+        "there is no verifier component beside this program: name one with `--component FILE` or TESSERA_COMPONENT, \
+         or judge with `--native`"
+    )]
+    NoComponent,
+    /// The verifier component cannot be run. Exit code 1.
+    #[error("{} cannot be run", path.display())]
+    Component {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: RuntimeError,
+    },
+    /// A line is no case. Exit code 1.
+    #[error("{}:{line}: this is no case", path.display())]
+    Case {
+        /// Which file.
+        path: PathBuf,
+        /// Which line of it, from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// No randomness. Exit code 1.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -89,8 +126,8 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::NoIssuer => 2,
-            Self::Config(_) => 3,
+            Self::NoIssuer | Self::Usage(_) => 2,
+            Self::Config(_) | Self::Policy { .. } => super::POLICY_IS_WRONG,
             Self::Store(_) | Self::Kek(_) | Self::State(_) | Self::Key(_) => 4,
             Self::Bind(_) => 5,
             Self::Refused { .. }
@@ -99,6 +136,9 @@ impl Failure {
             | Self::Registration(_)
             | Self::Exists { .. }
             | Self::File { .. }
+            | Self::Case { .. }
+            | Self::NoComponent
+            | Self::Component { .. }
             | Self::Random(_)
             | Self::Fetch(_)
             | Self::Runtime(_)

@@ -30,8 +30,22 @@ pub(super) fn answer(answer: &Answer, json: bool) -> Result<(), Failure> {
     written.and_then(|()| stdout.flush()).map_err(Failure::Output)
 }
 
-/// Prints a failure to stderr, on one line.
+/// Prints a document to stdout, as it is.
+pub(super) fn text(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()).map_err(Failure::Output)
+}
+
+/// Prints a failure to stderr, on one line; the problems of a policy on a line each, as compilers do.
 pub(super) fn error(failure: &Failure) {
+    if let Failure::Policy { path, problems } = failure {
+        let mut stderr = anstream::stderr().lock();
+        for problem in problems {
+            // Nothing more can be done about a closed terminal.
+            let _ = writeln!(stderr, "{}:{problem}", path.display());
+        }
+        return;
+    }
     say(ERROR, "error", &tessera_net::chain(failure));
 }
 

@@ -10,4 +10,6 @@
 
 mod exit;
 mod lifecycle;
+mod policy;
 mod stage;
+mod verify;

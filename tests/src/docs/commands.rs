@@ -65,6 +65,7 @@ pub const COMMANDS: &[Documented] = &[
         proof: Proof::Runs,
         line: line!(),
     },
+    Documented { command: "tessera policy check policy.json", proof: Proof::Runs, line: line!() },
     Documented {
         command: "tessera-proxy --listen 127.0.0.1:7401 --upstream http://127.0.0.1:8080 --policy policy.json",
         proof: Proof::Serves,

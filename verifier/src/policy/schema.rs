@@ -126,12 +126,15 @@ fn choice(choice: &Choice) -> Value {
 }
 
 fn text(rule: TextSchema) -> Value {
-    let mut schema = json!({ "type": "string", "minLength": 1, "maxLength": limits::IDENTIFIER_BYTES });
+    let (longest, kind) = (limits::IDENTIFIER_BYTES, "string");
     match rule {
-        TextSchema::Any => {}
-        TextSchema::Pattern(pattern) => schema["pattern"] = pattern.into(),
-        TextSchema::Format(format) => schema["format"] = format.into(),
-        TextSchema::Words(words) => return json!({ "enum": words() }),
+        TextSchema::Any => json!({ "type": kind, "minLength": 1, "maxLength": longest }),
+        TextSchema::Pattern(pattern) => {
+            json!({ "type": kind, "minLength": 1, "maxLength": longest, "pattern": pattern })
+        }
+        TextSchema::Format(format) => {
+            json!({ "type": kind, "minLength": 1, "maxLength": longest, "format": format })
+        }
+        TextSchema::Words(words) => json!({ "enum": words() }),
     }
-    schema
 }

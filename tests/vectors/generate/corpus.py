@@ -142,6 +142,7 @@ ANSWERS = {
     "route-unknown": (403, None),
     "issuer-not-allowed": (403, None),
     "claim-refused": (403, None),
+    "issuer-claim-refused": INVALID_TOKEN,
     # "scope-insufficient" is not here: its challenge names scopes, so each case writes it out.
 }
 
@@ -172,12 +173,16 @@ IDENTITY = {
 }
 
 
+# The field that tells the service of a dry run is the verifier's own: no caller's copy of it gets through, ever.
+DRY_RUN = "tessera-dry-run"
+
+
 def allow(remove=("authorization",), set_=(), target=None, refusal=None, identity=IDENTITY, **changes):
     """Leave to pass, and how the request goes on: fields to remove, then fields to set, and perhaps another target.
     `changes` are changes of the identity."""
     grant = {
         "identity": identity and identity | changes,
-        "remove": sorted(remove),
+        "remove": sorted([*remove, DRY_RUN]),
         "set": [list(pair) for pair in set_],
         "target": target,
         "refusal": refusal,
@@ -185,9 +190,14 @@ def allow(remove=("authorization",), set_=(), target=None, refusal=None, identit
     return {"verdict": "allow", "error": None, "status": None, "challenge": None, "grant": grant}
 
 
-def public(**members):
+def public(remove=(), **members):
     """Leave to pass without anybody having looked at a token."""
-    return allow(identity=None, **members)
+    return allow(remove, identity=None, **members)
+
+
+def reported(error, remove=()):
+    """A dry run's leave for what would have been refused."""
+    return public(remove, set_=[(DRY_RUN, error)], refusal=error)
 
 
 ANSWERED = {"verdict": "answer", "error": None, "status": 200, "challenge": None, "grant": None}

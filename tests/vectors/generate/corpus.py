@@ -13,8 +13,8 @@ from jose import compact, encode
 from keys import E1
 
 NOW = 1_790_000_000
-ISSUER = "https://issuer.example"
-URL = "https://orders.example/orders/1"
+ISSUER = "https://id.example"
+URL = "https://orders.example/1"
 
 
 class Raw(str):
@@ -29,11 +29,11 @@ def text(value):
 
 CLAIMS = {
     "iss": ISSUER,
-    "sub": "billing",
-    "client_id": "billing",
+    "sub": "shop",
+    "client_id": "shop",
     "aud": "orders",
     "scope": "orders:read",
-    "jti": "t-1",
+    "jti": "1",
     "iat": NOW - 10,
     "exp": NOW + 300,
 }
@@ -77,17 +77,13 @@ def bearer(value):
 
 
 def issuer(name=ISSUER, **changes):
-    source = {} if {"jwks", "discovery"} & changes.keys() else {"jwks_uri": f"{name}/jwks.json"}
+    source = {} if {"jwks", "discovery"} & changes.keys() else {"jwks_uri": f"{name}/jwks"}
     return {"issuer": name} | source | changes
 
 
 def policy(*issuers, **members):
-    """The policy: one issuer, one audience, a realm, and whatever else."""
-    return {
-        "issuers": list(issuers) or [issuer()],
-        "audiences": ["orders"],
-        "challenge": {"realm": "orders"},
-    } | members
+    """The policy: one issuer, one audience, and whatever else."""
+    return {"issuers": list(issuers) or [issuer()], "audiences": ["orders"]} | members
 
 
 def routes(*list_, **members):
@@ -153,21 +149,20 @@ def deny(error, status=None, challenge=_GIVEN):
     """A refusal. What its answer is follows from the error (RFC 6750 §3), unless the case says otherwise."""
     usual, code = ANSWERS[error] if status is None else (status, None)
     if challenge is _GIVEN:
-        parameters = ['realm="orders"'] + ([f'error="{code}"'] if code else [])
-        challenge = None if code is None else f"Bearer {', '.join(parameters)}"
-    return {"verdict": "deny", "error": error, "status": usual, "challenge": challenge, "grant": None}
+        challenge = {None: None, "": "Bearer"}.get(code, f'Bearer error="{code}"')
+    return {"verdict": "deny", "error": error, "status": usual, "challenge": challenge}
 
 
 def lacking(scope):
     """A refusal for want of scopes, with what the challenge names (RFC 6750 §3)."""
-    challenge = f'Bearer realm="orders", error="insufficient_scope", scope="{scope}"'
+    challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
     return deny("scope-insufficient", 403, challenge)
 
 
 IDENTITY = {
     "issuer": ISSUER,
-    "subject": "billing",
-    "client": "billing",
+    "subject": "shop",
+    "client": "shop",
     "scopes": ["orders:read"],
     "expiry": NOW + 300,
 }
@@ -187,7 +182,7 @@ def allow(remove=("authorization",), set_=(), target=None, refusal=None, identit
         "target": target,
         "refusal": refusal,
     }
-    return {"verdict": "allow", "error": None, "status": None, "challenge": None, "grant": grant}
+    return {"verdict": "allow", "grant": grant}
 
 
 def public(remove=(), **members):
@@ -200,7 +195,14 @@ def reported(error, remove=()):
     return public(remove, set_=[(DRY_RUN, error)], refusal=error)
 
 
-ANSWERED = {"verdict": "answer", "error": None, "status": 200, "challenge": None, "grant": None}
+ANSWERED = {"verdict": "answer", "status": 200}
+INVALID = {"verdict": "invalid"}
+
+
+def said(expect):
+    """An expectation without members that are null or empty: absent means that, and keeps the lines short."""
+    return {name: said(value) if isinstance(value, dict) else value for name, value in expect.items()
+            if value is not None and value != []}
 
 
 # ---- The corpus ------------------------------------------------------------------------------------------------------
@@ -226,14 +228,14 @@ class Theme:
             "jwks": {ISSUER: key_set(*(keys or [key]))} if jwks is None else jwks,
             "request": {"method": method, "url": url, "headers": headers},
             "now": now,
-            "expect": expect,
+            "expect": said(expect),
         })
 
     def signature(self, id_, about, token_, jwks, error=None):
         """Adds a case of the signature layer alone."""
         verdict = "deny" if error else "allow"
         self.add({"id": id_, "about": about, "token": token_, "jwks": jwks,
-                  "expect": {"verdict": verdict, "error": error}})
+                  "expect": said({"verdict": verdict, "error": error})})
 
     def add(self, case):
         self.lines.append(json.dumps(case, separators=(",", ":"), ensure_ascii=True) + "\n")

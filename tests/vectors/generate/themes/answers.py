@@ -11,9 +11,7 @@ METADATA = "https://orders.example/.well-known/oauth-protected-resource"
 
 def challenged(realm=None, url=None, **members):
     challenge = {name: value for name, value in [("realm", realm), ("resource_metadata", url)] if value}
-    document = policy(**members)
-    del document["challenge"]
-    return document | ({"challenge": challenge} if challenge else {})
+    return policy(**members) | ({"challenge": challenge} if challenge else {})
 
 
 def codes():

@@ -49,11 +49,11 @@ def macs():
     for key in (R1, P1, E1):
         jwk = key.jwk()
         public = key.signer.public() if key is R1 else key.signer.key.public_key() if key is P1 else None
-        secrets = {"the-jwk": compact(jwk).encode(), "the-key-set": compact(key_set(key)).encode()}
+        secrets = {"the-jwk": compact(jwk).encode()}
         if public:
             secrets["the-pem"] = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            secrets["the-der"] = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        else:
+        if key is not R1:
+            secrets["the-key-set"] = compact(key_set(key)).encode()
             secrets["the-bytes"] = decode(jwk["x"])
         for what, secret in secrets.items():
             mac = lambda message, hash_=hashlib.sha256: hmac.new(secret, message, hash_).digest()
@@ -154,7 +154,7 @@ def keys_that_come_along():
     certificate = "MIIBszCCAVmgAwIBAgIUQ"
     for id_, more in [
         ("jwk", f'"jwk":{compact(E2.jwk())}'),
-        ("jku", '"jku":"https://attacker.example/jwks.json"'),
+        ("jku", '"jku":"https://attacker.example/jwks"'),
         ("x5u", '"x5u":"https://attacker.example/chain.pem"'),
         ("x5c", f'"x5c":["{certificate}"],"x5t#S256":"AA"'),
     ]:

@@ -178,14 +178,14 @@ def unknown():
     for id_, about, jwk in strangers:
         case(f"v20-{id_}", f"{about}: skipped, and the set serves all the same", allow(), keys=[jwk, E1])
     for id_, value in [("null", None), ("string", "e1"), ("array", []), ("number", 1), ("boolean", True)]:
-        jwks = {"https://issuer.example": {"keys": [value, E1.jwk()]}}
+        jwks = {"https://id.example": {"keys": [value, E1.jwk()]}}
         case(f"v20-{id_}", f"An entry that is no object: {id_}", allow(), jwks=jwks)
     case("v20-asked-for", "A token of a key that was skipped", deny("key-unknown"),
          token(head=header(kid="s")), keys=[strangers[0][2], E1])
     case("v20-further-members", "Members that nobody here knows are ignored [RFC 7517 §4]", allow(),
          keys=[E1.jwk(x5c=["MIIB"], iat=1, revoked={"reason": "no"})])
     case("v20-members-of-the-set", "So are other members of the set [RFC 7517 §5]", allow(),
-         jwks={"https://issuer.example": {"issuer": "x", "keys": [E1.jwk()], "next": []}})
+         jwks={"https://id.example": {"issuer": "x", "keys": [E1.jwk()], "next": []}})
 
 
 def roca():

@@ -62,7 +62,8 @@ def preflights():
 
 
 def resource_metadata():
-    described = routes({"scopes": ["orders:read"]}, resource={"identifier": f"{AT}/api", "name": "Orders"})
+    described = routes({"scopes": ["orders:read"]}, challenge={"realm": "orders"},
+                       resource={"identifier": f"{AT}/api", "name": "Orders"})
     place = f"{AT}/.well-known/oauth-protected-resource"
     for id_, about, method, url, expect in [
         ("get", "The document of the resource, to anybody", "GET", f"{place}/api", ANSWERED),

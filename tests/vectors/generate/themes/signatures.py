@@ -36,6 +36,8 @@ def every_algorithm():
         forged = token(stranger, head=header(key, alg=alg), alg=alg)
         case(f"alg-{name}-other-key", f"An {alg} signature by another key of the kind, under this one's `kid`",
              deny("signature-wrong"), forged, key=key)
+        if alg in ("RS384", "RS512", "PS384", "PS512"):
+            continue
         flip = lambda message: flipped(key.sign(message, alg))
         case(f"alg-{name}-one-bit", f"An {alg} signature with one bit changed", deny("signature-wrong"),
              token(key, head=header(key, alg=alg), sign=flip), key=key)
@@ -233,8 +235,10 @@ def pss():
     signer, refused = R1.signer, deny("signature-wrong")
     for bits, alg in [(256, "PS256"), (384, "PS384"), (512, "PS512")]:
         size = bits // 8
-        for id_, length in [("empty", 0), ("of-20", 20), ("one-short", size - 1), ("one-long", size + 1),
-                            ("longest", signer.length - size - 2)]:
+        lengths = [("empty", 0), ("one-short", size - 1), ("one-long", size + 1)]
+        if alg == "PS256":
+            lengths += [("of-20", 20), ("longest", signer.length - size - 2)]
+        for id_, length in lengths:
             case(f"v25-{alg.lower()}-salt-{id_}", f"A salt of {length} bytes, where {size} are due [RFC 7518 §3.5]",
                  refused, signed(R1, lambda m: signer.pss(bits, m, salt_length=length), alg), key=R1)
     for id_, about, make in [

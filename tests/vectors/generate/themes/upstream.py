@@ -24,17 +24,17 @@ def claims():
     for id_, headers in [("plain", [["x-subject", "admin"]]), ("upper-case", [["X-SUBJECT", "admin"]]),
                          ("underscore", [["x_subject", "admin"]]), ("both", [["X_Subject", "a"], ["x-subject", "b"]])]:
         case(f"v36-inbound-{id_}", "A caller's copy of a field that the verifier sets goes, in any case and spelling [RFC 3875 §4.1.18]",
-             allow(["authorization", "x-subject"], [("x-subject", "billing")]), headers=bearer(token()) + headers, policy=subject)
+             allow(["authorization", "x-subject"], [("x-subject", "shop")]), headers=bearer(token()) + headers, policy=subject)
     case("v36-inbound-on-a-public-route", "Also on a public route, where nothing is set in its place", public(["x-subject"]),
          headers=[["x-subject", "admin"]], policy=subject | {"routes": [{"public": True}]})
     case("v36-inbound-on-an-optional-route", "And on an optional one, without a token", public(["x-subject"]),
          headers=[["x-subject", "admin"]], policy=subject | {"routes": [{"optional": True}]})
     case("v36-inbound-and-no-claim", "And where the token lacks the claim", allow(["authorization", "x-tenant"]),
          headers=bearer(token()) + [["x-tenant", "admin"]], policy=sends(("tenant", "x-tenant")))
-    case("v36-field-in-upper-case", "Names of fields are set in lower case", allow(["authorization", "x-subject"], [("x-subject", "billing")]),
+    case("v36-field-in-upper-case", "Names of fields are set in lower case", allow(["authorization", "x-subject"], [("x-subject", "shop")]),
          policy=sends(("sub", "X-Subject")))
     case("v36-field-with-an-underscore", "An underscore stays in the name that is set; both spellings are removed",
-         allow(["authorization", "x-sub"], [("x_sub", "billing")]), policy=sends(("sub", "x_sub")))
+         allow(["authorization", "x-sub"], [("x_sub", "shop")]), policy=sends(("sub", "x_sub")))
     for id_, about, value, sent in [
         ("text", "A text", "acme", "acme"),
         ("text-with-spaces", "A text with spaces inside", "a b  c", "a b  c"),
@@ -48,7 +48,6 @@ def claims():
         ("list-of-one", "A list of one", ["a"], "a"),
         ("mixed-list", "A list of scalars", ["a", 1, True], "a,1,true"),
         ("escaped", "A text with escapes of what needs none", Raw('"\\u0061\\/b"'), "a/b"),
-        ("largest", "As long as a value may be", "x" * 4096, "x" * 4096),
         ("absent", "No such claim", ABSENT, None),
         ("null", "null", None, None),
         ("object", "An object", {"a": 1}, None),
@@ -65,7 +64,6 @@ def claims():
         ("beyond-ascii", "A character beyond ASCII", "Zo\u00eb", None),
         ("space-before", "A space before", " a", None),
         ("space-after", "A space after", "a ", None),
-        ("too-long", "Longer than a value may be", "x" * 4097, None),
         ("list-with-a-line-break", "A list with a line break in an element", ["a", "b\r\nc"], None),
     ]:
         case(f"v36-value-{id_}", f"{about}: {'sent' if sent else 'no field is set, and the caller has none either'} [RFC 9110 §5.5]",
@@ -73,9 +71,9 @@ def claims():
     nested = sends((["realm_access", "roles"], "x-roles"), ("a.b", "x-dotted"), ("sub", "x-subject"))
     fields = ["authorization", "x-roles", "x-dotted", "x-subject"]
     case("v36-nested", "A claim inside another, one with a dot in its name, one at the top",
-         allow(fields, [("x-roles", "admin,user"), ("x-dotted", "d"), ("x-subject", "billing")]), policy=nested,
+         allow(fields, [("x-roles", "admin,user"), ("x-dotted", "d"), ("x-subject", "shop")]), policy=nested,
          realm_access={"roles": ["admin", "user"]}, **{"a.b": "d"})
-    case("v36-nested-absent", "The same where two are not there", allow(fields, [("x-subject", "billing")]), policy=nested, realm_access="x")
+    case("v36-nested-absent", "The same where two are not there", allow(fields, [("x-subject", "shop")]), policy=nested, realm_access="x")
 
 
 def payload():
@@ -89,7 +87,7 @@ def payload():
                         upstream={"claims": [{"claim": "sub", "header": "x-subject"}], "payload": "x-token-payload"})
     case("v36-everything", "A claim, the payload, and the token out of its cookie",
          allow(["cookie", "x-subject", "x-token-payload"],
-               [("x-subject", "billing"), ("x-token-payload", good.split(".")[1]), ("cookie", "a=1")]),
+               [("x-subject", "shop"), ("x-token-payload", good.split(".")[1]), ("cookie", "a=1")]),
          headers=[["cookie", f"session={good}; a=1"]], policy=everything)
     case("v36-nothing-for-the-refused", "A refused request takes nothing along", deny("audience-wrong"), aud="stock", policy=everything,
          headers=[["cookie", f"session={token(aud='stock')}"]])

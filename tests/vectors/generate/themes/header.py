@@ -92,8 +92,8 @@ def bindings():
              " [RFC 8725 §3.1, RFC 7518 §3.4]", deny("key-unknown"),
              token(key, head=header(key, alg=alg), alg=sign_as), keys=[key])
     for key, alg in [
-        (P1, "ES384"), (Q1, "ES256"), (E1, "ES256"), (R1, "ES256"), (P1, "RS256"), (R1, "RSA-OAEP"), (P1, "ECDH-ES"),
-        (R1, "HS256"), (P1, "none"), (P1, "es256"),
+        (P1, "ES384"), (Q1, "ES256"), (E1, "ES256"), (P1, "RS256"), (R1, "RSA-OAEP"), (P1, "ECDH-ES"),
+        (P1, "HS256"), (P1, "none"), (P1, "es256"),
     ]:
         case(f"v10-jwk-{key.kid}-named-{alg.lower()}{'-in-lower-case' if alg == 'es256' else ''}",
              f"A JWK whose `alg`, {alg}, is none of a {key.alg} key: it verifies nothing [RFC 7517 §4.4]",

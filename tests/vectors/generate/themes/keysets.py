@@ -65,10 +65,8 @@ def rsa():
            " [RFC 7518 §2]", R1, n=padded)
     unusable("v17-a-short-modulus-with-leading-zeros", "Nor do they make a short modulus long enough", RSA_1024,
              n=encode(bytes(128) + decode(RSA_1024.private["n"])))
-    unusable("v17-modulus-empty", "No modulus", R1, n="")
     unusable("v17-modulus-zero", "A modulus of zero", R1, n="AAAA")
     unusable("v17-modulus-absent", "A modulus is missing [RFC 7518 §6.3.1.1]", R1, n=None)
-    unusable("v17-modulus-number", "A modulus that is a number", R1, n=12345)
     unusable("v17-modulus-padded", "A modulus in padded base64", R1, n=R1.private["n"] + "==")
     unusable("v17-modulus-even", "An even modulus", R1, n=encode(decode(R1.private["n"])[:-1] + b"\x02"))
     usable("v17-exponent-3", "The smallest exponent there is", RSA_EXPONENT_3)
@@ -115,6 +113,9 @@ def points():
             ("another-curve", "The other curve's name", {"crv": "P-384" if key is P1 else "P-256"}),
             ("curve-in-lower-case", "A curve's name is compared exactly", {"crv": key.private["crv"].lower()}),
         ]:
+            # Where the code is one for both curves, one of them is enough.
+            if key is Q1 and id_ in ("swapped", "y-empty", "y-absent", "x-number", "no-curve", "standard-alphabet"):
+                continue
             unusable(f"v18-{name}-{id_}", f"{about} [RFC 7518 §6.2.1, SEC 1 §3.2.2]", key, **members)
     x = decode(E1.private["x"])
     usable("v18-ed25519-key", "A point of Ed25519", E1)
@@ -152,7 +153,7 @@ def secrets():
         unusable(f"v19-{key.alg.lower()}-with-its-private-half", "A private key in a public set: everyone can sign with it"
                  " [RFC 7517 §9.2]", key, d=key.private["d"])
     unusable("v19-private-half-of-no-use", "A `d` of whatever type is one too many", P1, d=0)
-    for member in ("p", "q", "dp", "dq", "qi", "oth"):
+    for member in ("p", "dq", "oth"):
         unusable(f"v19-rsa-with-{member}", f"An RSA key with `{member}`, from which the rest follows [RFC 7518 §6.3.2]", R1,
                  **{member: "AQ"})
     secret = {"kty": "oct", "kid": "mac", "k": "c2VjcmV0"}

@@ -189,12 +189,10 @@ def pkcs1():
         ("sha-1-throughout", "A regular signature over SHA-1, which the algorithm does not know", lambda m: raw(
             signer.pkcs1_encoded(bytes.fromhex("3021300906052b0e03021a05000414") + digest(160, m)))),
         ("zero", "The number 0", lambda m: bytes(length)),
-        ("one", "The number 1", lambda m: (1).to_bytes(length)),
         ("modulus", "The modulus itself", lambda m: signer.n.to_bytes(length)),
         ("modulus-less-one", "One less than the modulus", lambda m: (signer.n - 1).to_bytes(length)),
         ("opposite", "n − s for s", lambda m: (signer.n - int.from_bytes(signer.pkcs1(256, m))).to_bytes(length)),
         ("long", "A zero byte before it [RFC 8017 §8.2.2]", lambda m: b"\0" + signer.pkcs1(256, m)),
-        ("long-after", "A zero byte after it", lambda m: signer.pkcs1(256, m) + b"\0"),
         ("short", "The last byte is missing", lambda m: signer.pkcs1(256, m)[:-1]),
     ]:
         case(f"v25-{id_}", f"{about} [RFC 8017 §8.2.2 and §9.2]", refused, signed(R1, make), key=R1)

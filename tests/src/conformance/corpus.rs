@@ -143,7 +143,7 @@ impl Outcome {
         let known = known.iter().filter_map(|name| Some(((*name).to_owned(), members.get(*name)?.clone())));
         let mut outcome: Map<String, Value> = known.collect();
         if let Some(Value::Object(grant)) = outcome.get_mut("grant") {
-            order(grant, "remove", |value| value.to_string());
+            order(grant, "remove", Value::to_string);
             // Fields of one name keep their order, which means something.
             order(grant, "set", |pair| pair.get(0).map(Value::to_string).unwrap_or_default());
         }

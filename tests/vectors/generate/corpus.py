@@ -216,16 +216,19 @@ class Theme:
     lines: list = field(default_factory=list)
 
     def case(self, id_, about, expect, token_=None, *, key=E1, headers=None, keys=None, jwks=None, policy=policy(),
-             method="GET", url=URL, now=NOW, **changes):
-        """Adds a case. The token is `token_`, or else a good one of `key` with `changes` of its claims."""
+             method="GET", url=URL, now=NOW, before=(), **changes):
+        """Adds a case. The token is `token_`, or else a good one of `key` with `changes` of its claims. `before` are tokens
+        that the same verifier was asked about first, in requests of the same kind."""
         if headers is None:
             headers = bearer(token(key, **changes) if token_ is None else token_)
         assert urlsplit(url).scheme, url
+        asked = lambda value: {"request": {"method": "GET", "url": URL, "headers": bearer(value)}, "now": NOW}
         self.add({
             "id": id_,
             "about": about,
             "policy": policy,
             "jwks": {ISSUER: key_set(*(keys or [key]))} if jwks is None else jwks,
+        } | ({"before": [asked(value) for value in before]} if before else {}) | {
             "request": {"method": method, "url": url, "headers": headers},
             "now": now,
             "expect": said(expect),

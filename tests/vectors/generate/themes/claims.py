@@ -78,8 +78,7 @@ def issuers():
         ("host-in-upper-case", "https://Id.example"), ("scheme-in-upper-case", "HTTPS://id.example"),
         ("http", "http://id.example"), ("port", f"{ISSUER}:443"), ("no-scheme", "id.example"),
         ("look-alike", "https://іd.example"), ("user", "https://id.example@attacker.example"),
-        ("fragment", f"{ISSUER}#"), ("nul", f"{ISSUER}\0"), ("line-break", f"{ISSUER}\n"), ("star", "*"),
-        ("percent", "https://id%2eexample"), ("prototype", "__proto__"),
+        ("fragment", f"{ISSUER}#"), ("nul", f"{ISSUER}\0"), ("percent", "https://id%2eexample"),
     ]:
         case(f"v28-{id_}", f"Another issuer, if a similar one: {compact(name)} [RFC 7519 §4.1.1, RFC 8725 §3.8]",
              deny("issuer-unknown"), iss=name)
@@ -101,7 +100,6 @@ def audiences():
     for id_, value in [
         ("other", "stock"), ("prefix", "order"), ("longer", "orders2"), ("upper-case", "Orders"), ("two-in-one", "orders stock"),
         ("comma", "stock,orders"), ("others", ["stock", "bills"]), ("space", "orders "), ("star", "*"), ("issuer", ISSUER),
-        ("url", "https://orders"), ("nul", "orders\0"), ("client", "shop"),
     ]:
         case(f"v29-not-{id_}", f"The audience is not among the token's: {compact(value)} [RFC 7519 §4.1.3, RFC 8725 §3.9]",
              deny("audience-wrong"), aud=value)

@@ -130,6 +130,8 @@ def missing():
                                   ("unauthorized", blamed, refused)]:
         at = lambda path: {"url": f"https://orders.example{path}", "policy": document, "jwks": {}}
         case(f"v44-{id_}", f"No keys: refused, {id_}", expect, **at("/orders"))
+        if document is worded:
+            continue
         case(f"v44-{id_}-optional", "An optional route is not open to tokens that nobody can verify", expect, **at("/maybe"))
         case(f"v44-{id_}-optional-without-a-token", "It is to requests without any", public(), headers=[], **at("/maybe"))
         case(f"v44-{id_}-public", "A public route needs no keys", public(), **at("/free"))

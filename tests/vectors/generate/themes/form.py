@@ -230,6 +230,8 @@ def json_text():
     for id_, value in [("array", f"[{body}]"), ("null", "null"), ("string", '"claims"'), ("number", "1"), ("true", "true")]:
         case(f"v06-claims-{id_}", f"The claims are no object: {id_} [RFC 7519 §7.2]", deny("part-not-object"),
              of_bytes(value))
+        if id_ not in ("array", "null"):
+            continue
         value = f"[{header()}]" if id_ == "array" else value
         case(f"v06-header-{id_}", f"The header is no object: {id_} [RFC 7515 §5.2]", deny("part-not-object"),
              of_bytes(claims(), value))

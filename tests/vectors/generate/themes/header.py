@@ -30,7 +30,7 @@ def algorithms():
              deny("algorithm-unknown"), f"{signed}.AA")
     case("v08-none-with-a-good-signature", "`none`, although the signature over it is right [RFC 8725 §3.2]",
          deny("algorithm-unknown"), with_header(alg="none"))
-    for name in ["eddsa", "EDDSA", "EdDsa", "EdDSA ", " EdDSA", "ed25519", "Ed448", "Ed25519ph", "", "XX", "__proto__"]:
+    for name in ["eddsa", "EDDSA", "EdDsa", "EdDSA ", " EdDSA", "ed25519", "Ed448", "Ed25519ph", "", "__proto__"]:
         case(f"v08-named-{name.replace(' ', '_') or 'nothing'}", f"`{name}` is no name of an algorithm here; names are"
              " compared exactly [RFC 7515 §4.1.1]", deny("algorithm-unknown"), with_header(alg=name))
     for key, name in [(P1, "es256"), (P1, "ES256K"), (P1, "ES521"), (R1, "rs256"), (R1, "RSA-OAEP"), (R1, "RS1")]:
@@ -185,9 +185,8 @@ def key_identifiers():
     case("v14-257-bytes-in-85-characters", "Bytes count, not characters", deny("header-malformed"),
          with_header(kid="€" * 85 + "kk"))
     for id_, value in [
-        ("path", "../../../dev/null"), ("sql", "e1' OR '1'='1"), ("command", "e1|touch x"), ("url", "https://a.example/k"),
-        ("upper-case", "E1"), ("space", "e1 "), ("prefix", "e"), ("longer", "e12"), ("empty", ""), ("star", "*"),
-        ("prototype", "__proto__"), ("full-width", "ｅ1"),
+        ("path", "../../../dev/null"), ("sql", "e1' OR '1'='1"), ("url", "https://a.example/k"),
+        ("upper-case", "E1"), ("space", "e1 "), ("prefix", "e"), ("longer", "e12"), ("empty", ""), ("prototype", "__proto__"), ("full-width", "ｅ1"),
     ]:
         case(f"v14-{id_}", f"A `kid` is a text to compare and nothing more: {compact(value)} [RFC 8725 §3.10]",
              deny("key-unknown"), with_header(kid=value), keys=[E1, E2])
@@ -196,6 +195,8 @@ def key_identifiers():
     absent = with_header(kid=ABSENT)
     case("v14-absent-with-one-key", "No `kid`, and one key", allow(), absent)
     case("v14-absent-with-one-key-of-the-type", "No `kid`, and one key of the algorithm", allow(), absent, keys=[P1, E1, R1])
+    case("v14-absent-with-one-key-of-the-algorithm", "No `kid`, and two RSA keys of which one is for PS256", allow(),
+         token(R1, head=header(R1, kid=ABSENT)), keys=[R1.jwk(alg="RS256"), R2.jwk(alg="PS256")])
     case("v14-absent-with-two-keys", "No `kid`, and two keys that could be meant: none is tried", deny("key-ambiguous"),
          absent, keys=[E1, E2])
     case("v14-absent-with-none-of-the-type", "No `kid`, and no key of the algorithm", deny("key-unknown"), absent, keys=[P1])

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, uri::PathAndQuery};
 use wasmtime::{Store, StoreLimits, component::ResourceAny};
 
 use crate::{
@@ -25,9 +25,24 @@ mod generated {
 }
 
 /// Leave for a request to pass. Only an instance of the component can give it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Grant {
     identity: Option<Identity>,
+    remove: Vec<String>,
+    set: Vec<(HeaderName, HeaderValue)>,
+    target: Option<PathAndQuery>,
+    refusal: Option<Rejection>,
+}
+
+/// A document of the verifier's own, to answer a request with.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The content.
+    pub body: String,
 }
 
 /// Who the caller proved to be.
@@ -78,7 +93,17 @@ pub struct InstanceError(#[source] wasmtime::Error);
 pub(crate) enum Answer {
     Allow(Grant),
     Deny(Rejection),
+    Document(Document),
     Need(Vec<Want>),
+}
+
+/// Whether an instance may still ask for documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// It may: they will be fetched, and it is asked again.
+    Some,
+    /// It decides with what there is.
+    None,
 }
 
 /// An instance with a policy loaded.
@@ -159,6 +184,7 @@ impl Instance {
         &mut self,
         request: &Request<'_>,
         reads: &[String],
+        patience: Patience,
         now: u64,
     ) -> Result<Answer, InstanceError> {
         self.store.set_epoch_deadline(self.decision_ticks);
@@ -173,22 +199,75 @@ impl Instance {
             target: request.target.to_owned(),
             headers,
         };
-        self.bindings
-            .tessera_verifier_verify()
-            .verifier()
-            .call_authorize(&mut self.store, self.verifier, &request, now)
-            .map(Answer::from)
-            .map_err(InstanceError)
+        let verifier = self.bindings.tessera_verifier_verify().verifier();
+        let decision = match patience {
+            Patience::Some => verifier.call_authorize(&mut self.store, self.verifier, &request, now),
+            Patience::None => verifier.call_conclude(&mut self.store, self.verifier, &request, now),
+        };
+        decision.map_err(InstanceError).map(|decision| {
+            Answer::read(decision).unwrap_or_else(|UnusableGrant(what)| {
+                let reason = format!("the verifier wants {what} that HTTP does not have");
+                Answer::Deny(Rejection::undecided("verifier-failed", reason))
+            })
+        })
     }
 }
 
 impl Grant {
-    /// The verified caller; none on a public route.
+    /// Leave to pass with these fields removed and set.
+    #[cfg(test)]
+    pub(crate) fn changing(
+        remove: &[&str],
+        set: &[(&'static str, &'static str)],
+        target: Option<&str>,
+    ) -> Self {
+        let set =
+            set.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        Self {
+            identity: None,
+            remove: remove.iter().map(|&name| name.to_owned()).collect(),
+            set: set.collect(),
+            target: target.map(|target| target.parse().unwrap()),
+            refusal: None,
+        }
+    }
+
+    /// The verified caller; none on a public route, nor where a refusal was only reported.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
     }
+
+    /// The refusal that this request would have met, were it not for a dry run.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Rejection> {
+        self.refusal.as_ref()
+    }
+
+    /// Changes a request's header fields as they have to be upstream.
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        let removed = |name: &HeaderName| {
+            let folded = name.as_str().replace('_', "-");
+            self.remove.contains(&folded)
+        };
+        let names: Vec<HeaderName> = headers.keys().filter(|name| removed(name)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            headers.insert(name, value.clone());
+        }
+    }
+
+    /// The request target to send on instead of the one that came.
+    #[must_use]
+    pub fn target(&self) -> Option<&PathAndQuery> {
+        self.target.as_ref()
+    }
 }
+
+/// A grant with something in it that no request can have. None passes then.
+struct UnusableGrant(&'static str);
 
 impl Identity {
     /// The `iss` claim.
@@ -228,15 +307,43 @@ impl Identity {
     }
 }
 
-impl From<verify::Decision> for Answer {
-    fn from(decision: verify::Decision) -> Self {
-        match decision {
-            verify::Decision::Allow(grant) => {
-                Answer::Allow(Grant { identity: grant.identity.map(Identity::from) })
-            }
+impl Answer {
+    fn read(decision: verify::Decision) -> Result<Self, UnusableGrant> {
+        Ok(match decision {
+            verify::Decision::Allow(grant) => Answer::Allow(Grant::read(grant)?),
             verify::Decision::Deny(rejection) => Answer::Deny(Rejection::from(rejection)),
+            verify::Decision::Answer(answer) => Answer::Document(Document::read(answer)?),
             verify::Decision::Need(wants) => Answer::Need(wants.into_iter().map(Want::from).collect()),
-        }
+        })
+    }
+}
+
+impl Grant {
+    fn read(grant: verify::Grant) -> Result<Self, UnusableGrant> {
+        let verify::Grant { identity, remove, set, target, refusal } = grant;
+        Ok(Self {
+            identity: identity.map(Identity::from),
+            remove,
+            set: set.into_iter().map(field).collect::<Result<_, _>>()?,
+            target: target.map(PathAndQuery::try_from).transpose().map_err(|_| UnusableGrant("a target"))?,
+            refusal: refusal.map(Rejection::from),
+        })
+    }
+}
+
+impl Document {
+    fn read(answer: verify::Answer) -> Result<Self, UnusableGrant> {
+        let verify::Answer { status, headers, body } = answer;
+        let status = StatusCode::from_u16(status).map_err(|_| UnusableGrant("a status"))?;
+        let headers = headers.into_iter().map(field).collect::<Result<_, _>>()?;
+        Ok(Self { status, headers, body })
+    }
+}
+
+fn field((name, value): (String, String)) -> Result<(HeaderName, HeaderValue), UnusableGrant> {
+    match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        (Ok(name), Ok(value)) => Ok((name, value)),
+        _ => Err(UnusableGrant("a field")),
     }
 }
 
@@ -290,6 +397,16 @@ impl fmt::Display for PolicyProblem {
         }
         f.write_str(message)?;
         suggestion.as_ref().map_or(Ok(()), |suggestion| write!(f, " ({suggestion})"))
+    }
+}
+
+impl fmt::Debug for Grant {
+    /// The fields to set hold claims, and perhaps other cookies of the caller.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("identity", &self.identity)
+            .field("refusal", &self.refusal)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! 1. [`Verifier::load`] the component and a policy document. Every problem in the policy comes back.
 //! 2. Run [`Verifier::keep_fresh`] beside everything else: it fetches key sets when they are due.
-//! 3. Ask [`Verifier::authorize`] about each request, and pass on what it allows.
+//! 3. Ask [`Verifier::authorize`] about each request, and pass on what it allows, [changed](Grant::apply) as
+//!    the grant says.
 //!
 //! ```no_run
 //! use tessera_host_demo::{Decision, Options, Request, Verifier};
@@ -26,6 +27,7 @@
 //!     match verifier.authorize(&request).await {
 //!         Decision::Allow(grant) => println!("allowed: {:?}", grant.identity()),
 //!         Decision::Deny(rejection) => println!("{}: {}", rejection.status, rejection.reason),
+//!         Decision::Answer(document) => println!("answered: {}", document.body),
 //!     }
 //!     Ok(())
 //! }
@@ -45,7 +47,7 @@ mod proxy;
 mod runtime;
 mod verifier;
 
-pub use instance::{Grant, Identity, InstanceError, PolicyProblem, Rejection};
+pub use instance::{Document, Grant, Identity, InstanceError, PolicyProblem, Rejection};
 pub use proxy::{Proxy, Timeouts, Upstream, UpstreamError};
 pub use runtime::{Limits, RuntimeError};
 pub use verifier::{Decision, LoadError, Options, Request, Verifier};

@@ -15,7 +15,7 @@ use http::{
     header::{CACHE_CONTROL, WWW_AUTHENTICATE},
     uri::{Authority, PathAndQuery, Scheme},
 };
-use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{info, warn};
 
 use crate::{
-    instance::{Grant, Identity, Rejection},
+    instance::{Document, Grant, Identity, Rejection},
     verifier::{self, Decision, Verifier},
 };
 use progress::{Progress, Watched};
@@ -82,7 +82,14 @@ const REQUESTS_IN_FLIGHT: usize = 400;
 /// How much of a method or path is logged, in characters: enough to recognise it by.
 const LOGGED_CHARACTERS: usize = 200;
 
-/// The body of an answer: the upstream's, or none.
+/// What became of a request.
+enum Passed {
+    On(Box<Grant>),
+    Not(Rejection),
+    Answered,
+}
+
+/// The body of an answer: the upstream's, the verifier's, or none.
 type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
 impl Default for Timeouts {
@@ -129,22 +136,27 @@ impl Proxy {
         } else {
             let reason = format!("{REQUESTS_IN_FLIGHT} requests are under way already");
             let rejection = Rejection::undecided("overloaded", reason);
-            (refuse(&rejection), Err(rejection))
+            (refuse(&rejection), Passed::Not(rejection))
         };
         let status = response.status().as_u16();
         match decision {
-            Ok(grant) => {
+            Passed::On(grant) => {
                 let subject = grant.identity().map(Identity::subject);
-                info!(?peer, method, path, status, subject, "allowed");
+                if let Some(Rejection { error, reason, .. }) = grant.refusal() {
+                    warn!(?peer, method, path, status, error, reason, "let through by a dry run");
+                } else {
+                    info!(?peer, method, path, status, subject, "allowed");
+                }
             }
-            Err(Rejection { error, reason, .. }) => {
+            Passed::Answered => info!(?peer, method, path, status, "answered with the resource's metadata"),
+            Passed::Not(Rejection { error, reason, .. }) => {
                 info!(?peer, method, path, status, error, reason, "denied");
             }
         }
         response
     }
 
-    async fn decide(&self, request: Request<Incoming>) -> (Response<Body>, Result<Grant, Rejection>) {
+    async fn decide(&self, request: Request<Incoming>) -> (Response<Body>, Passed) {
         let authority = match request::check(&request) {
             Ok(authority) => authority,
             Err(malformed) => {
@@ -154,7 +166,7 @@ impl Proxy {
                     error: "request-malformed".to_owned(),
                     reason: malformed.to_string(),
                 };
-                return (refuse(&rejection), Err(rejection));
+                return (refuse(&rejection), Passed::Not(rejection));
             }
         };
         let decision = self
@@ -167,16 +179,24 @@ impl Proxy {
             })
             .await;
         match decision {
-            Decision::Allow(grant) => (self.pass_on(request, &authority).await, Ok(grant)),
-            Decision::Deny(rejection) => (refuse(&rejection), Err(rejection)),
+            Decision::Allow(grant) => {
+                (self.pass_on(request, &authority, &grant).await, Passed::On(Box::new(grant)))
+            }
+            Decision::Deny(rejection) => (refuse(&rejection), Passed::Not(rejection)),
+            Decision::Answer(document) => (answer(document), Passed::Answered),
         }
     }
 
-    async fn pass_on(&self, request: Request<Incoming>, authority: &Authority) -> Response<Body> {
+    async fn pass_on(
+        &self,
+        request: Request<Incoming>,
+        authority: &Authority,
+        grant: &Grant,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let (body, progress) = Progress::of(body);
         let request = Request::from_parts(parts, body);
-        let request = match forward::request(request, authority, &self.upstream.authority) {
+        let request = match forward::request(request, authority, &self.upstream.authority, grant) {
             Ok(request) => request,
             Err(error) => {
                 warn!(error = chain(&error), "a request cannot be passed on");
@@ -231,6 +251,14 @@ fn refuse(rejection: &Rejection) -> Response<Body> {
     if let Some(challenge) = &rejection.challenge {
         headers.insert(WWW_AUTHENTICATE, challenge.clone());
     }
+    response
+}
+
+fn answer(document: Document) -> Response<Body> {
+    let body = Full::new(Bytes::from(document.body)).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = document.status;
+    *response.headers_mut() = document.headers;
     response
 }
 

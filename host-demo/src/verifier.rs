@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::{
     clock,
     documents::{Documents, Event, Outcome, Want},
-    instance::{Answer, Grant, InstanceError, PolicyProblem, Rejection},
+    instance::{Answer, Document, Grant, InstanceError, Patience, PolicyProblem, Rejection},
     pool::{NewInstanceError, Pool},
     runtime::{Limits, Runtime, RuntimeError},
 };
@@ -63,6 +63,8 @@ pub enum Decision {
     Allow(Grant),
     /// Refuse it.
     Deny(Rejection),
+    /// Answer it with this document.
+    Answer(Document),
 }
 
 /// Why a verifier cannot be loaded.
@@ -87,6 +89,9 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a request waits for key sets at most: what the verifier allows a fetch, and a second.
 const FETCH_WAIT: Duration = Duration::from_secs(6);
+
+/// How often one request may lead to a fetch: for its issuer's metadata, then for the key set.
+const FETCH_ROUNDS: u32 = 2;
 
 impl Default for Options {
     fn default() -> Self {
@@ -136,11 +141,17 @@ impl Verifier {
     /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
     pub async fn authorize(&self, request: &Request<'_>) -> Decision {
         let until = Instant::now() + FETCH_WAIT;
-        let mut has_fetched = false;
+        let mut rounds = 0;
+        let mut patience = Patience::Some;
         loop {
-            let (wants, seen) = match self.shared.ask(request).await {
+            let (wants, seen) = match self.shared.ask(request, patience).await {
                 (Answer::Allow(grant), _) => return Decision::Allow(grant),
                 (Answer::Deny(rejection), _) => return Decision::Deny(rejection),
+                (Answer::Document(document), _) => return Decision::Answer(document),
+                (Answer::Need(_), _) if patience == Patience::None => {
+                    let reason = "the verifier asks for documents although it may not".to_owned();
+                    return Decision::Deny(Rejection::undecided("verifier-failed", reason));
+                }
                 (Answer::Need(wants), seen) => (wants, seen),
             };
             // Begun even if this request does not wait for it: the instance told nobody else to.
@@ -148,16 +159,15 @@ impl Verifier {
             let fetches = self.fetch(wants, seen);
             if others_fetch {
                 // Any event may be the one, or about another document.
-                if self.shared.documents.wait(seen, until).await {
-                    continue;
+                if !self.shared.documents.wait(seen, until).await {
+                    patience = Patience::None;
                 }
-            } else if !has_fetched {
-                has_fetched = true;
+            } else if rounds < FETCH_ROUNDS {
+                rounds += 1;
                 fetches.join_all().await;
-                continue;
+            } else {
+                patience = Patience::None;
             }
-            let reason = "the key set that this request needs is still being fetched".to_owned();
-            return Decision::Deny(Rejection::undecided("keys-unavailable", reason));
         }
     }
 
@@ -188,7 +198,7 @@ impl Shared {
         Ok(lease.call(|instance| Ok((instance.wants(clock::now())?, instance.seen)))?)
     }
 
-    async fn ask(&self, request: &Request<'_>) -> (Answer, u64) {
+    async fn ask(&self, request: &Request<'_>, patience: Patience) -> (Answer, u64) {
         let undecided = |error: &dyn std::error::Error| {
             (Answer::Deny(Rejection::undecided("verifier-failed", chain(error))), 0)
         };
@@ -196,8 +206,9 @@ impl Shared {
             Ok(lease) => lease,
             Err(error) => return undecided(&error),
         };
-        let answer = lease
-            .call(|instance| Ok((instance.authorize(request, &self.reads, clock::now())?, instance.seen)));
+        let answer = lease.call(|instance| {
+            Ok((instance.authorize(request, &self.reads, patience, clock::now())?, instance.seen))
+        });
         answer.unwrap_or_else(|error| undecided(&error))
     }
 

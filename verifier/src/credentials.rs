@@ -1,6 +1,12 @@
 //! The request, and the token in it (RFC 6750 §2).
 
-use crate::error::Error;
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
+
+use crate::{
+    error::Error,
+    limits,
+    policy::{Before, TokenSource},
+};
 
 /// An HTTP request as it arrived, before anything rewrote it.
 #[derive(Clone, Copy)]
@@ -17,72 +23,155 @@ pub struct Request<'r> {
     pub headers: &'r [(&'r str, &'r str)],
 }
 
-/// The header fields that decisions depend on.
-pub(crate) const FIELDS: &[&str] = &["authorization"];
+/// A token, and where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credentials<'r, 'p> {
+    pub(crate) token: &'r str,
+    pub(crate) source: &'p TokenSource,
+}
+
+/// What stands where a token can be.
+#[derive(Clone, Copy)]
+enum Found<'r> {
+    Token(&'r str),
+    SomethingElse,
+}
 
 impl<'r> Request<'r> {
-    /// The Bearer token of this request. Another scheme is as good as none; more than one Authorization
-    /// field is an error, since somebody else may read the other one.
-    pub(crate) fn bearer_token(&self) -> Result<&'r str, Error> {
-        let mut fields = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let (_, value) = fields.next().ok_or(Error::TokenMissing)?;
-        match fields.count() {
-            0 => {}
-            others => return Err(Error::CredentialsRepeated { fields: others + 1 }),
+    /// The one token of this request. More than one is an error even if they are equal, since somebody
+    /// else may read the other one.
+    pub(crate) fn credentials<'p>(&self, sources: &'p [TokenSource]) -> Result<Credentials<'r, 'p>, Error> {
+        let mut found = None;
+        let mut places = 0;
+        let mut malformed = false;
+        for source in sources {
+            for candidate in self.candidates(source) {
+                places += 1;
+                match candidate {
+                    Found::Token(token) => found = Some(Credentials { token, source }),
+                    Found::SomethingElse => malformed = true,
+                }
+            }
         }
-        let value = value.trim_matches([' ', '\t']);
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        if !scheme.eq_ignore_ascii_case("Bearer") {
-            // A proxy that joined two fields made them one value: `Basic …,Bearer …` has to be no way in.
-            return Err(if value.contains(',') { Error::CredentialsMalformed } else { Error::TokenMissing });
+        match (places, found) {
+            (0, _) => Err(Error::TokenMissing),
+            (1, Some(credentials)) if !malformed => Ok(credentials),
+            (1, _) => Err(Error::CredentialsMalformed),
+            (places, _) => Err(Error::CredentialsRepeated { places }),
         }
-        let token = token.trim_start_matches(' ');
-        if token.is_empty() || !token.bytes().all(is_token68) {
-            return Err(Error::CredentialsMalformed);
+    }
+
+    /// What stands where a token can be.
+    fn candidates(&self, source: &TokenSource) -> Vec<Found<'r>> {
+        match source {
+            TokenSource::Header { name, before } => {
+                let mut lines: Vec<&str> = self.field_lines(name).collect();
+                if let Some(line) = lines.pop().filter(|_| lines.is_empty()) {
+                    return token_in_field(line.trim_matches([' ', '\t']), before).into_iter().collect();
+                }
+                // Several lines of a field that has one value: whatever they hold, who reads which?
+                match lines.len() {
+                    0 => Vec::new(),
+                    others => vec![Found::SomethingElse; others + 1],
+                }
+            }
+            TokenSource::Cookie(name) => {
+                if self.field_lines("cookie").map(str::len).sum::<usize>() > limits::COOKIE_BYTES {
+                    return vec![Found::SomethingElse];
+                }
+                let cookies = self.field_lines("cookie").flat_map(cookies);
+                // A cookie that was emptied is how a browser is logged out.
+                let values = cookies.filter(|(own, value)| own == name && !value.is_empty());
+                values.map(|(_, value)| Found::in_text(value)).collect()
+            }
+            TokenSource::Query(name) => {
+                let parameters = parameters(self.target).filter(|(own, _)| is_parameter(own, name));
+                parameters.map(|(_, value)| Found::in_text(value)).collect()
+            }
         }
-        Ok(token)
+    }
+
+    /// The values of a field, one for each line.
+    pub(crate) fn field_lines(&self, name: &str) -> impl Iterator<Item = &'r str> {
+        self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+
+    /// The Cookie field without a cookie; empty if there was no other.
+    pub(crate) fn cookies_without(&self, name: &str) -> String {
+        let others: Vec<String> = self
+            .field_lines("cookie")
+            .flat_map(cookies)
+            .filter(|(own, _)| *own != name)
+            .map(|(own, value)| alloc::format!("{own}={value}"))
+            .collect();
+        others.join("; ")
+    }
+
+    /// The request target without a parameter of its query.
+    pub(crate) fn target_without(&self, name: &str) -> String {
+        let (path, query) = self.target.split_once('?').unwrap_or((self.target, ""));
+        let others: Vec<&str> =
+            query.split('&').filter(|pair| !is_parameter(split_pair(pair).0, name)).collect();
+        if others.is_empty() { path.to_owned() } else { alloc::format!("{path}?{}", others.join("&")) }
     }
 }
 
-/// The characters of a `b64token` (RFC 6750 §2.1).
+/// What a field holds; nothing, if it is for something else than a token.
+fn token_in_field<'r>(value: &'r str, before: &Before) -> Option<Found<'r>> {
+    match before {
+        Before::Nothing => Some(Found::in_text(value)),
+        Before::Prefix(prefix) => value.strip_prefix(prefix.as_str()).map(Found::in_text),
+        Before::Scheme(scheme) => {
+            let (own, token) = value.split_once(' ').unwrap_or((value, ""));
+            if own.eq_ignore_ascii_case(scheme) {
+                return Some(Found::in_text(token.trim_start_matches(' ')));
+            }
+            // A proxy that joined two fields made them one value: `Basic …,Bearer …` has to be no way in.
+            value.contains(',').then_some(Found::SomethingElse)
+        }
+    }
+}
+
+impl<'r> Found<'r> {
+    /// One token: a `b64token` (RFC 6750 §2.1).
+    fn in_text(text: &'r str) -> Self {
+        let is_token = !text.is_empty() && text.bytes().all(is_token68);
+        if is_token { Found::Token(text) } else { Found::SomethingElse }
+    }
+}
+
 fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn token<'r>(headers: &'r [(&'r str, &'r str)]) -> Result<&'r str, Error> {
-        Request { method: "GET", host: "h", target: "/", headers }.bearer_token()
-    }
-
-    #[test]
-    fn v33_reads_the_scheme_in_any_case_and_spaces_as_the_grammar_has_them() {
-        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", " Bearer a.b.c\t"] {
-            assert_eq!(token(&[("Authorization", value)]), Ok("a.b.c"), "{value:?}");
-        }
-        assert_eq!(token(&[("cookie", "x"), ("AUTHORIZATION", "Bearer t")]), Ok("t"));
-    }
-
-    #[test]
-    fn v33_refuses_all_but_exactly_one_token() {
-        assert_eq!(token(&[]), Err(Error::TokenMissing));
-        for value in ["Basic dTpw", "XBearer t", "BearerX t", "", "t", "Basic foo Bearer t"] {
-            assert_eq!(token(&[("authorization", value)]), Err(Error::TokenMissing), "{value:?}");
-        }
-        for value in [
-            "Bearer",
-            "Bearer ",
-            "Bearer a b",
-            "Bearer a,Bearer b",
-            "Basic x,Bearer b",
-            "Bearer a\tb",
-            "Bearer é",
-        ] {
-            assert_eq!(token(&[("authorization", value)]), Err(Error::CredentialsMalformed), "{value:?}");
-        }
-        let two = [("authorization", "Bearer a"), ("Authorization", "Bearer a")];
-        assert_eq!(token(&two), Err(Error::CredentialsRepeated { fields: 2 }));
-    }
+/// The names and values of a Cookie field (RFC 6265 §4.2.1).
+fn cookies(field: &str) -> impl Iterator<Item = (&str, &str)> {
+    field.split(';').map(|pair| split_pair(pair.trim_matches([' ', '\t'])))
 }
+
+/// The names and values of a query, as forms write them.
+fn parameters(target: &str) -> impl Iterator<Item = (&str, &str)> {
+    target.split_once('?').map_or("", |(_, query)| query).split('&').map(split_pair)
+}
+
+fn split_pair(pair: &str) -> (&str, &str) {
+    pair.split_once('=').unwrap_or((pair, ""))
+}
+
+/// Whether a name in a query is this one, in whatever encoding: the service behind may decode it.
+fn is_parameter(encoded: &str, name: &str) -> bool {
+    let mut bytes = encoded.bytes();
+    let mut decoded = core::iter::from_fn(|| {
+        let byte = bytes.next()?;
+        if byte != b'%' {
+            return Some(byte);
+        }
+        let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
+        let value = digit()? << 4 | digit()?;
+        u8::try_from(value).ok()
+    });
+    name.bytes().all(|byte| decoded.next() == Some(byte)) && decoded.next().is_none()
+}
+
+#[cfg(test)]
+mod tests;

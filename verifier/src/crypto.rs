@@ -1,19 +1,56 @@
 //! The seam to cryptography: prepared public keys, and nothing of how they work.
 //!
-//! A key is parsed, checked and prepared once, when its set is stored, and verifies many tokens.
+//! A key is parsed and checked once, when its set is stored, and verifies many tokens. Everything here
+//! is public, keys and signatures alike, so nothing here has to take constant time.
 
-mod rustcrypto;
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+mod portable;
 
-pub(crate) use rustcrypto::{Ed25519Key, P256Key, RsaKey};
+use alloc::vec::Vec;
 
-use crate::algorithm::Algorithm;
+pub(crate) use portable::Tables;
+
+use crate::algorithm::{Algorithm, KeyKind};
+
+/// Who does the arithmetic. Both give the same verdict on everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Rust alone: it runs wherever the verifier does, WebAssembly included.
+    Portable,
+    /// aws-lc: native code only, and there the quickest.
+    #[cfg(feature = "aws-lc")]
+    AwsLc,
+}
+
+/// The numbers of a public key, in big-endian bytes (Ed25519: the encoding of RFC 8032). Their sizes are
+/// right; whether they are a key remains to be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyNumbers {
+    /// The modulus has no leading zero byte, and 2048 to 4096 bits; the exponent is odd and not 1.
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: u32,
+    },
+    P256 {
+        x: [u8; 32],
+        y: [u8; 32],
+    },
+    P384 {
+        x: [u8; 48],
+        y: [u8; 48],
+    },
+    Ed25519 {
+        x: [u8; 32],
+    },
+}
 
 /// A public key, ready to verify.
 #[derive(Clone, Debug)]
 pub(crate) enum PublicKey {
-    Rsa(RsaKey),
-    P256(P256Key),
-    Ed25519(Ed25519Key),
+    Portable(portable::PublicKey),
+    #[cfg(feature = "aws-lc")]
+    AwsLc(aws_lc::PublicKey),
 }
 
 /// The bytes are no signature of this key over this message.
@@ -24,21 +61,59 @@ pub(crate) struct WrongSignature;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidKey;
 
-impl PublicKey {
-    /// What this key can verify; the key decides, never the token.
-    pub(crate) fn algorithm(&self) -> Algorithm {
+impl Default for Backend {
+    /// The quickest that is there.
+    fn default() -> Self {
+        #[cfg(feature = "aws-lc")]
+        return Self::AwsLc;
+        #[cfg(not(feature = "aws-lc"))]
+        return Self::Portable;
+    }
+}
+
+impl KeyNumbers {
+    pub(crate) fn kind(&self) -> KeyKind {
         match self {
-            PublicKey::Rsa(_) => Algorithm::Rs256,
-            PublicKey::P256(_) => Algorithm::Es256,
-            PublicKey::Ed25519(_) => Algorithm::EdDsa,
+            KeyNumbers::Rsa { .. } => KeyKind::Rsa,
+            KeyNumbers::P256 { .. } => KeyKind::P256,
+            KeyNumbers::P384 { .. } => KeyKind::P384,
+            KeyNumbers::Ed25519 { .. } => KeyKind::Ed25519,
+        }
+    }
+}
+
+impl PublicKey {
+    pub(crate) fn new(backend: Backend, numbers: &KeyNumbers) -> Result<Self, InvalidKey> {
+        // What is a key is decided by one implementation, so that no backend takes what another refuses.
+        let portable = portable::PublicKey::new(numbers)?;
+        match backend {
+            Backend::Portable => Ok(PublicKey::Portable(portable)),
+            #[cfg(feature = "aws-lc")]
+            Backend::AwsLc => aws_lc::PublicKey::new(numbers).map(PublicKey::AwsLc),
         }
     }
 
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), WrongSignature> {
+    /// Whether the bytes are this key's signature over the message. An algorithm for another kind of key
+    /// has no good signatures.
+    pub(crate) fn verify(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), WrongSignature> {
         match self {
-            PublicKey::Rsa(key) => key.verify(message, signature),
-            PublicKey::P256(key) => key.verify(message, signature),
-            PublicKey::Ed25519(key) => key.verify(message, signature),
+            PublicKey::Portable(key) => key.verify(algorithm, message, signature),
+            #[cfg(feature = "aws-lc")]
+            PublicKey::AwsLc(key) => key.verify(algorithm, message, signature),
+        }
+    }
+
+    /// Spends memory on making further verifications quicker, within the tables' budget.
+    pub(crate) fn prepare(&mut self, tables: &mut Tables) {
+        match self {
+            PublicKey::Portable(key) => key.prepare(tables),
+            #[cfg(feature = "aws-lc")]
+            PublicKey::AwsLc(_) => {}
         }
     }
 }

@@ -1,9 +1,12 @@
 //! What a verifier decides. Success is a type that only this crate can build.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
-use crate::{Rejection, error::Error, time::Timestamp, token::Claims, verifier::Want};
+use crate::{
+    Rejection, claim::ClaimValue, error::Error, keys::Fingerprint, time::Timestamp, token::Claims,
+    verifier::Want,
+};
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -12,8 +15,11 @@ pub enum Decision {
     Allow(Grant),
     /// Refuse it.
     Deny(Rejection),
-    /// Fetch these, supply or fail each, and ask again, once. An empty list: an earlier caller was told
-    /// to fetch what this one needs; wait for that, then ask.
+    /// Answer it with this document; it is for the verifier, not for the service.
+    Answer(Document),
+    /// Fetch these, supply or fail each, and ask again; after
+    /// [`FETCH_ROUNDS`](crate::limits::FETCH_ROUNDS) of that, [conclude](crate::Verifier::conclude). An
+    /// empty list: an earlier caller was told to fetch what this one needs; wait for that, then ask.
     Need(Vec<Want>),
 }
 
@@ -21,44 +27,83 @@ pub enum Decision {
 #[derive(Clone, Debug)]
 pub enum Authentication {
     /// The token is good: signature, issuer, audience and time.
-    Verified(VerifiedToken),
+    Verified(Arc<VerifiedToken>),
     /// It is not.
     Refused(Error),
     /// As [`Decision::Need`].
     Need(Vec<Want>),
 }
 
-/// Leave for a request to pass.
-#[derive(Clone, Debug)]
+/// Leave for a request to pass, and how it passes: remove, then set.
+#[derive(Clone)]
 pub struct Grant {
-    token: Option<VerifiedToken>,
+    pub(crate) token: Option<Arc<VerifiedToken>>,
+    pub(crate) remove: Vec<String>,
+    pub(crate) set: Vec<(String, String)>,
+    pub(crate) target: Option<String>,
+    pub(crate) refusal: Option<Rejection>,
+}
+
+/// A document of the verifier's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// The content.
+    pub body: String,
 }
 
 /// A token that was verified. Whoever holds one need not ask again.
 #[derive(Clone)]
 pub struct VerifiedToken {
-    issuer: String,
-    claims: Claims,
-    payload: String,
+    pub(crate) issuer: String,
+    pub(crate) claims: Claims,
+    pub(crate) payload: String,
+    /// The values of the claims that the policy asks about.
+    pub(crate) values: Vec<ClaimValue>,
+    /// The place of its issuer in the policy.
+    pub(crate) issuer_index: usize,
+    /// The key that its signature was verified with.
+    pub(crate) key: Fingerprint,
 }
 
 impl Grant {
-    pub(crate) fn new(token: Option<VerifiedToken>) -> Self {
-        Self { token }
-    }
-
-    /// The caller's token; none on a public route, where none was looked at.
+    /// The caller's token; none on a public route, where none was looked at, and none where a refusal was
+    /// only reported.
     #[must_use]
     pub fn token(&self) -> Option<&VerifiedToken> {
-        self.token.as_ref()
+        self.token.as_deref()
+    }
+
+    /// The fields to remove from the request before it goes on, first of all: every field whose name, in
+    /// lower case and with `-` for `_`, is one of these.
+    #[must_use]
+    pub fn remove(&self) -> &[String] {
+        &self.remove
+    }
+
+    /// The fields to set then. Names are in lower case, values printable ASCII.
+    #[must_use]
+    pub fn set(&self) -> &[(String, String)] {
+        &self.set
+    }
+
+    /// The request target to send on, if it is not the one that came.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
+
+    /// What would have been answered, had it not been a dry run.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Rejection> {
+        self.refusal.as_ref()
     }
 }
 
 impl VerifiedToken {
-    pub(crate) fn new(issuer: String, claims: Claims, payload: String) -> Self {
-        Self { issuer, claims, payload }
-    }
-
     /// The `iss` claim: one of the policy's issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
@@ -83,7 +128,7 @@ impl VerifiedToken {
         self.claims.token_id.as_deref()
     }
 
-    /// The audiences: one at least, and one of them is the policy's.
+    /// The audiences: one at least, and one of them is the policy's or the route's.
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         &self.claims.audiences
@@ -110,6 +155,17 @@ impl VerifiedToken {
     pub(crate) fn has_scope(&self, scope: &str) -> bool {
         self.claims.scopes.contains(scope)
     }
+
+    pub(crate) fn values(&self) -> &[ClaimValue] {
+        &self.values
+    }
+
+    /// The memory it takes, in bytes: the claims are at most as long again as the payload, and each has a
+    /// header of its own.
+    pub(crate) fn bytes(&self) -> usize {
+        let lists = self.claims.audiences.len() + self.claims.scopes.as_slice().len() + self.values.len();
+        size_of::<Self>() + self.issuer.len() + 3 * self.payload.len() + lists * size_of::<ClaimValue>()
+    }
 }
 
 impl fmt::Debug for VerifiedToken {
@@ -119,6 +175,16 @@ impl fmt::Debug for VerifiedToken {
             .field("issuer", &self.issuer)
             .field("subject", &self.claims.subject)
             .field("token_id", &self.claims.token_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Grant {
+    /// The fields to set hold claims, and perhaps other cookies of the caller.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("token", &self.token)
+            .field("refusal", &self.refusal)
             .finish_non_exhaustive()
     }
 }

@@ -23,12 +23,12 @@ pub enum Part {
 pub enum Error {
     /// The request carries no Bearer token.
     TokenMissing,
-    /// The request carries more than one Authorization field (RFC 6750 §2: one method, once).
+    /// The request carries tokens in more than one place (RFC 6750 §2: one method, once).
     CredentialsRepeated {
-        /// How many there are.
-        fields: usize,
+        /// In how many.
+        places: usize,
     },
-    /// The Authorization field says Bearer, but one token is not what follows (RFC 6750 §2.1).
+    /// Where the request has to carry one token stands something else (RFC 6750 §2.1).
     CredentialsMalformed,
 
     /// The token is longer than [`TOKEN_BYTES`](crate::limits::TOKEN_BYTES).
@@ -159,10 +159,26 @@ pub enum Error {
     /// The token is bound to a key (`cnf`, RFC 7800) whose proof a Bearer request does not carry.
     SenderConstrained,
 
+    /// A claim does not meet a condition that the policy sets for every token of its issuer.
+    IssuerClaimRefused {
+        /// Which one.
+        claim: String,
+    },
+
     /// The request target could be read in more than one way, so no route is matched against it.
     TargetRefused(TargetFault),
     /// The policy has routes, and none is for this request.
     RouteUnknown,
+    /// The route does not take tokens of this issuer.
+    IssuerNotAllowed {
+        /// The issuer.
+        issuer: String,
+    },
+    /// A claim does not meet a condition of the route.
+    ClaimRefused {
+        /// Which one.
+        claim: String,
+    },
     /// The token lacks a scope that the route requires.
     ScopeInsufficient {
         /// The scopes that the route requires.
@@ -212,6 +228,9 @@ impl Error {
             Error::SenderConstrained => "sender-constrained",
             Error::TargetRefused(_) => "target-refused",
             Error::RouteUnknown => "route-unknown",
+            Error::IssuerClaimRefused { .. } => "issuer-claim-refused",
+            Error::IssuerNotAllowed { .. } => "issuer-not-allowed",
+            Error::ClaimRefused { .. } => "claim-refused",
             Error::ScopeInsufficient { .. } => "scope-insufficient",
         }
     }
@@ -231,11 +250,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::TokenMissing => write!(f, "the request carries no Bearer token"),
-            Error::CredentialsRepeated { fields } => {
-                write!(f, "the request carries {fields} Authorization fields")
+            Error::CredentialsRepeated { places } => {
+                write!(f, "the request carries tokens in {places} places")
             }
             Error::CredentialsMalformed => {
-                write!(f, "the Authorization field does not hold exactly one Bearer token")
+                write!(f, "where the request carries a token there is not exactly one")
             }
             Error::TokenTooLong { bytes } => write!(f, "the token has {bytes} bytes"),
             Error::TokenNotCompact { parts } => write!(f, "the token has {parts} parts, not 3"),
@@ -305,6 +324,15 @@ impl fmt::Display for Error {
             }
             Error::TargetRefused(fault) => write!(f, "the request target is ambiguous: {fault}"),
             Error::RouteUnknown => write!(f, "no route of the policy is for this request"),
+            Error::IssuerClaimRefused { claim } => {
+                write!(f, "the claim `{claim}` does not meet what the policy asks of the issuer's tokens")
+            }
+            Error::IssuerNotAllowed { issuer } => {
+                write!(f, "the route does not take tokens of the issuer {issuer:?}")
+            }
+            Error::ClaimRefused { claim } => {
+                write!(f, "the claim `{claim}` does not meet what the route asks")
+            }
             Error::ScopeInsufficient { required, missing } => {
                 write!(f, "the route requires {required:?}; the token lacks {missing:?}")
             }

@@ -5,12 +5,14 @@ mod jwk;
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::fmt;
 
+use self::jwk::Jwk;
 use crate::{
-    algorithm::Algorithm,
-    crypto::PublicKey,
+    algorithm::{Algorithm, KeyKind},
+    crypto::{Backend, PublicKey, Tables, WrongSignature},
+    document::DocumentError,
     error::Error,
     excerpt::Excerpt,
-    json::{self, Bounds, JsonError, Node, Value},
+    json::{self, Bounds, Node, Value},
     limits,
 };
 
@@ -23,8 +25,19 @@ pub(crate) struct KeySet {
 #[derive(Clone, Debug)]
 struct Key {
     id: Option<String>,
+    kind: KeyKind,
+    /// The one algorithm that the key is for, where its `alg` says so.
+    pinned: Option<Algorithm>,
+    fingerprint: Fingerprint,
     public: PublicKey,
 }
+
+/// A key of a set, as long as the set is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyIndex(usize);
+
+/// SHA-256 over everything that decides which tokens a key verifies: `kid`, `alg` and its numbers.
+pub(crate) type Fingerprint = [u8; 32];
 
 /// A key of a set that is not used, and why. The others of the set are.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,35 +83,23 @@ pub enum KeyFault {
     Invalid,
 }
 
-/// Why a fetched document is refused. The last good copy stays in use.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DocumentError {
-    /// No document of the policy has this identifier.
-    Unwanted,
-    /// The text is not strict JSON.
-    NotJson(JsonError),
-    /// The text is JSON, but no object with an array `keys`.
-    NotAKeySet,
-    /// There are more keys than [`limits::KEY_SET_KEYS`].
-    TooManyKeys(usize),
-    /// Not one key of the set can be used.
-    NoUsableKey(Vec<SkippedKey>),
-}
-
 impl KeySet {
     /// Reads a key set, and says which of its keys it left out.
-    pub(crate) fn parse(text: &str) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
+    pub(crate) fn parse(text: &str, backend: Backend) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
         let bounds = Bounds {
             bytes: limits::KEY_SET_BYTES,
             depth: limits::KEY_SET_DEPTH,
             elements: limits::DOCUMENT_ELEMENTS,
         };
         let node = json::parse(text, bounds).map_err(DocumentError::NotJson)?;
-        Self::from_node(&node)
+        Self::from_node(&node, backend)
     }
 
     /// Reads a key set that is part of another document.
-    pub(crate) fn from_node(node: &Node<'_>) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
+    pub(crate) fn from_node(
+        node: &Node<'_>,
+        backend: Backend,
+    ) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
         let Value::Object(set) = &node.value else { return Err(DocumentError::NotAKeySet) };
         let Some(Node { value: Value::Array(entries), .. }) = set.get("keys") else {
             return Err(DocumentError::NotAKeySet);
@@ -108,10 +109,12 @@ impl KeySet {
         }
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for (position, entry) in entries.iter().enumerate() {
-            let id = jwk::id(entry);
-            match jwk::public_key(entry) {
-                Ok(public) => keys.push(Key { id: id.map(ToOwned::to_owned), public }),
-                Err(fault) => skipped.push(SkippedKey { position, id: id.map(Excerpt::new), fault }),
+            match Key::new(entry, backend) {
+                Ok(key) => keys.push(key),
+                Err(fault) => {
+                    let id = jwk::id(entry).map(Excerpt::new);
+                    skipped.push(SkippedKey { position, id, fault });
+                }
             }
         }
         if keys.is_empty() { Err(DocumentError::NoUsableKey(skipped)) } else { Ok((Self { keys }, skipped)) }
@@ -119,15 +122,74 @@ impl KeySet {
 
     /// The one key that answers to a token's header. A `kid` that several keys share, or its absence
     /// where several would do, is an error: trying keys one after the other is not done.
-    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&PublicKey, Error> {
-        let mut candidates = self.keys.iter().filter(|key| {
-            key.public.algorithm() == algorithm && kid.is_none_or(|kid| key.id.as_deref() == Some(kid))
-        });
+    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<KeyIndex, Error> {
+        let mut candidates =
+            self.keys.iter().enumerate().filter(|(_, key)| {
+                key.serves(algorithm) && kid.is_none_or(|kid| key.id.as_deref() == Some(kid))
+            });
         match (candidates.next(), candidates.count()) {
-            (Some(key), 0) => Ok(&key.public),
+            (Some((index, _)), 0) => Ok(KeyIndex(index)),
             (Some(_), others) => Err(Error::KeyAmbiguous { keys: others + 1 }),
             (None, _) => Err(Error::KeyUnknown { kid: kid.map(Excerpt::new), algorithm }),
         }
+    }
+
+    /// Whether one of the keys is for this algorithm.
+    pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
+        self.keys.iter().any(|key| key.serves(algorithm))
+    }
+
+    /// Whether the bytes are that key's signature over the message. A key that has verified one is worth
+    /// preparing: keys that are only published cost no memory.
+    pub(crate) fn verify(
+        &mut self,
+        index: KeyIndex,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+        tables: &mut Tables,
+    ) -> Result<(), WrongSignature> {
+        let key = self.keys.get_mut(index.0).filter(|key| key.serves(algorithm)).ok_or(WrongSignature)?;
+        key.public.verify(algorithm, message, signature)?;
+        key.public.prepare(tables);
+        Ok(())
+    }
+
+    /// What tells that key from every other; of a key that the set does not have, no key's.
+    pub(crate) fn fingerprint(&self, index: KeyIndex) -> Fingerprint {
+        self.keys.get(index.0).map_or([0; 32], |key| key.fingerprint)
+    }
+
+    /// Whether a key with this fingerprint is in the set.
+    pub(crate) fn contains(&self, fingerprint: &Fingerprint) -> bool {
+        self.keys.iter().any(|key| key.fingerprint == *fingerprint)
+    }
+
+    /// Takes over what an older set has prepared for keys that are in this one, too.
+    pub(crate) fn adopt(&mut self, older: Self) {
+        for old in older.keys {
+            if let Some(key) = self.keys.iter_mut().find(|key| key.fingerprint == old.fingerprint) {
+                key.public = old.public;
+            }
+        }
+    }
+}
+
+impl Key {
+    fn new(entry: &Node<'_>, backend: Backend) -> Result<Self, KeyFault> {
+        let jwk = Jwk::read(entry)?;
+        let public = PublicKey::new(backend, &jwk.numbers).map_err(|_| KeyFault::Invalid)?;
+        Ok(Self {
+            id: jwk.id.map(ToOwned::to_owned),
+            kind: jwk.numbers.kind(),
+            pinned: jwk.algorithm,
+            fingerprint: jwk.fingerprint(),
+            public,
+        })
+    }
+
+    fn serves(&self, algorithm: Algorithm) -> bool {
+        self.kind == algorithm.key_kind() && self.pinned.is_none_or(|pinned| pinned == algorithm)
     }
 }
 
@@ -163,28 +225,6 @@ impl fmt::Display for KeyFault {
         }
     }
 }
-
-impl fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DocumentError::Unwanted => write!(f, "the policy wants no document of this identifier"),
-            DocumentError::NotJson(error) => write!(f, "the key set is not strict JSON: {error}"),
-            DocumentError::NotAKeySet => {
-                write!(f, "the document is no key set: an object with an array `keys` is expected")
-            }
-            DocumentError::TooManyKeys(count) => write!(f, "the key set has {count} keys"),
-            DocumentError::NoUsableKey(skipped) => {
-                write!(f, "the key set has no usable key")?;
-                for key in skipped {
-                    write!(f, "; {key}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl core::error::Error for DocumentError {}
 
 #[cfg(test)]
 mod tests;

@@ -57,6 +57,16 @@ pub const RSA_MODULUS_MAX_BITS: usize = 4096;
 /// 65537 or smaller, and verification grows with it.
 pub const RSA_EXPONENT_MAX_BITS: usize = 32;
 
+/// The most memory that the table of a prepared key takes, in bytes. The largest tables, those of P-256,
+/// take 88,064 with digits of 6 bits. With 5 they would take 53,248 and verify a sixth slower, with 7
+/// 151,552 and verify a tenth quicker.
+pub const KEY_TABLE_BYTES: usize = 96 * 1024;
+
+/// The most memory that the tables of all prepared keys take together, in bytes: room for some 90 keys
+/// on P-256 that are in use at the same time, in an eighth of the 64 MiB that our hosts give an instance.
+/// Further keys verify without tables.
+pub const KEY_TABLES_BYTES: usize = 8 * 1024 * 1024;
+
 /// The longest policy document, in bytes: 1,000 routes of 250 bytes fit twice over.
 pub const POLICY_BYTES: usize = 1024 * 1024;
 
@@ -88,7 +98,31 @@ pub const FRESHNESS_SECONDS: core::ops::RangeInclusive<u64> = 60..=24 * 60 * 60;
 /// How long a key set is fresh when its answer does not say, in seconds.
 pub const FRESHNESS_DEFAULT_SECONDS: u64 = 10 * 60;
 
-/// How long after its fetch the last good key set may serve while fetching fails, in seconds. Beyond
+/// How long after its fetch the last good key set may serve by default while fetching fails, in seconds. Beyond
 /// it a withdrawn key would live on for as long as someone can keep the issuer unreachable. A set that
 /// its issuer calls fresh for longer serves for that long.
 pub const STALE_SECONDS: u64 = 12 * 60 * 60;
+
+/// The longest issuer metadata, in bytes. Those of large providers have 2 to 5 kB.
+pub const METADATA_BYTES: usize = 128 * 1024;
+
+/// The most `kid`s that are remembered as absent from a key set, for each issuer: more at a time means that
+/// somebody makes them up, and then the pause between fetches is what holds.
+pub const ABSENT_KEYS: usize = 64;
+
+/// How long a `kid` that a fetch did not bring is not fetched for again, in seconds: twice the cooldown,
+/// since an issuer that announces its keys before it uses them, as it should, is never asked for one.
+pub const ABSENT_KEY_SECONDS: u64 = 60;
+
+/// How often one request may lead to a fetch: for its issuer's metadata, then for the key set.
+pub const FETCH_ROUNDS: u32 = 2;
+
+/// The most memory for a compiled regular expression of a route, in bytes.
+pub const REGEX_BYTES: usize = 256 * 1024;
+
+/// The longest value of a header field that is set from a claim, in bytes: half of what nginx takes for all
+/// fields of a request, by default.
+pub const UPSTREAM_VALUE_BYTES: usize = 4 * 1024;
+
+/// The longest Cookie field that is looked into, in bytes, all its lines together: as much as nginx takes.
+pub const COOKIE_BYTES: usize = 8 * 1024;

@@ -1,9 +1,9 @@
-//! When a key set is fetched, and how long a copy of it serves: a state machine over time, no I/O.
+//! When a document is fetched, and how long a copy of it serves: a state machine over time, no I/O.
 //!
 //! ```text
 //! nothing ── supply ──▶ fresh ── 4/5 of its time ──▶ due ── supply ──▶ fresh
 //!                         │                          │
-//!                         └──── fail, fail, … ───────┴── STALE_SECONDS ──▶ nothing
+//!                         └──── fail, fail, … ───────┴── max_stale ──▶ nothing
 //! ```
 //!
 //! One fetch at a time; after one, a pause. The last good copy serves while fetching fails, up to a
@@ -11,13 +11,15 @@
 
 use alloc::string::String;
 
-use crate::{keys::KeySet, limits, time::Timestamp};
+use crate::{limits, time::Timestamp};
 
-/// A key set that lives behind a URL.
+/// A document that lives behind a URL.
 #[derive(Clone, Debug)]
-pub(crate) struct RemoteKeys {
+pub(crate) struct Remote<T> {
     url: String,
-    copy: Option<Copy>,
+    /// How long the last good copy serves while fetching fails, in seconds.
+    max_stale: u64,
+    copy: Option<Copy<T>>,
     fetch: Fetch,
     /// Failures since the last success.
     failures: u32,
@@ -25,8 +27,8 @@ pub(crate) struct RemoteKeys {
 
 /// The last good copy.
 #[derive(Clone, Debug)]
-struct Copy {
-    keys: KeySet,
+struct Copy<T> {
+    document: T,
     /// When it came.
     fetched_at: Timestamp,
     /// From when on a newer one is wanted.
@@ -43,7 +45,7 @@ enum Fetch {
     UnderWay { until: Timestamp },
 }
 
-/// What to do for a request that this key set, as it is, cannot answer.
+/// What to do for a request that this copy, as it is, cannot answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// Fetch it, now, and decide again.
@@ -54,25 +56,33 @@ pub(crate) enum Ask {
     TooSoon,
 }
 
-impl RemoteKeys {
-    pub(crate) fn new(url: String) -> Self {
-        Self { url, copy: None, fetch: Fetch::Idle { next_at: Timestamp::from_seconds(0) }, failures: 0 }
+impl<T> Remote<T> {
+    pub(crate) fn new(url: String, max_stale: u64) -> Self {
+        let fetch = Fetch::Idle { next_at: Timestamp::from_seconds(0) };
+        Self { url, max_stale, copy: None, fetch, failures: 0 }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// The keys, while there is a copy young enough. One from the future came before the clock was put
-    /// back: nobody can tell its age, so it is none.
-    pub(crate) fn keys(&self, now: Timestamp) -> Option<&KeySet> {
-        let copy = self.copy.as_ref()?;
-        (copy.fetched_at <= now.plus(CLOCK_STEP_SECONDS) && now < copy.usable_until).then_some(&copy.keys)
+    /// The document, while there is a copy young enough.
+    pub(crate) fn document(&self, now: Timestamp) -> Option<&T> {
+        self.copy.as_ref().filter(|copy| copy.serves(now)).map(|copy| &copy.document)
     }
 
+    /// The document to work with, while there is a copy young enough.
+    pub(crate) fn document_mut(&mut self, now: Timestamp) -> Option<&mut T> {
+        self.copy.as_mut().filter(|copy| copy.serves(now)).map(|copy| &mut copy.document)
+    }
+
+    /// When the copy came, if there is one.
+    pub(crate) fn fetched_at(&self) -> Option<Timestamp> {
+        self.copy.as_ref().map(|copy| copy.fetched_at)
+    }
     /// Whether a newer copy is wanted, request or no request.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.keys(now).is_none() || self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)
+        self.document(now).is_none() || self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)
     }
 
     /// Asks to fetch. [`Ask::Fetch`] is answered to one caller only, until that one reports back or its
@@ -91,17 +101,28 @@ impl RemoteKeys {
         }
     }
 
-    /// A good copy came.
-    pub(crate) fn supply(&mut self, keys: KeySet, cache_control: &str, now: Timestamp) {
+    /// A good copy came; the one it replaces is returned.
+    pub(crate) fn supply(&mut self, document: T, cache_control: &str, now: Timestamp) -> Option<T> {
         let freshness = freshness(cache_control);
-        self.copy = Some(Copy {
-            keys,
+        let replaced = self.copy.replace(Copy {
+            document,
             fetched_at: now,
             refresh_at: now.plus(freshness / 5 * 4),
-            usable_until: now.plus(freshness.max(limits::STALE_SECONDS)),
+            usable_until: now.plus(freshness.max(self.max_stale)),
         });
         self.failures = 0;
         self.fetch = Fetch::Idle { next_at: now.plus(limits::FETCH_COOLDOWN_SECONDS) };
+        replaced.map(|copy| copy.document)
+    }
+
+    /// The document is elsewhere from now on. What there is serves until it was fetched there.
+    pub(crate) fn relocate(&mut self, url: String) {
+        self.url = url;
+        self.failures = 0;
+        self.fetch = Fetch::Idle { next_at: Timestamp::from_seconds(0) };
+        if let Some(copy) = &mut self.copy {
+            copy.refresh_at = copy.fetched_at;
+        }
     }
 
     /// Nothing came, or nothing good.
@@ -116,6 +137,14 @@ impl RemoteKeys {
             Fetch::UnderWay { .. } => now.plus(pause),
         };
         self.fetch = Fetch::Idle { next_at };
+    }
+}
+
+impl<T> Copy<T> {
+    /// Whether this copy is young enough. One from the future came before the clock was put back: nobody
+    /// can tell its age, so it serves no longer.
+    fn serves(&self, now: Timestamp) -> bool {
+        self.fetched_at <= now.plus(CLOCK_STEP_SECONDS) && now < self.usable_until
     }
 }
 

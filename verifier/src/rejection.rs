@@ -42,7 +42,7 @@ enum Challenged {
 
 impl Rejection {
     pub(crate) fn new(error: Error, challenge: &Challenge) -> Self {
-        let Answer { status, challenge: challenged } = answer(&error);
+        let Answer { status, challenge: challenged } = answer(&error, challenge);
         let challenge = match challenged {
             Challenged::No => None,
             Challenged::Bare => Some(challenge_text(None, &error, challenge)),
@@ -76,7 +76,7 @@ impl Rejection {
     }
 }
 
-fn answer(error: &Error) -> Answer {
+fn answer(error: &Error, challenge: &Challenge) -> Answer {
     let with = |status, code| Answer { status, challenge: Challenged::With(code) };
     match error {
         // No credentials: the bare challenge, without a code (RFC 6750 §3.1).
@@ -110,12 +110,18 @@ fn answer(error: &Error) -> Answer {
         | Error::IssuedInFuture { .. }
         | Error::LifetimeTooLong { .. }
         | Error::AudienceWrong { .. }
-        | Error::SenderConstrained => with(401, Code::InvalidToken),
+        | Error::SenderConstrained
+        | Error::IssuerClaimRefused { .. } => with(401, Code::InvalidToken),
         Error::ScopeInsufficient { .. } => with(403, Code::InsufficientScope),
-        // Neither of these is cured by another token.
-        Error::RouteUnknown => Answer { status: 403, challenge: Challenged::No },
+        // None of these is cured by another token of the same caller.
+        Error::RouteUnknown | Error::IssuerNotAllowed { .. } | Error::ClaimRefused { .. } => {
+            Answer { status: 403, challenge: Challenged::No }
+        }
         Error::TargetRefused(_) => Answer { status: 400, challenge: Challenged::No },
         // Nobody can pass now, with whatever token; the caller is not at fault and may try again.
+        Error::KeysUnavailable { .. } if challenge.blames_token_for_missing_keys => {
+            with(401, Code::InvalidToken)
+        }
         Error::KeysUnavailable { .. } => Answer { status: 503, challenge: Challenged::No },
     }
 }
@@ -174,6 +180,7 @@ mod tests {
         let full = Challenge {
             realm: Some(r#"a "b" \c"#.into()),
             resource_metadata: Some("https://orders.example/.well-known/oauth-protected-resource".into()),
+            ..Challenge::default()
         };
         let missing = Error::TokenMissing;
         let scope = Error::ScopeInsufficient {

@@ -1,5 +1,7 @@
-//! Tokens and keys for tests. They are signed by aws-lc-rs, so that what verifies them is another
+//! Tokens and keys for tests. They are signed by aws-lc-rs, so that what verifies them portably is another
 //! implementation than what made them.
+
+mod rsa_keys;
 
 use alloc::{
     borrow::ToOwned,
@@ -10,16 +12,19 @@ use alloc::{
 
 use aws_lc_rs::{
     rand::SystemRandom,
-    rsa,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-        RsaKeyPair,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+        RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
     },
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
-use crate::time::Timestamp;
+use crate::{algorithm::Algorithm, crypto::Backend, time::Timestamp};
 
 /// The time of the tests.
 pub(crate) const NOW: u64 = 1_790_000_000;
@@ -32,49 +37,88 @@ pub(crate) fn at(offset: i64) -> Timestamp {
 /// The issuer of the tests' tokens.
 pub(crate) const ISSUER: &str = "https://issuer.example";
 
-/// A private key, new in every test.
-pub(crate) enum Signer {
+/// Every backend of this build.
+pub(crate) const BACKENDS: &[Backend] = &[
+    Backend::Portable,
+    #[cfg(feature = "aws-lc")]
+    Backend::AwsLc,
+];
+
+/// A private key and what it signs with. Every test has new ones, but for RSA.
+pub(crate) struct Signer {
+    algorithm: Algorithm,
+    key: PrivateKey,
+}
+
+enum PrivateKey {
     Rsa(RsaKeyPair),
-    P256(EcdsaKeyPair),
+    Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
 
 impl Signer {
-    /// Takes a tenth of a second or two: the tests that need no RSA do without.
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        let key = match algorithm {
+            Algorithm::Es256 => {
+                PrivateKey::Ecdsa(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+            }
+            Algorithm::Es384 => {
+                PrivateKey::Ecdsa(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap())
+            }
+            Algorithm::EdDsa => PrivateKey::Ed25519(Ed25519KeyPair::generate().unwrap()),
+            _ => return Self::rsa(algorithm, 2048),
+        };
+        Self { algorithm, key }
+    }
+
+    /// An RSA key of 2048, 3072 or 4096 bits; there is one of each size.
+    pub(crate) fn rsa(algorithm: Algorithm, bits: usize) -> Self {
+        let text = match bits {
+            2048 => rsa_keys::TEST_KEY_2048,
+            3072 => rsa_keys::TEST_KEY_3072,
+            4096 => rsa_keys::TEST_KEY_4096,
+            other => panic!("there is no test key of {other} bits"),
+        };
+        let key = RsaKeyPair::from_pkcs8(&STANDARD.decode(text).unwrap()).unwrap();
+        Self { algorithm, key: PrivateKey::Rsa(key) }
+    }
+
     pub(crate) fn rs256() -> Self {
-        Self::Rsa(RsaKeyPair::generate(rsa::KeySize::Rsa2048).unwrap())
+        Self::new(Algorithm::Rs256)
     }
 
     pub(crate) fn es256() -> Self {
-        Self::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+        Self::new(Algorithm::Es256)
     }
 
     pub(crate) fn ed25519() -> Self {
-        Self::Ed25519(Ed25519KeyPair::generate().unwrap())
+        Self::new(Algorithm::EdDsa)
+    }
+
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     pub(crate) fn alg(&self) -> &'static str {
-        match self {
-            Signer::Rsa(_) => "RS256",
-            Signer::P256(_) => "ES256",
-            Signer::Ed25519(_) => "EdDSA",
-        }
+        self.algorithm.name()
     }
 
     /// The public key, without optional members but `kid`.
     pub(crate) fn jwk(&self, kid: &str) -> Value {
-        match self {
-            Signer::Rsa(key) => {
+        match &self.key {
+            PrivateKey::Rsa(key) => {
                 let public = key.public_key();
                 let (n, e) = (public.modulus(), public.exponent());
                 json!({ "kty": "RSA", "kid": kid, "n": encode(n.big_endian_without_leading_zero()),
                         "e": encode(e.big_endian_without_leading_zero()) })
             }
-            Signer::P256(key) => {
-                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
-                json!({ "kty": "EC", "crv": "P-256", "kid": kid, "x": encode(x), "y": encode(y) })
+            PrivateKey::Ecdsa(key) => {
+                let point = &key.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let crv = if x.len() == 32 { "P-256" } else { "P-384" };
+                json!({ "kty": "EC", "crv": crv, "kid": kid, "x": encode(x), "y": encode(y) })
             }
-            Signer::Ed25519(key) => {
+            PrivateKey::Ed25519(key) => {
                 json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": encode(key.public_key().as_ref()) })
             }
         }
@@ -82,14 +126,14 @@ impl Signer {
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
-        match self {
-            Signer::Rsa(key) => {
+        match &self.key {
+            PrivateKey::Rsa(key) => {
                 let mut signature = alloc::vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+                key.sign(rsa_encoding(self.algorithm), &random, message, &mut signature).unwrap();
                 signature
             }
-            Signer::P256(key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
-            Signer::Ed25519(key) => key.sign(message).as_ref().to_vec(),
+            PrivateKey::Ecdsa(key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
+            PrivateKey::Ed25519(key) => key.sign(message).as_ref().to_vec(),
         }
     }
 
@@ -103,6 +147,18 @@ impl Signer {
     /// A good token, but for these changes of its claims.
     pub(crate) fn access_token(&self, kid: &str, changes: &[(&str, &str)]) -> String {
         self.token(&header(self.alg(), kid), &claims(changes))
+    }
+}
+
+fn rsa_encoding(algorithm: Algorithm) -> &'static dyn RsaEncoding {
+    match algorithm {
+        Algorithm::Rs256 => &RSA_PKCS1_SHA256,
+        Algorithm::Rs384 => &RSA_PKCS1_SHA384,
+        Algorithm::Rs512 => &RSA_PKCS1_SHA512,
+        Algorithm::Ps256 => &RSA_PSS_SHA256,
+        Algorithm::Ps384 => &RSA_PSS_SHA384,
+        Algorithm::Ps512 => &RSA_PSS_SHA512,
+        Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => panic!("{algorithm} is not RSA"),
     }
 }
 

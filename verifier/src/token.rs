@@ -68,6 +68,11 @@ impl<'t> Compact<'t> {
         decode_text(self.payload, Part::Payload)
     }
 
+    /// The payload as it is, whatever it is.
+    pub(crate) fn payload_bytes(&self) -> Result<Vec<u8>, Error> {
+        decode(self.payload, Part::Payload)
+    }
+
     pub(crate) fn signature(&self) -> Result<Vec<u8>, Error> {
         decode(self.signature, Part::Signature)
     }

@@ -1,27 +1,30 @@
-//! The verifier: a policy and the key sets that it names.
+//! The verifier: a policy, and the keys that it names.
 
-use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::time::Duration;
 
 use crate::{
     Rejection,
-    credentials::{self, Request},
-    decision::{Authentication, Decision, Grant, VerifiedToken},
+    authenticator::{Authenticator, Refusal},
+    credentials::Request,
+    crypto::Backend,
+    decision::{self, Authentication, Decision, Grant},
+    document::DocumentError,
     error::Error,
-    excerpt::Excerpt,
-    keys::{DocumentError, KeySet, SkippedKey},
+    keys::SkippedKey,
     limits,
-    policy::{Access, Issuer, KeySource, Policy, PolicyError, Profile},
-    refresh::{Ask, RemoteKeys},
+    policy::{Access, Policy, PolicyError, Requirement, Rules, TokenSource, check_audience},
+    published::Document,
     target,
     time::Timestamp,
-    token::{self, Claims, Compact, Header},
 };
 
 /// Decides who may pass, by one policy document.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    policy: Policy,
+    rules: Rules,
+    authenticator: Authenticator,
+    reads: Vec<String>,
 }
 
 /// Names a document that a policy wants fetched. Every verifier of the same policy gives the same
@@ -42,19 +45,6 @@ pub struct Want {
     pub limit: usize,
 }
 
-/// Why a token is refused, and whether newer keys of its issuer could change that.
-struct Refusal {
-    error: Error,
-    curable_by: Option<DocumentId>,
-}
-
-impl From<Error> for Refusal {
-    /// Most refusals stand whatever is fetched.
-    fn from(error: Error) -> Self {
-        Self { error, curable_by: None }
-    }
-}
-
 impl DocumentId {
     /// An identifier as it crossed a boundary that has only numbers.
     #[must_use]
@@ -68,35 +58,65 @@ impl DocumentId {
         self.0
     }
 
-    fn of_issuer(index: usize) -> Self {
-        // A policy's length bounds the number of its issuers far below 2³².
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    fn new(issuer: usize, document: Document) -> Self {
+        // A policy's length bounds the number of its issuers far below 2³¹.
+        let issuer = u32::try_from(issuer).unwrap_or(u32::MAX / 2);
+        Self(issuer * 2 + u32::from(document == Document::Metadata))
     }
+
+    /// The place of the issuer, and which of its documents it is.
+    pub(crate) fn parts(self) -> (usize, Document) {
+        let document = if self.0.is_multiple_of(2) { Document::KeySet } else { Document::Metadata };
+        (usize::try_from(self.0 / 2).unwrap_or(usize::MAX), document)
+    }
+}
+
+impl Want {
+    pub(crate) fn new(issuer: usize, document: Document, url: String) -> Self {
+        let limit = match document {
+            Document::KeySet => limits::KEY_SET_BYTES,
+            Document::Metadata => limits::METADATA_BYTES,
+        };
+        Self { id: DocumentId::new(issuer, document), url, timeout: limits::FETCH_TIMEOUT, limit }
+    }
+}
+
+/// How far a request got by itself.
+enum Judgement {
+    Allow(Grant),
+    Answer(decision::Document),
+    Refuse {
+        refusal: Refusal,
+        /// Whether that is to be reported only.
+        dry_run: bool,
+    },
 }
 
 impl Verifier {
     /// Reads a policy document (JSON, at most [`limits::POLICY_BYTES`]).
     pub fn load(policy: &str) -> Result<Self, PolicyError> {
-        Policy::parse(policy).map(|policy| Self { policy })
+        Self::load_with(policy, Backend::default())
+    }
+
+    /// Reads a policy document for a verifier with these cryptographic implementations.
+    pub fn load_with(policy: &str, backend: Backend) -> Result<Self, PolicyError> {
+        let Policy { issuers, urls, cache, claims, rules } = Policy::parse(policy, backend)?;
+        let reads = fields_read(&rules);
+        Ok(Self { rules, authenticator: Authenticator::new(issuers, urls, claims, cache, backend), reads })
     }
 
     /// The header fields that decisions depend on, in lower case. A host need pass no others.
     #[must_use]
-    pub fn reads(&self) -> &'static [&'static str] {
-        credentials::FIELDS
+    pub fn reads(&self) -> &[String] {
+        &self.reads
     }
 
-    /// The documents to fetch now. To be called after loading and then every few seconds: it is what
-    /// keeps key sets fresh. A document is named to one caller only, until that one supplies or fails it
-    /// or its time is over.
+    /// The documents to fetch now. To be called after loading, then every few seconds, and after
+    /// [`supply`](Self::supply), since a document can say where another is: it is what keeps key sets
+    /// fresh. A document is named to one caller only, until that one supplies or fails it or its time is
+    /// over.
     pub fn wants(&mut self, now: Timestamp) -> Vec<Want> {
-        let mut wants = Vec::new();
-        for (id, keys) in self.remote_keys() {
-            if keys.is_due(now) && keys.ask(now) == Ask::Fetch {
-                wants.push(want(id, keys));
-            }
-        }
-        wants
+        self.authenticator.wants(now)
     }
 
     /// Hands over a fetched document and the value of its Cache-Control field (empty if it had none).
@@ -108,202 +128,143 @@ impl Verifier {
         cache_control: &str,
         now: Timestamp,
     ) -> Result<Vec<SkippedKey>, DocumentError> {
-        let keys = self.document(id).ok_or(DocumentError::Unwanted)?;
-        match KeySet::parse(text) {
-            Ok((set, skipped)) => {
-                keys.supply(set, cache_control, now);
-                Ok(skipped)
-            }
-            Err(error) => {
-                keys.fail(now);
-                Err(error)
-            }
-        }
+        self.authenticator.supply(id, text, cache_control, now)
     }
 
-    /// Says that a fetch failed. The last good copy stays in use, up to [`limits::STALE_SECONDS`].
+    /// Says that a fetch failed. The last good copy stays in use, up to the policy's `max_stale`.
     pub fn fail(&mut self, id: DocumentId, now: Timestamp) {
-        if let Some(keys) = self.document(id) {
-            keys.fail(now);
-        }
+        self.authenticator.fail(id, now);
     }
 
-    /// Decides about a request: its token, its route, its scopes.
+    /// Decides about a request: its token, its route, what the route requires.
     pub fn authorize(&mut self, request: &Request<'_>, now: Timestamp) -> Decision {
+        self.decide(request, now, true)
+    }
+
+    /// Decides about a request with what there is, and never says [`Decision::Need`]: for a host that
+    /// has fetched [`limits::FETCH_ROUNDS`] times for it, or cannot fetch.
+    pub fn conclude(&mut self, request: &Request<'_>, now: Timestamp) -> Decision {
+        self.decide(request, now, false)
+    }
+
+    fn decide(&mut self, request: &Request<'_>, now: Timestamp, patient: bool) -> Decision {
         match self.judge(request, now) {
-            Ok(grant) => Decision::Allow(grant),
-            Err(refusal) => match self.cure(&refusal, now) {
-                Some(wants) => Decision::Need(wants),
-                None => Decision::Deny(Rejection::new(refusal.error, &self.policy.challenge)),
-            },
+            Judgement::Allow(grant) => Decision::Allow(grant),
+            Judgement::Answer(document) => Decision::Answer(document),
+            Judgement::Refuse { refusal, dry_run } => {
+                if patient && let Some(wants) = self.authenticator.cure(&refusal, now) {
+                    return Decision::Need(wants);
+                }
+                let rejection = Rejection::new(refusal.error, &self.rules.challenge);
+                if dry_run {
+                    Decision::Allow(self.rules.upstream.dry_run(rejection))
+                } else {
+                    Decision::Deny(rejection)
+                }
+            }
         }
     }
 
     /// Decides about a token alone: signature, issuer, audience, time.
     pub fn authenticate(&mut self, token: &str, now: Timestamp) -> Authentication {
-        match self.verify(token, now) {
+        let verified = self.authenticator.verify(token, now).and_then(|token| {
+            check_audience(&token, &self.rules.audiences)?;
+            Ok(token)
+        });
+        match verified {
             Ok(token) => Authentication::Verified(token),
-            Err(refusal) => match self.cure(&refusal, now) {
+            Err(refusal) => match self.authenticator.cure(&refusal, now) {
                 Some(wants) => Authentication::Need(wants),
                 None => Authentication::Refused(refusal.error),
             },
         }
     }
 
-    fn judge(&self, request: &Request<'_>, now: Timestamp) -> Result<Grant, Refusal> {
-        let access = self.access(request)?;
-        if access == Some(&Access::Public) {
-            return Ok(Grant::new(None));
-        }
-        let token = self.verify(request.bearer_token()?, now)?;
-        // Said to callers with a good token only: nobody else learns which routes there are.
-        let Some(access) = access else { return Err(Error::RouteUnknown.into()) };
-        permits(access, &token)?;
-        Ok(Grant::new(Some(token)))
-    }
-
-    fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, Refusal> {
-        let compact = Compact::split(token)?;
-        let header = compact.header()?;
-        let payload = compact.payload()?;
-        let claims = token::parse_payload(&payload)?;
-
-        // The issuer is believed only in so far as it chooses whose keys the signature is held against.
-        let name = Claims::issuer(&claims)?;
-        let (index, issuer) = self
-            .policy
-            .issuers
-            .iter()
-            .enumerate()
-            .find(|(_, issuer)| issuer.name == name)
-            .ok_or_else(|| Error::IssuerUnknown { issuer: Excerpt::new(name) })?;
-        check_header(issuer, &header)?;
-
-        let curable = |error| Refusal { error, curable_by: Some(DocumentId::of_issuer(index)) };
-        let keys = match &issuer.keys {
-            KeySource::Inline(keys) => keys,
-            KeySource::Remote(remote) => remote
-                .keys(now)
-                .ok_or_else(|| curable(Error::KeysUnavailable { issuer: issuer.name.clone() }))?,
+    fn judge(&mut self, request: &Request<'_>, now: Timestamp) -> Judgement {
+        let Self { rules, authenticator, .. } = self;
+        let refuse =
+            |refusal: Refusal, dry_run| Judgement::Refuse { refusal, dry_run: dry_run || rules.dry_run };
+        let path = match (target::path(request.target), rules.routes.is_empty()) {
+            (Ok(path), _) => Some(path),
+            // Without routes nothing depends on the path.
+            (Err(_), true) => None,
+            (Err(fault), false) => return refuse(Error::TargetRefused(fault).into(), false),
         };
-        let key = keys.find(header.key_id.as_deref(), header.algorithm).map_err(curable)?;
-        key.verify(compact.signed(), &compact.signature()?).map_err(|_| Error::SignatureWrong)?;
-
-        let claims = Claims::read(&claims)?;
-        check_claims(issuer, &self.policy.audiences, &claims, now)?;
-        Ok(VerifiedToken::new(issuer.name.clone(), claims, payload))
-    }
-
-    /// The documents that could turn a refusal into leave, if there are any and the time has come.
-    fn cure(&mut self, refusal: &Refusal, now: Timestamp) -> Option<Vec<Want>> {
-        let id = refusal.curable_by?;
-        let keys = self.document(id)?;
-        match keys.ask(now) {
-            Ask::Fetch => Some(vec![want(id, keys)]),
-            Ask::Wait => Some(Vec::new()),
-            Ask::TooSoon => None,
+        if let Some(document) = own_document(rules, request, path.as_deref()) {
+            return Judgement::Answer(document);
         }
-    }
-
-    /// What the first matching route asks for; none if no route is for this request.
-    fn access(&self, request: &Request<'_>) -> Result<Option<&Access>, Error> {
-        if self.policy.routes.is_empty() {
-            return Ok(Some(&ANY_TOKEN));
+        if rules.cors_preflight && is_preflight(request) {
+            return Judgement::Allow(rules.upstream.anonymous());
         }
-        let path = target::path(request.target).map_err(Error::TargetRefused)?;
-        let route = self.policy.routes.iter().find(|route| route.matches(request.method, &path));
-        Ok(route.map(|route| &route.access))
-    }
+        let route = path.as_deref().and_then(|path| rules.routes.find(request.method, request.host, path));
+        let (requirement, optional) = match route.map(|route| &route.access) {
+            Some(Access::Public) => return Judgement::Allow(rules.upstream.anonymous()),
+            Some(Access::Token { requirement, optional }) => (Some(requirement), *optional),
+            None if rules.routes.is_empty() => (Some(Requirement::ANY_TOKEN), false),
+            None => (None, false),
+        };
+        let dry_run = route.is_some_and(|route| route.dry_run);
 
-    fn remote_keys(&mut self) -> impl Iterator<Item = (DocumentId, &mut RemoteKeys)> {
-        self.policy.issuers.iter_mut().enumerate().filter_map(|(index, issuer)| match &mut issuer.keys {
-            KeySource::Inline(_) => None,
-            KeySource::Remote(keys) => Some((DocumentId::of_issuer(index), keys)),
-        })
-    }
-
-    fn document(&mut self, id: DocumentId) -> Option<&mut RemoteKeys> {
-        self.remote_keys().find(|(own, _)| *own == id).map(|(_, keys)| keys)
-    }
-}
-
-/// What a policy without routes asks for.
-static ANY_TOKEN: Access = Access::Scopes(Vec::new());
-
-fn want(id: DocumentId, keys: &RemoteKeys) -> Want {
-    Want { id, url: keys.url().to_owned(), timeout: limits::FETCH_TIMEOUT, limit: limits::KEY_SET_BYTES }
-}
-
-fn check_header(issuer: &Issuer, header: &Header) -> Result<(), Error> {
-    let algorithm = header.algorithm;
-    if !issuer.algorithms.contains(&algorithm) {
-        return Err(Error::AlgorithmForbidden { algorithm });
-    }
-    let accepted = match (issuer.profile, header.typ.as_deref()) {
-        (Profile::AccessToken, Some(typ)) => is_media_type(typ, "at+jwt"),
-        (Profile::AccessToken, None) => false,
-        (Profile::Jwt, Some(typ)) => is_media_type(typ, "jwt"),
-        (Profile::Jwt, None) => true,
-    };
-    if accepted { Ok(()) } else { Err(Error::TypeForbidden { typ: header.typ.as_deref().map(Excerpt::new) }) }
-}
-
-/// Whether a `typ` names a media type, whose `application/` may be left out (RFC 7515 §4.1.9).
-fn is_media_type(typ: &str, subtype: &str) -> bool {
-    let own = match typ.split_once('/') {
-        Some((kind, own)) if kind.eq_ignore_ascii_case("application") => own,
-        Some(_) => return false,
-        None => typ,
-    };
-    own.eq_ignore_ascii_case(subtype)
-}
-
-fn check_claims(issuer: &Issuer, audiences: &[String], claims: &Claims, now: Timestamp) -> Result<(), Error> {
-    if issuer.profile == Profile::AccessToken {
-        // RFC 9068 §2.2; `iss`, `exp`, `aud` and `sub` are required of every token anyway.
-        for (claim, present) in [
-            ("client_id", claims.client.is_some()),
-            ("iat", claims.issued.is_some()),
-            ("jti", claims.token_id.is_some()),
-        ] {
-            if !present {
-                return Err(Error::ClaimMissing { claim });
+        let credentials = match request.credentials(&rules.tokens) {
+            Ok(credentials) => credentials,
+            Err(Error::TokenMissing) if optional => {
+                return Judgement::Allow(rules.upstream.anonymous());
             }
+            Err(error) => return refuse(error.into(), dry_run),
+        };
+        let verified = authenticator.verify(credentials.token, now).and_then(|token| {
+            let Some(requirement) = requirement else {
+                check_audience(&token, &rules.audiences)?;
+                // Said to callers with a good token only: nobody else learns which routes there are.
+                return Err(Error::RouteUnknown.into());
+            };
+            requirement.check(&token, &rules.audiences, authenticator.claim_paths())?;
+            Ok(token)
+        });
+        match verified {
+            Ok(token) => {
+                let keep_token = rules.dry_run || dry_run;
+                Judgement::Allow(rules.upstream.identified(request, &credentials, token, keep_token))
+            }
+            Err(refusal) => refuse(refusal, dry_run),
         }
     }
-    let skewed = now.plus(issuer.clock_skew);
-    let expiry = claims.expiry;
-    if now >= expiry.plus(issuer.clock_skew) {
-        return Err(Error::Expired { expiry, now });
-    }
-    if let Some(not_before) = claims.not_before.filter(|not_before| skewed < *not_before) {
-        return Err(Error::NotYetValid { not_before, now });
-    }
-    if let Some(issued) = claims.issued.filter(|issued| skewed < *issued) {
-        return Err(Error::IssuedInFuture { issued, now });
-    }
-    let start = claims.issued.unwrap_or(now);
-    let seconds = expiry.as_seconds().saturating_sub(start.as_seconds());
-    if seconds > issuer.max_lifetime {
-        return Err(Error::LifetimeTooLong { seconds, limit: issuer.max_lifetime });
-    }
-    if !claims.audiences.iter().any(|audience| audiences.contains(audience)) {
-        let audiences = claims.audiences.iter().map(|audience| Excerpt::new(audience)).collect();
-        return Err(Error::AudienceWrong { audiences });
-    }
-    if claims.confirmation {
-        return Err(Error::SenderConstrained);
-    }
-    Ok(())
 }
 
-fn permits(access: &Access, token: &VerifiedToken) -> Result<(), Error> {
-    let Access::Scopes(required) = access else { return Ok(()) };
-    let missing: Vec<String> = required.iter().filter(|scope| !token.has_scope(scope)).cloned().collect();
-    if missing.is_empty() {
-        return Ok(());
+/// The document by which the service describes itself, if that is what is asked for.
+fn own_document(rules: &Rules, request: &Request<'_>, path: Option<&str>) -> Option<decision::Document> {
+    let metadata = rules.resource.as_ref().filter(|metadata| path == Some(metadata.path.as_str()))?;
+    matches!(request.method, "GET" | "HEAD").then(|| decision::Document {
+        status: 200,
+        headers: [("content-type", "application/json")].into(),
+        body: metadata.document.clone(),
+    })
+}
+
+/// Whether a browser asks on behalf of another origin's page what it may send (Fetch §3.2.2).
+fn is_preflight(request: &Request<'_>) -> bool {
+    request.method == "OPTIONS"
+        && PREFLIGHT_FIELDS.iter().all(|name| request.field_lines(name).next().is_some())
+}
+
+const PREFLIGHT_FIELDS: [&str; 2] = ["origin", "access-control-request-method"];
+
+/// The header fields that decisions by these rules depend on.
+fn fields_read(rules: &Rules) -> Vec<String> {
+    let mut fields: Vec<String> = Vec::new();
+    for source in &rules.tokens {
+        match source {
+            TokenSource::Header { name, .. } => fields.push(name.clone()),
+            TokenSource::Cookie(_) => fields.push("cookie".to_owned()),
+            TokenSource::Query(_) => {}
+        }
     }
-    Err(Error::ScopeInsufficient { required: required.clone(), missing })
+    if rules.cors_preflight {
+        fields.extend(PREFLIGHT_FIELDS.map(ToOwned::to_owned));
+    }
+    fields.sort();
+    fields.dedup();
+    fields
 }
 
 #[cfg(test)]

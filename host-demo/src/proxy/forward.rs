@@ -10,6 +10,7 @@ use http::{
 use hyper::body::Body;
 
 use super::request::connection_options;
+use crate::instance::Grant;
 
 /// Fields that are about one connection, whether or not `Connection` names them (RFC 9110 §7.6.1).
 /// `TE` may stay when it says `trailers` and nothing else, and is dropped for simplicity's sake.
@@ -29,13 +30,20 @@ pub(super) fn request<B: Body>(
     request: Request<B>,
     authority: &Authority,
     upstream: &Authority,
+    grant: &Grant,
 ) -> Result<Request<B>, http::Error> {
     let (mut parts, body) = request.into_parts();
-    let target = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let target = grant
+        .target()
+        .or(parts.uri.path_and_query())
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
     parts.uri =
         Uri::builder().scheme(Scheme::HTTP).authority(upstream.clone()).path_and_query(target).build()?;
     let headers = &mut parts.headers;
+    // Before the grant, or a Connection option could name what the grant sets.
     remove_hop_by_hop(headers);
+    grant.apply(headers);
     headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);
     if body.size_hint().exact().is_none() {
         // Said, since nobody expects a GET to have a body, which would otherwise be lost without a word.
@@ -89,9 +97,13 @@ mod tests {
     type NoBody = Empty<&'static [u8]>;
 
     fn forwarded<B: Body>(original: Request<B>) -> (String, Vec<(String, String)>) {
+        changed(original, &Grant::changing(&[], &[], None))
+    }
+
+    fn changed<B: Body>(original: Request<B>, grant: &Grant) -> (String, Vec<(String, String)>) {
         let (authority, upstream) =
             (Authority::from_static("orders.example"), Authority::from_static("127.0.0.1:9"));
-        let passed = request(original, &authority, &upstream).unwrap();
+        let passed = request(original, &authority, &upstream, grant).unwrap();
         let text = |value: &HeaderValue| String::from_utf8(value.as_bytes().to_vec()).unwrap();
         let headers = passed.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         (passed.uri().to_string(), headers)
@@ -119,6 +131,29 @@ mod tests {
         let expected =
             pairs(&[("host", "orders.example"), ("authorization", "Bearer t"), ("via", "1.1 tessera")]);
         assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn v36_changes_the_header_as_the_grant_says() {
+        let original = Request::builder()
+            .uri("/orders?access_token=t&next=1")
+            .header("host", "orders.example")
+            .header("X-Subject", "forged")
+            .header("x_subject", "forged")
+            .header("connection", "x-roles")
+            .header("authorization", "Bearer t")
+            .body(NoBody::new())
+            .unwrap();
+        let grant = Grant::changing(
+            &["x-subject", "authorization"],
+            &[("x-subject", "shop"), ("x-roles", "admin")],
+            Some("/orders?next=1"),
+        );
+        let (uri, headers) = changed(original, &grant);
+        assert_eq!(uri, "http://127.0.0.1:9/orders?next=1");
+        let expected =
+            [("host", "orders.example"), ("x-subject", "shop"), ("x-roles", "admin"), ("via", "1.1 tessera")];
+        assert_eq!(headers, pairs(&expected));
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Assertions {
         trust: &Trust,
         assertion: &str,
         clock: Clock,
-    ) -> Result<VerifiedToken, AssertionError> {
+    ) -> Result<Arc<VerifiedToken>, AssertionError> {
         let source = Source::new(trust, self.accepted_by(trust).to_vec());
         let shared = self.sources.get(snapshot, source).map_err(|error| AssertionError::Registration {
             client: trust.client.to_string(),

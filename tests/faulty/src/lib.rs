@@ -1,7 +1,7 @@
 //! A component of the verifier's world that misbehaves on request, to test what hosts make of it.
 //!
 //! The request's target says how: `/trap`, `/loop` and `/grow` do what they say; `/status-200` refuses with
-//! a status that would let pass; everything else is allowed. A policy `trap` traps at load, and a key set
+//! a status that would let pass, `/bad-field` allows with a field that is none; everything else is allowed. A policy `trap` traps at load, and a key set
 //! `trap` does when it is supplied.
 
 use generated::exports::tessera::verifier::verify::{
@@ -65,7 +65,13 @@ impl GuestVerifier for Verifier {
 
     fn fail(&self, _id: u32, _now: u64) {}
 
+    /// It concludes nothing: it says `need` again, which is one of the things it should not.
+    fn conclude(&self, request: Request, now: u64) -> Decision {
+        self.authorize(request, now)
+    }
+
     fn authorize(&self, request: Request, now: u64) -> Decision {
+        let mut set = Vec::new();
         match request.target.as_str() {
             "/trap" => trap_if(true),
             "/loop" => spin(),
@@ -79,9 +85,10 @@ impl GuestVerifier for Verifier {
                     reason: "as asked".to_owned(),
                 });
             }
+            "/bad-field" => set.push(("x-mine".to_owned(), "a\r\nx-injected: 1".to_owned())),
             _ => {}
         }
-        Decision::Allow(Grant { identity: None })
+        Decision::Allow(Grant { identity: None, remove: Vec::new(), set, target: None, refusal: None })
     }
 }
 

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use generated::exports::tessera::verifier::verify::{
-    self, Decision, Grant, Guest, GuestVerifier, Identity, Problem, Rejection, Request, Want,
+    self, Answer, Decision, Grant, Guest, GuestVerifier, Identity, Problem, Rejection, Request, Want,
 };
 use tessera_verifier::{self as core, DocumentId, Timestamp};
 
@@ -50,7 +50,7 @@ impl GuestVerifier for Verifier {
     }
 
     fn reads(&self) -> Vec<String> {
-        self.0.borrow().reads().iter().map(|&name| name.to_owned()).collect()
+        self.0.borrow().reads().to_vec()
     }
 
     fn wants(&self, now: u64) -> Vec<Want> {
@@ -70,6 +70,18 @@ impl GuestVerifier for Verifier {
     }
 
     fn authorize(&self, request: Request, now: u64) -> Decision {
+        self.decide(&request, now, core::Verifier::authorize)
+    }
+
+    fn conclude(&self, request: Request, now: u64) -> Decision {
+        self.decide(&request, now, core::Verifier::conclude)
+    }
+}
+
+type Decide = fn(&mut core::Verifier, &core::Request<'_>, Timestamp) -> core::Decision;
+
+impl Verifier {
+    fn decide(&self, request: &Request, now: u64, decide: Decide) -> Decision {
         let headers: Vec<(&str, &str)> =
             request.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
         let request = core::Request {
@@ -78,9 +90,10 @@ impl GuestVerifier for Verifier {
             target: &request.target,
             headers: &headers,
         };
-        match self.0.borrow_mut().authorize(&request, Timestamp::from_seconds(now)) {
-            core::Decision::Allow(grant) => Decision::Allow(Grant { identity: grant.token().map(identity) }),
+        match decide(&mut self.0.borrow_mut(), &request, Timestamp::from_seconds(now)) {
+            core::Decision::Allow(grant) => Decision::Allow(self::grant(&grant)),
             core::Decision::Deny(rejection) => Decision::Deny(self::rejection(&rejection)),
+            core::Decision::Answer(document) => Decision::Answer(answer(document)),
             core::Decision::Need(needed) => Decision::Need(wants(needed)),
         }
     }
@@ -110,6 +123,21 @@ fn wants(wants: Vec<core::Want>) -> Vec<Want> {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
         })
         .collect()
+}
+
+fn grant(grant: &core::Grant) -> Grant {
+    Grant {
+        identity: grant.token().map(identity),
+        remove: grant.remove().to_vec(),
+        set: grant.set().to_vec(),
+        target: grant.target().map(ToOwned::to_owned),
+        refusal: grant.refusal().map(rejection),
+    }
+}
+
+fn answer(core::Document { status, headers, body }: core::Document) -> Answer {
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Answer { status, headers: headers.into_iter().map(own).collect(), body }
 }
 
 fn identity(token: &core::VerifiedToken) -> Identity {

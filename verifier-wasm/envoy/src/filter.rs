@@ -18,7 +18,7 @@ use tessera_verifier::{DocumentId, Timestamp, Verifier, Want, limits};
 use crate::{
     SharedCell,
     config::Config,
-    request::{Answer, Refusal, RequestHead},
+    request::{Answer, RequestHead, apply},
 };
 
 /// How often the root context looks for what is to be fetched: the most that a paused request loses.
@@ -118,6 +118,9 @@ impl Shared {
                     self.paused.insert(id, paused);
                     continue;
                 }
+                let answer = paused.head.conclude(&mut self.verifier, now);
+                decided.push((id, paused, answer));
+                continue;
             }
             decided.push((id, paused, answer));
         }
@@ -133,13 +136,15 @@ fn conclude(decided: Vec<(u32, Paused, Answer)>) {
             continue;
         }
         match answer {
-            Answer::Pass => {
+            Answer::Pass(grant) => {
+                apply(&grant);
                 paused.passed.set(true);
                 // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
                 let _ = hostcalls::resume_http_request();
             }
-            Answer::Refuse(refusal) => refusal.send(),
-            Answer::Need(_) => Refusal::keys_unavailable().send(),
+            Answer::Reply(reply) => reply.send(),
+            // The core never asks for more when it was told to conclude: this request stays where it is.
+            Answer::Need(_) => {}
         }
     }
 }
@@ -191,7 +196,7 @@ fn supply(verifier: &mut Verifier, id: DocumentId, body: &[u8], caching: &str, n
     };
     match verifier.supply(id, text, caching, now) {
         Ok(skipped) => {
-            info!("a key set of {} bytes is in use", text.len());
+            info!("a document of {} bytes is in use", text.len());
             for key in skipped {
                 info!("{key}");
             }
@@ -263,8 +268,11 @@ impl HttpContext for Filter {
         let head = RequestHead::read(shared.verifier.reads());
         let now = now();
         match head.decide(&mut shared.verifier, now) {
-            Answer::Pass => self.passed.set(true),
-            Answer::Refuse(refusal) => refusal.send(),
+            Answer::Pass(grant) => {
+                apply(&grant);
+                self.passed.set(true);
+            }
+            Answer::Reply(reply) => reply.send(),
             Answer::Need(wants) => {
                 shared.wanted.extend(wants);
                 let (until, passed) = (now.plus(PAUSE_SECONDS), Rc::clone(&self.passed));

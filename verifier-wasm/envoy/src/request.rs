@@ -1,8 +1,10 @@
 //! A request's header fields, in the form that the core takes, and what is done with its decision.
 
-use log::info;
+use std::collections::BTreeSet;
+
+use log::{info, warn};
 use proxy_wasm::{hostcalls, types::MapType};
-use tessera_verifier::{Decision, Request, Timestamp, Verifier, Want};
+use tessera_verifier::{Decision, Document, Grant, Rejection, Request, Timestamp, Verifier, Want};
 
 /// What of a request decides about it. Kept while the request is paused, since its header cannot be read
 /// from another context.
@@ -16,66 +18,108 @@ pub(crate) struct RequestHead {
 
 /// The answer to a request, as far as Envoy is concerned.
 pub(crate) enum Answer {
-    Pass,
-    Refuse(Refusal),
+    Pass(Grant),
+    Reply(Reply),
     Need(Vec<Want>),
 }
 
 /// A local reply.
-pub(crate) struct Refusal {
+pub(crate) struct Reply {
     status: u16,
-    challenge: Option<String>,
+    headers: Vec<(&'static str, String)>,
+    body: Option<String>,
 }
 
 impl RequestHead {
     /// Reads the fields of the request whose context is the effective one.
-    pub(crate) fn read(fields: &[&str]) -> Self {
+    pub(crate) fn read(fields: &[String]) -> Self {
         Self {
             method: field(":method").unwrap_or_default(),
             host: field(":authority").unwrap_or_default(),
             target: field(":path").unwrap_or_default(),
             headers: fields
                 .iter()
-                .filter_map(|&name| field(name).map(|value| (name.to_owned(), value)))
+                .filter_map(|name| field(name).map(|value| (name.clone(), value)))
                 .collect(),
         }
     }
 
     pub(crate) fn decide(&self, verifier: &mut Verifier, now: Timestamp) -> Answer {
+        self.ask(|request| verifier.authorize(request, now))
+    }
+
+    /// Decides with what there is.
+    pub(crate) fn conclude(&self, verifier: &mut Verifier, now: Timestamp) -> Answer {
+        self.ask(|request| verifier.conclude(request, now))
+    }
+
+    fn ask(&self, ask: impl FnOnce(&Request<'_>) -> Decision) -> Answer {
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request =
             Request { method: &self.method, host: &self.host, target: &self.target, headers: &headers };
-        match verifier.authorize(&request, now) {
-            Decision::Allow(_) => Answer::Pass,
+        match ask(&request) {
+            Decision::Allow(grant) => {
+                if let Some(refusal) = grant.refusal() {
+                    warn!("let through by a dry run: {}: {}", refusal.error().name(), refusal.reason());
+                }
+                Answer::Pass(grant)
+            }
             Decision::Need(wants) => Answer::Need(wants),
+            Decision::Answer(document) => Answer::Reply(Reply::from(document)),
             Decision::Deny(rejection) => {
                 info!("denied: {}: {}", rejection.error().name(), rejection.reason());
-                Answer::Refuse(Refusal {
-                    status: rejection.status(),
-                    challenge: rejection.challenge().map(ToOwned::to_owned),
-                })
+                Answer::Reply(Reply::from(&rejection))
             }
         }
     }
 }
 
-impl Refusal {
-    /// The refusal of a request whose keys did not come.
-    pub(crate) fn keys_unavailable() -> Self {
-        info!("denied: keys-unavailable: the key set that the request needs did not come in time");
-        Self { status: 503, challenge: None }
+/// Changes the request whose context is the effective one as it has to be upstream. Should Envoy not take a
+/// change, the SDK traps, which Envoy answers with 503.
+pub(crate) fn apply(grant: &Grant) {
+    let pairs = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
+    let names: BTreeSet<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    for name in names {
+        let folded = name.to_ascii_lowercase().replace('_', "-");
+        if grant.remove().contains(&folded) {
+            let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None);
+        }
     }
+    for (name, value) in grant.set() {
+        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
+    }
+    if let Some(target) = grant.target() {
+        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, ":path", Some(target));
+    }
+}
 
+impl From<&Rejection> for Reply {
+    fn from(rejection: &Rejection) -> Self {
+        let mut headers = vec![("cache-control", "no-store".to_owned())];
+        // Printable ASCII on one line by the core's word; Envoy would send anything.
+        headers.extend(rejection.challenge().map(|challenge| ("www-authenticate", challenge.to_owned())));
+        Self { status: rejection.status(), headers, body: None }
+    }
+}
+
+impl From<Document> for Reply {
+    fn from(Document { status, headers, body }: Document) -> Self {
+        let own = |(name, value): (&'static str, &str)| (name, value.to_owned());
+        Self { status, headers: headers.into_iter().map(own).collect(), body: Some(body) }
+    }
+}
+
+impl Reply {
     /// Answers the request whose context is the effective one.
     pub(crate) fn send(&self) {
-        let mut headers = vec![("cache-control", "no-store")];
-        // Printable ASCII on one line by the core's word; Envoy would send anything.
-        if let Some(challenge) = &self.challenge {
-            headers.push(("www-authenticate", challenge));
-        }
+        let headers = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
-        let _ = hostcalls::send_http_response(u32::from(self.status), headers, None);
+        let _ = hostcalls::send_http_response(
+            u32::from(self.status),
+            headers,
+            self.body.as_deref().map(str::as_bytes),
+        );
     }
 }
 

@@ -21,9 +21,6 @@ const FETCH_WAIT: Duration = limits::FETCH_TIMEOUT.saturating_add(Duration::from
 /// How often a waiting request looks whether that fetch is over.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The status where the keys are not there.
-const SERVICE_UNAVAILABLE: u16 = 503;
-
 thread_local! {
     /// Read by the first request; empty inside where the policy has problems.
     static GATE: OnceCell<Option<Rc<Gate>>> = const { OnceCell::new() };
@@ -35,19 +32,6 @@ pub(crate) struct Gate {
     verifier: RefCell<Verifier>,
     /// How many fetches are over.
     fetched: Cell<u64>,
-}
-
-/// What becomes of a request.
-pub(crate) enum Verdict {
-    /// The next handler gets it.
-    Pass,
-    /// It is answered here.
-    Refuse {
-        /// The status.
-        status: u16,
-        /// The value of `WWW-Authenticate`.
-        challenge: Option<String>,
-    },
 }
 
 impl Gate {
@@ -79,43 +63,31 @@ impl Gate {
     }
 
     /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
-    pub(crate) async fn decide(self: &Rc<Self>, request: &Request) -> Verdict {
+    pub(crate) async fn decide(self: &Rc<Self>, request: &Request) -> Decision {
         let head = Head::read(request, self.verifier.borrow().reads());
         let mut decision = self.ask(&head);
         let mut waited = Duration::ZERO;
-        let mut has_fetched = false;
+        let mut rounds = 0;
         while let Decision::Need(wants) = &mut decision {
             let wants = std::mem::take(wants);
             if wants.is_empty() {
                 // Another request fetches, perhaps another document: asked again after each, for as long as
                 // a fetch can take.
                 if !self.wait_for_a_fetch(&mut waited).await {
-                    break;
+                    return self.conclude(&head);
                 }
-            } else if has_fetched {
+            } else if rounds == limits::FETCH_ROUNDS {
                 // Begun all the same: the core told nobody else to.
                 let gate = Rc::clone(self);
                 wit_bindgen::spawn_local(async move { gate.fetch(wants).await });
-                break;
+                return self.conclude(&head);
             } else {
-                has_fetched = true;
+                rounds += 1;
                 self.fetch(wants).await;
             }
             decision = self.ask(&head);
         }
-        match decision {
-            Decision::Allow(_) => Verdict::Pass,
-            Decision::Deny(rejection) => {
-                log(&format!("denied: {}: {}", rejection.error().name(), rejection.reason())).await;
-                let challenge = rejection.challenge().map(ToOwned::to_owned);
-                Verdict::Refuse { status: rejection.status(), challenge }
-            }
-            Decision::Need(_) => {
-                log("denied: keys-unavailable: the key set that the request needs did not come in time")
-                    .await;
-                Verdict::Refuse { status: SERVICE_UNAVAILABLE, challenge: None }
-            }
-        }
+        decision
     }
 
     /// Fetches what is due, without keeping a request from its answer.
@@ -128,6 +100,10 @@ impl Gate {
 
     fn ask(&self, head: &Head) -> Decision {
         head.with(|request| self.verifier.borrow_mut().authorize(request, host::now()))
+    }
+
+    fn conclude(&self, head: &Head) -> Decision {
+        head.with(|request| self.verifier.borrow_mut().conclude(request, host::now()))
     }
 
     /// Waits until a fetch of another request is over. Says whether one was before `waited` reached its bound.
@@ -165,10 +141,10 @@ impl Gate {
     fn supply(&self, id: DocumentId, document: &Document) -> Vec<String> {
         let Document { text, caching } = document;
         match self.verifier.borrow_mut().supply(id, text, caching, host::now()) {
-            Ok(skipped) => std::iter::once(format!("a key set of {} bytes is in use", text.len()))
+            Ok(skipped) => std::iter::once(format!("a document of {} bytes is in use", text.len()))
                 .chain(skipped.iter().map(ToString::to_string))
                 .collect(),
-            Err(error) => vec![format!("a key set is refused, the last good one stays in use: {error}")],
+            Err(error) => vec![format!("a document is refused, the last good one stays in use: {error}")],
         }
     }
 }

@@ -24,7 +24,9 @@ use generated::{
     },
 };
 
-use crate::gate::{Gate, Verdict};
+use tessera_verifier::Decision;
+
+use crate::{gate::Gate, host::log};
 
 #[allow(
     clippy::allow_attributes,
@@ -53,11 +55,23 @@ impl Guest for Middleware {
         let Some(gate) = Gate::of_this_instance().await else {
             return response::refusal(response::INTERNAL_SERVER_ERROR, None);
         };
-        let verdict = gate.decide(&request).await;
+        let decision = gate.decide(&request).await;
         gate.keep_fresh();
-        match verdict {
-            Verdict::Pass => handler::handle(request).await,
-            Verdict::Refuse { status, challenge } => response::refusal(status, challenge.as_deref()),
+        match decision {
+            Decision::Allow(grant) => {
+                if let Some(refusal) = grant.refusal() {
+                    let (error, reason) = (refusal.error().name(), refusal.reason());
+                    log(&format!("let through by a dry run: {error}: {reason}")).await;
+                }
+                handler::handle(request::granted(request, &grant)?).await
+            }
+            Decision::Deny(rejection) => {
+                log(&format!("denied: {}: {}", rejection.error().name(), rejection.reason())).await;
+                response::refusal(rejection.status(), rejection.challenge())
+            }
+            Decision::Answer(document) => response::document(document),
+            // The gate does not return it; nothing passes.
+            Decision::Need(_) => response::refusal(response::INTERNAL_SERVER_ERROR, None),
         }
     }
 }

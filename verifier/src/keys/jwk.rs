@@ -1,12 +1,14 @@
-//! One JSON Web Key (RFC 7517 §4), read into a prepared public key or a reason why not.
+//! One JSON Web Key (RFC 7517 §4), read into the numbers of a public key or a reason why not.
 
 use alloc::vec::Vec;
 
-use super::KeyFault;
+use sha2::{Digest as _, Sha256};
+
+use super::{Fingerprint, KeyFault};
 use crate::{
     algorithm::Algorithm,
     base64url,
-    crypto::{Ed25519Key, P256Key, PublicKey, RsaKey},
+    crypto::KeyNumbers,
     excerpt::Excerpt,
     json::{Node, Object, Value},
     limits,
@@ -14,6 +16,14 @@ use crate::{
 
 /// Members that only a private key has (RFC 7518 §6.2.2, §6.3.2; RFC 8037 §2).
 const PRIVATE_MEMBERS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+
+/// A key that may verify signatures, as far as its members say.
+pub(super) struct Jwk<'n> {
+    pub(super) id: Option<&'n str>,
+    /// The one algorithm that the key is for, where it says so.
+    pub(super) algorithm: Option<Algorithm>,
+    pub(super) numbers: KeyNumbers,
+}
 
 /// The `kid`, as far as it is one.
 pub(super) fn id<'n>(entry: &'n Node<'_>) -> Option<&'n str> {
@@ -23,40 +33,80 @@ pub(super) fn id<'n>(entry: &'n Node<'_>) -> Option<&'n str> {
     }
 }
 
-pub(super) fn public_key(entry: &Node<'_>) -> Result<PublicKey, KeyFault> {
-    let Value::Object(jwk) = &entry.value else { return Err(KeyFault::NotAnObject) };
-    let kty = required(jwk, "kty")?;
-    // Said first and of every type: whatever else is wrong, someone has to replace this key.
-    if kty == "oct" {
-        return Err(KeyFault::Symmetric);
-    }
-    if PRIVATE_MEMBERS.iter().any(|member| jwk.get(member).is_some()) {
-        return Err(KeyFault::Private);
-    }
-    if string(jwk, "kid")?.is_some_and(|kid| kid.len() > limits::KEY_ID_BYTES) {
-        return Err(KeyFault::MemberMalformed("kid"));
-    }
-    if string(jwk, "use")?.is_some_and(|usage| usage != "sig") {
-        return Err(KeyFault::NotForSignatures);
-    }
-    if !operations_include_verify(jwk)? {
-        return Err(KeyFault::NotForVerification);
-    }
-    let key = match kty {
-        "RSA" => rsa(jwk)?,
-        "EC" => p256(jwk)?,
-        "OKP" => ed25519(jwk)?,
-        _ => return Err(KeyFault::TypeUnsupported(Excerpt::new(kty))),
-    };
-    match string(jwk, "alg")? {
-        Some(alg) if Algorithm::from_name(alg) != Some(key.algorithm()) => {
-            Err(KeyFault::AlgorithmUnsupported(Excerpt::new(alg)))
+impl<'n> Jwk<'n> {
+    pub(super) fn read(entry: &'n Node<'_>) -> Result<Self, KeyFault> {
+        let Value::Object(jwk) = &entry.value else { return Err(KeyFault::NotAnObject) };
+        let kty = required(jwk, "kty")?;
+        // Said first and of every type: whatever else is wrong, someone has to replace this key.
+        if kty == "oct" {
+            return Err(KeyFault::Symmetric);
         }
-        _ => Ok(key),
+        if PRIVATE_MEMBERS.iter().any(|member| jwk.get(member).is_some()) {
+            return Err(KeyFault::Private);
+        }
+        let id = string(jwk, "kid")?;
+        if id.is_some_and(|kid| kid.len() > limits::KEY_ID_BYTES) {
+            return Err(KeyFault::MemberMalformed("kid"));
+        }
+        if string(jwk, "use")?.is_some_and(|usage| usage != "sig") {
+            return Err(KeyFault::NotForSignatures);
+        }
+        if !operations_include_verify(jwk)? {
+            return Err(KeyFault::NotForVerification);
+        }
+        let numbers = match kty {
+            "RSA" => rsa(jwk)?,
+            "EC" => elliptic(jwk)?,
+            "OKP" => octet(jwk)?,
+            _ => return Err(KeyFault::TypeUnsupported(Excerpt::new(kty))),
+        };
+        let unsupported = |alg| KeyFault::AlgorithmUnsupported(Excerpt::new(alg));
+        let algorithm = string(jwk, "alg")?
+            .map(|alg| {
+                Algorithm::from_name(alg)
+                    .filter(|algorithm| algorithm.key_kind() == numbers.kind())
+                    .ok_or_else(|| unsupported(alg))
+            })
+            .transpose()?;
+        Ok(Self { id, algorithm, numbers })
+    }
+
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        // Each part tells its length, so that no two keys spell the same text.
+        let mut part = |bytes: &[u8]| {
+            hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(bytes);
+        };
+        part(&[u8::from(self.id.is_some()), u8::from(self.algorithm.is_some())]);
+        part(self.id.unwrap_or_default().as_bytes());
+        part(self.algorithm.map_or("", Algorithm::name).as_bytes());
+        match &self.numbers {
+            KeyNumbers::Rsa { modulus, exponent } => {
+                part(b"RSA");
+                part(modulus);
+                part(&exponent.to_be_bytes());
+            }
+            KeyNumbers::P256 { x, y } => {
+                part(b"P-256");
+                part(x);
+                part(y);
+            }
+            KeyNumbers::P384 { x, y } => {
+                part(b"P-384");
+                part(x);
+                part(y);
+            }
+            KeyNumbers::Ed25519 { x } => {
+                part(b"Ed25519");
+                part(x);
+            }
+        }
+        hash.finalize().into()
     }
 }
 
-fn rsa(jwk: &Object<'_>) -> Result<PublicKey, KeyFault> {
+fn rsa(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
     let modulus = unsigned(jwk, "n")?;
     let exponent = unsigned(jwk, "e")?;
     match bits(&modulus) {
@@ -64,28 +114,29 @@ fn rsa(jwk: &Object<'_>) -> Result<PublicKey, KeyFault> {
         bits if bits > limits::RSA_MODULUS_MAX_BITS => return Err(KeyFault::ModulusTooLarge(bits)),
         _ => {}
     }
-    let odd = exponent.last().is_some_and(|byte| byte & 1 == 1);
-    if !odd || bits(&exponent) < 2 || bits(&exponent) > limits::RSA_EXPONENT_MAX_BITS {
+    if bits(&exponent) > limits::RSA_EXPONENT_MAX_BITS {
         return Err(KeyFault::ExponentUnusable);
     }
-    RsaKey::new(&modulus, &exponent).map(PublicKey::Rsa).map_err(|_| KeyFault::Invalid)
+    let exponent = exponent.iter().fold(0, |number: u32, byte| number << 8 | u32::from(*byte));
+    if exponent.is_multiple_of(2) || exponent == 1 {
+        return Err(KeyFault::ExponentUnusable);
+    }
+    Ok(KeyNumbers::Rsa { modulus, exponent })
 }
 
-fn p256(jwk: &Object<'_>) -> Result<PublicKey, KeyFault> {
+fn elliptic(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
     match required(jwk, "crv")? {
-        "P-256" => {}
-        other => return Err(KeyFault::CurveUnsupported(Excerpt::new(other))),
+        "P-256" => Ok(KeyNumbers::P256 { x: fixed(jwk, "x")?, y: fixed(jwk, "y")? }),
+        "P-384" => Ok(KeyNumbers::P384 { x: fixed(jwk, "x")?, y: fixed(jwk, "y")? }),
+        other => Err(KeyFault::CurveUnsupported(Excerpt::new(other))),
     }
-    let (x, y) = (fixed(jwk, "x")?, fixed(jwk, "y")?);
-    P256Key::new(&x, &y).map(PublicKey::P256).map_err(|_| KeyFault::Invalid)
 }
 
-fn ed25519(jwk: &Object<'_>) -> Result<PublicKey, KeyFault> {
+fn octet(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
     match required(jwk, "crv")? {
-        "Ed25519" => {}
-        other => return Err(KeyFault::CurveUnsupported(Excerpt::new(other))),
+        "Ed25519" => Ok(KeyNumbers::Ed25519 { x: fixed(jwk, "x")? }),
+        other => Err(KeyFault::CurveUnsupported(Excerpt::new(other))),
     }
-    Ed25519Key::new(&fixed(jwk, "x")?).map(PublicKey::Ed25519).map_err(|_| KeyFault::Invalid)
 }
 
 fn string<'n>(jwk: &'n Object<'_>, member: &'static str) -> Result<Option<&'n str>, KeyFault> {
@@ -105,7 +156,7 @@ fn bytes(jwk: &Object<'_>, member: &'static str) -> Result<Vec<u8>, KeyFault> {
 }
 
 /// A coordinate, whose length is that of the curve's field (RFC 7518 §6.2.1.2, RFC 8037 §2).
-fn fixed(jwk: &Object<'_>, member: &'static str) -> Result<[u8; 32], KeyFault> {
+fn fixed<const N: usize>(jwk: &Object<'_>, member: &'static str) -> Result<[u8; N], KeyFault> {
     bytes(jwk, member)?.try_into().map_err(|_| KeyFault::MemberMalformed(member))
 }
 

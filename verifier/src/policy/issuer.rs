@@ -3,14 +3,101 @@
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
+    condition::{CONDITIONS, ClaimPaths, Condition},
+    grammar::{Number, Shape, TEXT, Text, URL, fields},
     reader::{Fault, Place, Reader},
     suggestion::did_you_mean,
 };
 use crate::{
     algorithm::Algorithm,
-    json::{Node, Object},
+    crypto::Backend,
+    http,
+    json::{Node, Object, Value},
     keys::KeySet,
-    refresh::RemoteKeys,
+    limits,
+    published::PublishedKeys,
+};
+
+fields! {
+    /// An issuer that is trusted, and what its tokens have to be like.
+    pub(super) static ISSUER {
+        /// The `iss` of its tokens, compared exactly.
+        "issuer": required TEXT,
+        /// Its metadata says where its keys are (OpenID Connect Discovery 1.0 §4, RFC 8414): `true` for the
+        /// usual place below the issuer's URL, or the URL of the document.
+        "discovery": optional Shape::Either(&[Shape::True, Shape::Text(&URL)]),
+        /// Where its keys are.
+        "jwks_uri": optional Shape::Text(&URL),
+        /// Its keys themselves: a JWK Set (RFC 7517 §5).
+        "jwks": optional Shape::KeySet,
+        /// What kind of tokens it hands out. `at+jwt`: access tokens as RFC 9068 has them. `jwt`: plain JWTs,
+        /// as workload identities are.
+        "profile": optional Shape::Text(&PROFILE),
+        /// The `typ`s that its tokens may have, instead of the profile's; `application/` is left out.
+        "types": optional Shape::List(&Shape::Text(&TYPE)),
+        /// The algorithms that its tokens may be signed with; all that are known, if absent.
+        "algorithms": optional Shape::List(&Shape::Text(&ALGORITHM)),
+        /// How far its clock may be from ours, in seconds.
+        "clock_skew": optional Shape::Number(&CLOCK_SKEW),
+        /// The longest life of a token, in seconds, from `iat` (or now, without one) to `exp`.
+        "max_lifetime": optional Shape::Number(&MAX_LIFETIME),
+        /// How long the last good key set may serve while fetching fails, in seconds.
+        "max_stale": optional Shape::Number(&MAX_STALE),
+        /// Conditions that every token of this issuer has to meet.
+        "claims": optional CONDITIONS,
+    }
+    one_of ["discovery", "jwks_uri", "jwks"]
+}
+
+/// What clocks kept by NTP never reach; more than the most would be a second lifetime.
+static CLOCK_SKEW: Number = Number { unit: "seconds", min: 0, max: 300, default: 30 };
+/// By default a day, as Kubernetes' and Entra ID's longest; at most a year.
+static MAX_LIFETIME: Number =
+    Number { unit: "seconds", min: 1, max: 366 * 24 * 60 * 60, default: 24 * 60 * 60 };
+static MAX_STALE: Number =
+    Number { unit: "seconds", min: 60, max: 7 * 24 * 60 * 60, default: limits::STALE_SECONDS };
+
+const PROFILES: &[&str] = &["at+jwt", "jwt"];
+
+static PROFILE: Text = Text {
+    #[cfg(feature = "schema")]
+    schema: super::grammar::TextSchema::Words(|| PROFILES.to_vec()),
+    check: |text, _| {
+        (!PROFILES.contains(&text)).then(|| Fault {
+            message: format!("`{text}` is no profile; there are {}", PROFILES.join(" and ")),
+            suggestion: did_you_mean(text, PROFILES),
+        })
+    },
+};
+
+static TYPE: Text = Text {
+    #[cfg(feature = "schema")]
+    schema: super::grammar::TextSchema::Pattern(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"),
+    check: |text, _| {
+        let media = text.strip_prefix("application/").filter(|rest| http::is_token(rest));
+        if http::is_token(text) {
+            return None;
+        }
+        Some(Fault {
+            message: format!("`{text}` is no type of token"),
+            suggestion: media
+                .map(|media| format!("write `{media}`, which `application/{media}` matches, too")),
+        })
+    },
+};
+
+static ALGORITHM: Text = Text {
+    #[cfg(feature = "schema")]
+    schema: super::grammar::TextSchema::Words(|| {
+        Algorithm::ALL.iter().map(|algorithm| algorithm.name()).chain(["Ed25519"]).collect()
+    }),
+    check: |text, _| {
+        let known = Algorithm::ALL.map(Algorithm::name);
+        Algorithm::from_name(text).is_none().then(|| Fault {
+            message: format!("`{text}` is not supported; there are {}", known.join(", ")),
+            suggestion: did_you_mean(text, &known),
+        })
+    },
 };
 
 /// An issuer and what its tokens have to be like.
@@ -19,11 +106,15 @@ pub(crate) struct Issuer {
     /// The `iss` of its tokens, exactly.
     pub(crate) name: String,
     pub(crate) profile: Profile,
+    /// The `typ`s of its tokens, instead of the profile's, if there are any.
+    pub(crate) types: Vec<String>,
     pub(crate) algorithms: Vec<Algorithm>,
     /// How far its clock may be from ours, in seconds.
     pub(crate) clock_skew: u64,
     /// The longest life of a token, in seconds.
     pub(crate) max_lifetime: u64,
+    /// What every token has to meet.
+    pub(crate) claims: Vec<Condition>,
     pub(crate) keys: KeySource,
 }
 
@@ -31,7 +122,7 @@ pub(crate) struct Issuer {
 #[derive(Clone, Debug)]
 pub(crate) enum KeySource {
     Inline(KeySet),
-    Remote(RemoteKeys),
+    Published(PublishedKeys),
 }
 
 /// What kind of tokens an issuer hands out.
@@ -43,38 +134,18 @@ pub(crate) enum Profile {
     Jwt,
 }
 
-const MEMBERS: &[&str] =
-    &["issuer", "jwks_uri", "jwks", "profile", "algorithms", "clock_skew", "max_lifetime"];
-const PROFILES: &[&str] = &["at+jwt", "jwt"];
-
-/// The default clock skew, in seconds: what clocks kept by NTP never reach.
-const CLOCK_SKEW: u64 = 30;
-/// The most clock skew, in seconds. More would be a second lifetime.
-const CLOCK_SKEW_MAX: u64 = 300;
-/// The default longest life of a token, in seconds: a day, as Kubernetes' and Entra ID's longest.
-const MAX_LIFETIME: u64 = 24 * 60 * 60;
-/// The most that `max_lifetime` can be, in seconds: a year.
-const MAX_LIFETIME_MAX: u64 = 366 * 24 * 60 * 60;
-
-pub(super) fn read(
+pub(super) fn read_all(
     reader: &mut Reader<'_>,
     policy: &Object<'_>,
     place: &Place<'_>,
-    http_loopback: bool,
+    paths: &mut ClaimPaths,
+    backend: Backend,
 ) -> Vec<Issuer> {
     let mut issuers: Vec<Issuer> = Vec::new();
-    let Some(list) = policy.get("issuers") else {
-        reader.missing(policy, place, "issuers");
-        return issuers;
-    };
-    let Some(nodes) = reader.elements(policy, place, "issuers") else { return issuers };
     let place = place.member("issuers");
-    if nodes.is_empty() {
-        reader.problem(list, &place, "at least one is needed", None);
-    }
-    for (index, node) in nodes.iter().enumerate() {
+    for (index, node) in policy.list("issuers").iter().enumerate() {
         let place = place.element(index);
-        if let Some(issuer) = issuer(reader, node, &place, http_loopback) {
+        if let Some(issuer) = Issuer::read(reader, node, &place, paths, backend) {
             if issuers.iter().any(|known| known.name == issuer.name) {
                 reader.problem(node, &place, format!("the issuer `{}` is already there", issuer.name), None);
             }
@@ -84,78 +155,86 @@ pub(super) fn read(
     issuers
 }
 
-fn issuer(
-    reader: &mut Reader<'_>,
-    node: &Node<'_>,
-    place: &Place<'_>,
-    http_loopback: bool,
-) -> Option<Issuer> {
-    let object = reader.object(node, place, MEMBERS)?;
-    if object.get("issuer").is_none() {
-        reader.missing(object, place, "issuer");
+impl Issuer {
+    fn read(
+        reader: &mut Reader<'_>,
+        node: &Node<'_>,
+        place: &Place<'_>,
+        paths: &mut ClaimPaths,
+        backend: Backend,
+    ) -> Option<Self> {
+        let object = node.as_object()?;
+        let name = object.owned_text("issuer");
+        let max_stale = object.number("max_stale", &MAX_STALE);
+        let algorithms = algorithms(object);
+        let keys = match (object.get("jwks_uri"), object.get("discovery"), object.get("jwks")) {
+            (Some(url), None, None) => {
+                KeySource::Published(PublishedKeys::at(url.as_text()?.to_owned(), max_stale))
+            }
+            (None, Some(discovery), None) => {
+                let url = metadata_url(reader, discovery, &place.member("discovery"), name.as_deref())?;
+                KeySource::Published(PublishedKeys::discovered_at(url, max_stale))
+            }
+            (None, None, Some(node)) => {
+                if let Some(node) = object.get("max_stale") {
+                    let message = "the keys are in the policy, so they never grow old";
+                    reader.problem(node, &place.member("max_stale"), message, None);
+                }
+                inline_keys(reader, node, &place.member("jwks"), &algorithms, backend)?
+            }
+            _ => return None,
+        };
+        let profile = match object.text("profile") {
+            Some("jwt") => Profile::Jwt,
+            _ => Profile::AccessToken,
+        };
+        Some(Self {
+            name: name?,
+            profile,
+            types: object.texts("types"),
+            algorithms,
+            clock_skew: object.number("clock_skew", &CLOCK_SKEW),
+            max_lifetime: object.number("max_lifetime", &MAX_LIFETIME),
+            claims: Condition::read_all(object.list("claims"), paths),
+            keys,
+        })
     }
-    let name = reader.optional_text(object, place, "issuer").map(|(name, _)| name.to_owned());
-    let profile = profile(reader, object, place);
-    let algorithms = algorithms(reader, object, place);
-    let clock_skew = reader.seconds(object, place, "clock_skew", &(0..=CLOCK_SKEW_MAX), CLOCK_SKEW);
-    let max_lifetime = reader.seconds(object, place, "max_lifetime", &(1..=MAX_LIFETIME_MAX), MAX_LIFETIME);
-    let keys = keys(reader, object, place, http_loopback)?;
-    Some(Issuer { name: name?, profile, algorithms, clock_skew, max_lifetime, keys })
 }
 
-fn profile(reader: &mut Reader<'_>, object: &Object<'_>, place: &Place<'_>) -> Profile {
-    match reader.optional_text(object, place, "profile") {
-        None | Some(("at+jwt", _)) => Profile::AccessToken,
-        Some(("jwt", _)) => Profile::Jwt,
-        Some((other, node)) => {
-            let suggestion = did_you_mean(other, PROFILES);
-            let message = format!("`{other}` is no profile; there are {}", PROFILES.join(" and "));
-            reader.problem(node, &place.member("profile"), message, suggestion);
-            Profile::AccessToken
-        }
-    }
-}
-
-fn algorithms(reader: &mut Reader<'_>, object: &Object<'_>, place: &Place<'_>) -> Vec<Algorithm> {
+fn algorithms(object: &Object<'_>) -> Vec<Algorithm> {
     if object.get("algorithms").is_none() {
         return Algorithm::ALL.to_vec();
     }
-    let names = reader.identifiers(object, place, "algorithms", |name| {
-        let known = Algorithm::ALL.map(Algorithm::name);
-        Algorithm::from_name(name).is_none().then(|| Fault {
-            message: format!("`{name}` is not supported; there are {}", known.join(", ")),
-            suggestion: did_you_mean(name, &known),
-        })
-    });
-    names.iter().filter_map(|name| Algorithm::from_name(name)).collect()
+    object.texts("algorithms").iter().filter_map(|name| Algorithm::from_name(name)).collect()
 }
 
-fn keys(
+/// Where the metadata of an issuer is (OpenID Connect Discovery 1.0 §4.1).
+fn metadata_url(
     reader: &mut Reader<'_>,
-    object: &Object<'_>,
+    discovery: &Node<'_>,
     place: &Place<'_>,
-    http_loopback: bool,
-) -> Option<KeySource> {
-    match (object.get("jwks_uri"), object.get("jwks")) {
-        (Some(_), None) => {
-            let (url, node) = reader.optional_text(object, place, "jwks_uri")?;
-            let url = reader.url(url, node, &place.member("jwks_uri"), http_loopback);
-            Some(KeySource::Remote(RemoteKeys::new(url)))
-        }
-        (None, Some(node)) => inline_keys(reader, node, &place.member("jwks")),
-        (Some(node), Some(_)) => {
-            reader.problem(node, &place.member("jwks_uri"), "`jwks` is there as well: keep one", None);
-            None
-        }
-        (None, None) => {
-            reader.missing(object, place, "jwks_uri` or `jwks");
-            None
-        }
+    issuer: Option<&str>,
+) -> Option<String> {
+    if let Value::String(url) = &discovery.value {
+        return Some((**url).to_owned());
     }
+    let issuer = issuer?;
+    if let Some(fault) = reader.url_fault(issuer) {
+        let message = format!("the issuer is no URL to find it by: {}", fault.message);
+        let suggestion = "write the URL of its metadata, or `jwks_uri`".to_owned();
+        reader.problem(discovery, place, message, Some(suggestion));
+    }
+    Some(format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer)))
 }
 
-fn inline_keys(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> Option<KeySource> {
-    let (keys, skipped) = match KeySet::from_node(node) {
+fn inline_keys(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    place: &Place<'_>,
+    algorithms: &[Algorithm],
+    backend: Backend,
+) -> Option<KeySource> {
+    let (keys, skipped) = match KeySet::from_node(node, backend) {
         Ok(read) => read,
         Err(error) => {
             reader.problem(node, place, format!("{error}"), None);
@@ -168,6 +247,10 @@ fn inline_keys(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> O
     for key in skipped {
         let fault = format!("the key cannot be used: {}", key.fault);
         reader.problem(node.element("keys", key.position), &list.element(key.position), fault, None);
+    }
+    if !algorithms.is_empty() && !algorithms.iter().any(|algorithm| keys.serves(*algorithm)) {
+        let message = "none of these keys is for any of `algorithms`, so no token could be good";
+        reader.problem(node, place, message, None);
     }
     Some(KeySource::Inline(keys))
 }

@@ -1,4 +1,4 @@
-//! Reading a document member by member, collecting what is wrong instead of stopping at it.
+//! Checking a document against its grammar, collecting what is wrong instead of stopping at it.
 
 use alloc::{
     borrow::ToOwned,
@@ -6,12 +6,12 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt, ops::RangeInclusive};
+use core::fmt;
 
 use super::{
+    grammar::{Choice, Fields, Number, Settings, Shape, Text},
     problem::{PolicyError, Problem},
     suggestion::did_you_mean,
-    url,
 };
 use crate::{
     json::{self, Bounds, Node, Object, Value},
@@ -29,6 +29,7 @@ pub(super) enum Place<'p> {
 /// A document being read, and what was found wrong in it.
 pub(super) struct Reader<'d> {
     text: &'d str,
+    settings: Settings,
     /// In the order of the document.
     found: Vec<Found>,
 }
@@ -41,9 +42,15 @@ struct Found {
 }
 
 /// What is wrong with a text, and what to write instead, where that can be told.
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub(super) message: String,
     pub(super) suggestion: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), suggestion: None }
+    }
 }
 
 impl<'p> Place<'p> {
@@ -70,19 +77,29 @@ impl fmt::Display for Place<'_> {
 
 impl<'d> Reader<'d> {
     pub(super) fn new(text: &'d str) -> Self {
-        Self { text, found: Vec::new() }
+        Self { text, settings: Settings::default(), found: Vec::new() }
     }
 
     /// The document as a tree, which has to be there for anything else to be said about it.
     pub(super) fn parse(&mut self, bounds: Bounds) -> Option<Node<'d>> {
         json::parse(self.text, bounds)
-            .map_err(|error| self.report(error.at, String::new(), error.fault.to_string(), None))
+            .map_err(|error| self.report(error.at, String::new(), Fault::new(error.fault.to_string())))
             .ok()
+    }
+
+    /// Says how the rest is to be read.
+    pub(super) fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// What is wrong with a URL that has to be one to fetch from.
+    pub(super) fn url_fault(&self, url: &str) -> Option<Fault> {
+        (super::grammar::URL.check)(url, self.settings)
     }
 
     /// The problems with their lines, which are counted in one go.
     pub(super) fn finish(self) -> Result<(), PolicyError> {
-        let Self { text, found } = self;
+        let Self { text, found, .. } = self;
         if found.is_empty() {
             return Ok(());
         }
@@ -104,168 +121,181 @@ impl<'d> Reader<'d> {
         message: impl Into<String>,
         suggestion: Option<String>,
     ) {
-        self.report(node.at, place.to_string(), message.into(), suggestion);
+        self.report(node.at, place.to_string(), Fault { message: message.into(), suggestion });
     }
 
-    fn report(&mut self, at: usize, place: String, message: String, suggestion: Option<String>) {
+    fn report(&mut self, at: usize, place: String, fault: Fault) {
         if self.found.len() < limits::POLICY_PROBLEMS {
             let index = self.found.partition_point(|found| found.at <= at);
-            self.found.insert(index, Found { at, place, fault: Fault { message, suggestion } });
+            self.found.insert(index, Found { at, place, fault });
         }
     }
 
-    /// An object all of whose members are known.
-    pub(super) fn object<'n, 't>(
-        &mut self,
-        node: &'n Node<'t>,
-        place: &Place<'_>,
-        known: &[&str],
-    ) -> Option<&'n Object<'t>> {
-        let Value::Object(object) = &node.value else {
-            self.expected(node, place, "an object");
-            return None;
-        };
+    fn fault(&mut self, node: &Node<'_>, place: &Place<'_>, fault: Fault) {
+        self.report(node.at, place.to_string(), fault);
+    }
+
+    fn expected(&mut self, node: &Node<'_>, place: &Place<'_>, what: &str) {
+        self.fault(node, place, Fault::new(format!("expected {what}, found {}", node.value.kind())));
+    }
+
+    /// Reports everything in which a value differs from its shape.
+    pub(super) fn check(&mut self, node: &Node<'_>, place: &Place<'_>, shape: &Shape) {
+        match (shape, &node.value) {
+            (Shape::Object(fields), Value::Object(object)) => self.object(object, place, fields),
+            (Shape::List(of), Value::Array(elements)) => self.list(node, elements, place, of),
+            (Shape::Text(rule), Value::String(text)) => self.text(node, text, place, rule),
+            (Shape::Number(rule), Value::Number(text)) => self.number(node, text, place, rule),
+            // A key set is read by the keys' own reader, which checks it.
+            (Shape::Flag, Value::Bool(_))
+            | (Shape::True, Value::Bool(true))
+            | (Shape::Scalar, Value::String(_) | Value::Bool(_))
+            | (Shape::KeySet, _) => {}
+            (Shape::Scalar, Value::Number(text)) if is_exact_integer(text) => {}
+            (Shape::Either(shapes), value) => match shapes.iter().find(|shape| shape.takes(value)) {
+                Some(shape) => self.check(node, place, shape),
+                None => self.expected(node, place, &shape.what()),
+            },
+            _ => self.expected(node, place, &shape.what()),
+        }
+    }
+
+    fn object(&mut self, object: &Object<'_>, place: &Place<'_>, fields: &Fields) {
         for member in object.iter() {
-            if !known.contains(&&*member.name) {
-                let suggestion = did_you_mean(&member.name, known)
-                    .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
-                let place = place.member(&member.name).to_string();
-                self.report(member.at, place, "unknown member".into(), Some(suggestion));
+            let place = place.member(&member.name);
+            if let Some(known) = fields.members.iter().find(|known| known.name == member.name) {
+                self.check(&member.value, &place, &known.shape);
+                continue;
+            }
+            let known: Vec<&str> = fields.members.iter().map(|member| member.name).collect();
+            let suggestion = did_you_mean(&member.name, &known)
+                .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
+            let fault = Fault { message: "unknown member".into(), suggestion: Some(suggestion) };
+            self.report(member.at, place.to_string(), fault);
+        }
+        for known in fields.members {
+            if known.required && object.get(known.name).is_none() {
+                self.missing(object, place, &format!("`{}`", known.name));
             }
         }
-        Some(object)
-    }
-
-    pub(super) fn expected(&mut self, node: &Node<'_>, place: &Place<'_>, what: &str) {
-        let message = format!("expected {what}, found {}", node.value.kind());
-        self.problem(node, place, message, None);
-    }
-
-    /// The elements of an array, each with its place; none when the member is absent.
-    pub(super) fn elements<'n, 't>(
-        &mut self,
-        object: &'n Object<'t>,
-        place: &Place<'_>,
-        name: &str,
-    ) -> Option<&'n [Node<'t>]> {
-        let node = object.get(name)?;
-        let Value::Array(elements) = &node.value else {
-            self.expected(node, &place.member(name), "an array");
-            return None;
-        };
-        Some(elements)
-    }
-
-    /// A string that is not empty.
-    pub(super) fn text<'n>(&mut self, node: &'n Node<'_>, place: &Place<'_>) -> Option<&'n str> {
-        match &node.value {
-            Value::String(text) if !text.is_empty() && text.len() <= limits::IDENTIFIER_BYTES => Some(text),
-            Value::String(text) => {
-                let message = if text.is_empty() { "the text is empty" } else { "the text is too long" };
-                self.problem(node, place, message, None);
-                None
-            }
-            _ => {
-                self.expected(node, place, "a string");
-                None
+        for Choice { names, required } in fields.choices {
+            let mut given = names.iter().filter_map(|name| object.get(name).map(|node| (*name, node)));
+            match (given.next(), given.next()) {
+                (Some((first, _)), Some((second, node))) => {
+                    let message = format!("`{first}` is there as well: keep one");
+                    self.problem(node, &place.member(second), message, None);
+                }
+                (None, _) if *required => self.missing(object, place, &alternatives(names)),
+                _ => {}
             }
         }
-    }
-
-    pub(super) fn optional_text<'n, 't>(
-        &mut self,
-        object: &'n Object<'t>,
-        place: &Place<'_>,
-        name: &str,
-    ) -> Option<(&'n str, &'n Node<'t>)> {
-        let node = object.get(name)?;
-        self.text(node, &place.member(name)).map(|text| (text, node))
-    }
-
-    /// A number of seconds within bounds.
-    pub(super) fn seconds(
-        &mut self,
-        object: &Object<'_>,
-        place: &Place<'_>,
-        name: &str,
-        bounds: &RangeInclusive<u64>,
-        default: u64,
-    ) -> u64 {
-        let Some(node) = object.get(name) else { return default };
-        let place = place.member(name);
-        let Value::Number(text) = node.value else {
-            self.expected(node, &place, "a number of seconds");
-            return default;
-        };
-        match text.parse() {
-            Ok(seconds) if bounds.contains(&seconds) => seconds,
-            _ => {
-                let message = format!("expected whole seconds from {} to {}", bounds.start(), bounds.end());
-                self.problem(node, &place, message, None);
-                default
-            }
-        }
-    }
-
-    pub(super) fn flag(&mut self, object: &Object<'_>, place: &Place<'_>, name: &str) -> bool {
-        let Some(node) = object.get(name) else { return false };
-        let Value::Bool(value) = node.value else {
-            self.expected(node, &place.member(name), "true or false");
-            return false;
-        };
-        value
-    }
-
-    /// An array of different, non-empty strings that has to be there and hold one at least. `check` says
-    /// what else is wrong with one.
-    pub(super) fn identifiers(
-        &mut self,
-        object: &Object<'_>,
-        place: &Place<'_>,
-        name: &str,
-        check: impl Fn(&str) -> Option<Fault>,
-    ) -> Vec<String> {
-        let mut identifiers = Vec::new();
-        let Some(node) = object.get(name) else {
-            self.missing(object, place, name);
-            return identifiers;
-        };
-        let Some(elements) = self.elements(object, place, name) else { return identifiers };
-        let place = place.member(name);
-        if elements.is_empty() {
-            self.problem(node, &place, "at least one is needed", None);
-        }
-        for (index, element) in elements.iter().enumerate() {
-            let place = place.element(index);
-            let Some(text) = self.text(element, &place) else { continue };
-            if identifiers.iter().any(|known| known == text) {
-                self.problem(element, &place, format!("`{text}` is already named"), None);
-            }
-            if let Some(Fault { message, suggestion }) = check(text) {
-                self.problem(element, &place, message, suggestion);
-            }
-            identifiers.push(text.to_owned());
-        }
-        identifiers
     }
 
     /// Reports an absent member, at the start of the object that lacks it.
-    pub(super) fn missing(&mut self, object: &Object<'_>, place: &Place<'_>, name: &str) {
-        self.report(object.at, place.to_string(), format!("`{name}` is missing"), None);
+    fn missing(&mut self, object: &Object<'_>, place: &Place<'_>, what: &str) {
+        self.report(object.at, place.to_string(), Fault::new(format!("{what} is missing")));
     }
 
-    /// A URL to fetch from or to send people to. A problem is reported and the text kept: no policy comes
-    /// of it anyway.
-    pub(super) fn url(
-        &mut self,
-        url: &str,
-        node: &Node<'_>,
-        place: &Place<'_>,
-        http_loopback: bool,
-    ) -> String {
-        if let Some(Fault { message, suggestion }) = url::fault(url, http_loopback) {
-            self.problem(node, place, message, suggestion);
+    fn list(&mut self, node: &Node<'_>, elements: &[Node<'_>], place: &Place<'_>, of: &Shape) {
+        if elements.is_empty() {
+            self.fault(node, place, Fault::new("at least one is needed"));
         }
-        url.to_owned()
+        for (index, element) in elements.iter().enumerate() {
+            let place = place.element(index);
+            // Compared each with each, and so only where lists are short and repetition is a slip.
+            if let Value::String(text) = &element.value
+                && elements.iter().take(index).any(|other| other.value == element.value)
+            {
+                self.fault(element, &place, Fault::new(format!("`{text}` is already named")));
+            }
+            self.check(element, &place, of);
+        }
     }
+
+    fn text(&mut self, node: &Node<'_>, text: &str, place: &Place<'_>, rule: &Text) {
+        let fault = if text.is_empty() {
+            Some(Fault::new("the text is empty"))
+        } else if text.len() > limits::IDENTIFIER_BYTES {
+            Some(Fault::new("the text is too long"))
+        } else {
+            (rule.check)(text, self.settings)
+        };
+        if let Some(fault) = fault {
+            self.fault(node, place, fault);
+        }
+    }
+
+    fn number(&mut self, node: &Node<'_>, text: &str, place: &Place<'_>, rule: &Number) {
+        if !text.parse().is_ok_and(|number| rule.contains(number)) {
+            let Number { unit, min, max, .. } = rule;
+            self.fault(node, place, Fault::new(format!("expected whole {unit} from {min} to {max}")));
+        }
+    }
+}
+
+impl Number {
+    fn contains(&self, number: u64) -> bool {
+        (self.min..=self.max).contains(&number)
+    }
+
+    /// What the document says, as far as it may say that.
+    pub(super) fn read(&self, node: Option<&Node<'_>>) -> u64 {
+        match node.map(|node| &node.value) {
+            Some(Value::Number(text)) => {
+                text.parse().ok().filter(|number| self.contains(*number)).unwrap_or(self.default)
+            }
+            _ => self.default,
+        }
+    }
+}
+
+impl Shape {
+    /// Whether a value has the JSON type of this shape.
+    fn takes(&self, value: &Value<'_>) -> bool {
+        match self {
+            Shape::Object(_) | Shape::KeySet => matches!(value, Value::Object(_)),
+            Shape::List(_) => matches!(value, Value::Array(_)),
+            Shape::Text(_) => matches!(value, Value::String(_)),
+            Shape::Number(_) => matches!(value, Value::Number(_)),
+            Shape::Flag | Shape::True => matches!(value, Value::Bool(_)),
+            Shape::Scalar => matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)),
+            Shape::Either(shapes) => shapes.iter().any(|shape| shape.takes(value)),
+        }
+    }
+
+    /// What to call it when something else was found.
+    fn what(&self) -> String {
+        match self {
+            Shape::Object(_) | Shape::KeySet => "an object".to_owned(),
+            Shape::List(_) => "an array".to_owned(),
+            Shape::Text(_) => "a string".to_owned(),
+            Shape::Number(rule) => format!("a number of {}", rule.unit),
+            Shape::Flag => "true or false".to_owned(),
+            Shape::True => "true".to_owned(),
+            Shape::Scalar => "a string, true, false or an integer up to 2⁵³".to_owned(),
+            Shape::Either(shapes) => shapes.iter().map(Shape::what).collect::<Vec<_>>().join(" or "),
+        }
+    }
+}
+
+/// Whether the text of a number is an integer that every JSON parser reads as the same (RFC 8259 §6).
+pub(super) fn is_exact_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    text != "-0" && digits.parse().is_ok_and(|number: u64| number <= limits::NUMERIC_DATE_MAX)
+}
+
+/// "`a`, `b` or `c`".
+fn alternatives(names: &[&str]) -> String {
+    let mut text = String::new();
+    for (n, name) in names.iter().enumerate() {
+        text.push_str(match names.len() - n {
+            _ if n == 0 => "",
+            1 => " or ",
+            _ => ", ",
+        });
+        text.push('`');
+        text.push_str(name);
+        text.push('`');
+    }
+    text
 }

@@ -1,21 +1,86 @@
-//! The routes of a policy: which requests need which scopes.
+//! The routes of a policy: which requests need what.
 
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+mod index;
+mod pattern;
 
-use super::reader::{Fault, Place, Reader};
-use crate::{
-    json::{Node, Object},
-    scope::is_scope,
-    target,
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+
+use self::{
+    index::Index,
+    pattern::{HOST, HostPattern, PATH, PathPattern, host_name},
+};
+use super::{
+    condition::{CONDITIONS, ClaimPaths},
+    grammar::{Shape, TEXTS, Text, fields},
+    reader::{Fault, Place, Reader},
+    requirement::{REQUIREMENT_SHAPE, Requirement, SCOPES},
+};
+use crate::json::{Node, Object};
+
+fields! {
+    /// A rule for some requests. The first rule that matches decides.
+    pub(super) static ROUTE {
+        /// The methods that the rule is for; all, if absent.
+        "methods": optional Shape::List(&Shape::Text(&METHOD)),
+        /// The hosts that the rule is for, without port: a name, or `*.` and a name for every name below
+        /// it. All, if absent.
+        "hosts": optional Shape::List(&Shape::Text(&HOST)),
+        /// The paths that the rule is for; all, if absent.
+        "path": optional Shape::Object(&PATH),
+        /// No token is looked at.
+        "public": optional Shape::Flag,
+        /// A request without a token passes, too. One with a bad or insufficient token is refused.
+        "optional": optional Shape::Flag,
+        /// Refusals by this rule are reported, and the requests let through.
+        "dry_run": optional Shape::Flag,
+        /// The scopes that the token must have, all of them.
+        "scopes": optional SCOPES,
+        /// Scopes of which the token must have one.
+        "any_scopes": optional SCOPES,
+        /// The audiences of which the token must name one, instead of the policy's.
+        "audiences": optional TEXTS,
+        /// The issuers of which the token must come from one. They are among the policy's.
+        "issuers": optional TEXTS,
+        /// Conditions on claims, which all have to hold.
+        "claims": optional CONDITIONS,
+        /// Requirements of which one has to hold.
+        "any_of": optional Shape::List(&REQUIREMENT_SHAPE),
+        /// Requirements which all have to hold.
+        "all_of": optional Shape::List(&REQUIREMENT_SHAPE),
+    }
+}
+
+/// What a public route cannot say: it would never be asked.
+const IDLE_WHEN_PUBLIC: [&str; 9] =
+    ["optional", "dry_run", "scopes", "any_scopes", "audiences", "issuers", "claims", "any_of", "all_of"];
+
+static METHOD: Text = Text {
+    #[cfg(feature = "schema")]
+    schema: super::grammar::TextSchema::Pattern("^[A-Z_-]+$"),
+    check: |text, _| method_fault(text),
 };
 
+/// The routes of a policy, in their order, and the way to them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routes {
+    list: Vec<Route>,
+    /// Those whose hosts are all plain names, by name.
+    by_host: BTreeMap<String, Index>,
+    /// The others.
+    any_host: Index,
+}
+
 /// A rule for some requests.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Route {
-    /// The methods it is for; empty for all.
+    /// Empty for all.
     methods: Vec<String>,
+    /// Empty for all.
+    hosts: Vec<HostPattern>,
     path: PathPattern,
     pub(crate) access: Access,
+    /// Whether refusals are reported only.
+    pub(crate) dry_run: bool,
 }
 
 /// What a route asks for.
@@ -23,59 +88,166 @@ pub(crate) struct Route {
 pub(crate) enum Access {
     /// Nothing: no token is looked at.
     Public,
-    /// A good token with all of these scopes.
-    Scopes(Vec<String>),
+    /// A good token that meets the requirement.
+    Token {
+        requirement: Requirement,
+        /// Whether a request without any token passes, too.
+        optional: bool,
+    },
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum PathPattern {
-    Any,
-    Exact(String),
-    /// The path itself and everything below it: `/orders` covers `/orders/1` and not `/orders-of-magnitude`.
-    Prefix(String),
+impl Routes {
+    /// Whether the policy has no routes, and asks of every request the same.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> core::slice::Iter<'_, Route> {
+        self.list.iter()
+    }
+
+    /// The first route for a request with this method, Host field and normalised path.
+    pub(crate) fn find(&self, method: &str, host: &str, path: &str) -> Option<&Route> {
+        // The host is looked at only where a route does.
+        let host = if self.names_hosts() { host_name(host) } else { String::new() };
+        let first = self.first(&host, path, |route| {
+            route.takes_method(method) && route.takes_host(&host) && route.path.matches(path)
+        })?;
+        self.list.get(first)
+    }
+
+    fn names_hosts(&self) -> bool {
+        !self.by_host.is_empty() || self.list.iter().any(|route| !route.hosts.is_empty())
+    }
+
+    /// The place of the first candidate of which this holds.
+    fn first(&self, host: &str, path: &str, holds: impl Fn(&Route) -> bool) -> Option<usize> {
+        let mut first: Option<usize> = None;
+        let mut visit = |routes: &[usize]| {
+            for &at in routes {
+                if first.is_some_and(|first| first < at) {
+                    return;
+                }
+                if self.list.get(at).is_some_and(&holds) {
+                    first = Some(at);
+                    return;
+                }
+            }
+        };
+        self.any_host.candidates(path, &mut visit);
+        if let Some(index) = self.by_host.get(host) {
+            index.candidates(path, &mut visit);
+        }
+        first
+    }
+
+    fn push(&mut self, route: Route) {
+        let at = self.list.len();
+        let names: Option<Vec<&String>> = route
+            .hosts
+            .iter()
+            .map(|host| match host {
+                HostPattern::Exact(name) => Some(name),
+                HostPattern::Below(_) => None,
+            })
+            .collect();
+        match names {
+            Some(names) if !names.is_empty() => {
+                for name in names {
+                    self.by_host.entry(name.clone()).or_default().insert(&route.path, at);
+                }
+            }
+            _ => self.any_host.insert(&route.path, at),
+        }
+        self.list.push(route);
+    }
+
+    /// The place of an earlier route that leaves nothing for this one.
+    fn covering(&self, route: &Route) -> Option<usize> {
+        let sample = route.path.sample();
+        let covers = |earlier: &Route| earlier.covers(route);
+        match route.hosts.first() {
+            Some(HostPattern::Exact(name)) => self.first(name, &sample, covers),
+            _ => self.first("", &sample, covers),
+        }
+    }
+
+    pub(super) fn read(
+        reader: &mut Reader<'_>,
+        policy: &Object<'_>,
+        place: &Place<'_>,
+        issuers: &[&str],
+        paths: &mut ClaimPaths,
+    ) -> Self {
+        let mut routes = Self::default();
+        // Where in the document each route of the list is: those that cannot be read are not in the list.
+        let mut origins = Vec::new();
+        let place = place.member("routes");
+        for (index, node) in policy.list("routes").iter().enumerate() {
+            let place = place.element(index);
+            let Some(route) = Route::read(reader, node, &place, issuers, paths) else { continue };
+            if let Some(earlier) = routes.covering(&route).and_then(|at| origins.get(at)) {
+                let message = format!("no request gets here: /routes/{earlier} takes all of them");
+                let suggestion = "put the narrower rule first".into();
+                reader.problem(node, &place, message, Some(suggestion));
+            }
+            routes.push(route);
+            origins.push(index);
+        }
+        routes
+    }
 }
 
 impl Route {
-    /// Whether this route is for a request. The path is a normalised one.
-    pub(crate) fn matches(&self, method: &str, path: &str) -> bool {
-        (self.methods.is_empty() || self.methods.iter().any(|own| own == method)) && self.path.matches(path)
+    fn read(
+        reader: &mut Reader<'_>,
+        node: &Node<'_>,
+        place: &Place<'_>,
+        issuers: &[&str],
+        paths: &mut ClaimPaths,
+    ) -> Option<Self> {
+        let object = node.as_object()?;
+        let requirement = Requirement::read(reader, object, place, issuers, paths);
+        let access = if object.flag("public") {
+            for name in IDLE_WHEN_PUBLIC {
+                if let Some(node) = object.get(name) {
+                    let message = "the route is `public`, so this is never asked";
+                    reader.problem(node, &place.member(name), message, None);
+                }
+            }
+            Access::Public
+        } else {
+            Access::Token { requirement, optional: object.flag("optional") }
+        };
+        let path = match object.get("path") {
+            None => PathPattern::Any,
+            Some(_) => PathPattern::read(object.object("path"))?,
+        };
+        Some(Self {
+            methods: object.texts("methods"),
+            hosts: object.texts("hosts").iter().map(|host| HostPattern::read(host)).collect(),
+            path,
+            access,
+            dry_run: object.flag("dry_run"),
+        })
     }
-}
 
-impl PathPattern {
-    fn matches(&self, path: &str) -> bool {
-        match self {
-            PathPattern::Any => true,
-            PathPattern::Exact(exact) => path == exact,
-            PathPattern::Prefix(prefix) => path
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/')),
-        }
+    fn takes_method(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.iter().any(|own| own == method)
     }
-}
 
-pub(super) fn read(reader: &mut Reader<'_>, policy: &Object<'_>, place: &Place<'_>) -> Vec<Route> {
-    let Some(list) = policy.get("routes") else { return Vec::new() };
-    let Some(nodes) = reader.elements(policy, place, "routes") else { return Vec::new() };
-    let place = place.member("routes");
-    if nodes.is_empty() {
-        let message = "an empty list reads as if it let nothing pass";
-        let suggestion = "leave `routes` out to ask for a good token and nothing else".to_owned();
-        reader.problem(list, &place, message, Some(suggestion));
+    fn takes_host(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|own| own.matches(host))
     }
-    nodes.iter().enumerate().filter_map(|(index, node)| route(reader, node, &place.element(index))).collect()
-}
 
-fn route(reader: &mut Reader<'_>, node: &Node<'_>, place: &Place<'_>) -> Option<Route> {
-    let object = reader.object(node, place, &["methods", "path", "public", "scopes"])?;
-    let methods = if object.get("methods").is_some() {
-        reader.identifiers(object, place, "methods", method_fault)
-    } else {
-        Vec::new()
-    };
-    let path = path_pattern(reader, object, place);
-    let access = access(reader, node, object, place);
-    Some(Route { methods, path: path?, access })
+    /// Whether every request that the other is for is one that this is for. No is said in doubt.
+    fn covers(&self, other: &Self) -> bool {
+        let methods = self.methods.is_empty()
+            || !other.methods.is_empty() && other.methods.iter().all(|method| self.methods.contains(method));
+        let covered = |host: &HostPattern| self.hosts.iter().any(|own| own.covers(host));
+        let hosts = self.hosts.is_empty() || !other.hosts.is_empty() && other.hosts.iter().all(covered);
+        methods && hosts && self.path.covers(&other.path)
+    }
 }
 
 fn method_fault(method: &str) -> Option<Fault> {
@@ -90,43 +262,5 @@ fn method_fault(method: &str) -> Option<Fault> {
     })
 }
 
-fn path_pattern(reader: &mut Reader<'_>, route: &Object<'_>, place: &Place<'_>) -> Option<PathPattern> {
-    let Some(node) = route.get("path") else { return Some(PathPattern::Any) };
-    let place = place.member("path");
-    let object = reader.object(node, &place, &["exact", "prefix"])?;
-    let mut read = |name: &str| -> Option<String> {
-        let (text, node) = reader.optional_text(object, &place, name)?;
-        match target::path(text) {
-            Ok(normal) if normal == text => {}
-            Ok(normal) => {
-                let suggestion = format!("write `{normal}`");
-                reader.problem(node, &place.member(name), "the path is not normalised", Some(suggestion));
-            }
-            Err(fault) => reader.problem(node, &place.member(name), format!("no such path: {fault}"), None),
-        }
-        Some(text.to_owned())
-    };
-    match (object.get("exact"), object.get("prefix")) {
-        (Some(_), None) => read("exact").map(PathPattern::Exact),
-        (None, Some(_)) => read("prefix").map(PathPattern::Prefix),
-        _ => {
-            reader.problem(node, &place, "a path is either `exact` or `prefix`", None);
-            None
-        }
-    }
-}
-
-fn access(reader: &mut Reader<'_>, node: &Node<'_>, route: &Object<'_>, place: &Place<'_>) -> Access {
-    let public = reader.flag(route, place, "public");
-    if route.get("scopes").is_none() {
-        return if public { Access::Public } else { Access::Scopes(Vec::new()) };
-    }
-    if route.get("public").is_some() {
-        reader.problem(node, place, "a route is either `public` or has `scopes`", None);
-    }
-    let scopes = reader.identifiers(route, place, "scopes", |scope| {
-        (!is_scope(scope))
-            .then(|| Fault { message: format!("`{scope}` is no scope (RFC 6749 §3.3)"), suggestion: None })
-    });
-    Access::Scopes(scopes)
-}
+#[cfg(test)]
+mod tests;

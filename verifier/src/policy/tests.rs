@@ -2,10 +2,14 @@ use super::*;
 use alloc::{format, string::ToString, vec};
 use serde_json::{Value as Json, json};
 
-use crate::{algorithm::Algorithm, testing::Signer};
+use crate::{algorithm::Algorithm, published::Document, testing::Signer};
 
 mod issuers;
 mod survival;
+
+fn parse(text: &str) -> Result<Policy, PolicyError> {
+    Policy::parse(text, Backend::default())
+}
 
 /// A policy without fault, to put faults into.
 fn good() -> Json {
@@ -37,7 +41,7 @@ fn with_issuer(changes: &Json) -> String {
 
 /// What is wrong: place, message and suggestion, in the form in which people see them.
 fn faults(policy: &str) -> Vec<String> {
-    match Policy::parse(policy) {
+    match parse(policy) {
         Ok(_) => Vec::new(),
         Err(error) => {
             let show = |problem: &Problem| {
@@ -56,18 +60,22 @@ fn assert_faults(policy: &str, expected: &[&str]) {
 
 #[test]
 fn takes_the_smallest_policy_and_fills_in_the_defaults() {
-    let policy = Policy::parse(&good().to_string()).unwrap();
+    let policy = parse(&good().to_string()).unwrap();
     let [issuer] = policy.issuers.as_slice() else { panic!("one issuer") };
     assert_eq!(issuer.name, "https://issuer.example");
     assert_eq!(issuer.profile, Profile::AccessToken);
     assert_eq!(issuer.algorithms, Algorithm::ALL);
     assert_eq!((issuer.clock_skew, issuer.max_lifetime), (30, 86_400));
-    assert!(
-        matches!(&issuer.keys, KeySource::Remote(keys) if keys.url() == "https://issuer.example/jwks.json")
-    );
-    assert_eq!(policy.audiences, ["orders"]);
-    assert_eq!(policy.routes, []);
-    assert_eq!((policy.challenge.realm, policy.challenge.resource_metadata), (None, None));
+    assert!(matches!(&issuer.keys, KeySource::Published(keys) if keys.has(Document::KeySet)));
+    assert!(issuer.types.is_empty() && issuer.claims.is_empty());
+    assert_eq!((policy.cache.entries, policy.cache.bytes), (10_000, 16 * 1024 * 1024));
+    let Rules { audiences, tokens, routes, upstream, challenge, resource, cors_preflight, dry_run } =
+        policy.rules;
+    assert_eq!(audiences, ["orders"]);
+    assert_eq!(tokens, [TokenSource::bearer()]);
+    assert!(routes.is_empty() && resource.is_none() && !cors_preflight && !dry_run);
+    assert_eq!((challenge.realm, challenge.resource_metadata), (None, None));
+    assert!(!challenge.blames_token_for_missing_keys && !upstream.forward_token);
 }
 
 #[test]
@@ -88,29 +96,31 @@ fn takes_all_that_a_policy_can_say() {
         "routes": [
             { "path": { "exact": "/healthz" }, "public": true },
             { "methods": ["GET", "HEAD"], "path": { "prefix": "/orders" }, "scopes": ["orders:read"] },
-            { "path": { "prefix": "/" }, "public": false },
+            { "path": { "prefix": "/x" }, "public": false },
             {},
         ],
         "challenge": { "realm": "orders", "resource_metadata": "https://orders.example/.well-known/x" },
         "allow_http_loopback": true,
     });
-    let policy = Policy::parse(&policy.to_string()).unwrap();
+    let policy = parse(&policy.to_string()).unwrap();
     assert_eq!(policy.issuers[0].algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
     assert_eq!((policy.issuers[0].clock_skew, policy.issuers[0].max_lifetime), (0, 3600));
     assert_eq!(policy.issuers[1].profile, Profile::Jwt);
     assert!(matches!(policy.issuers[1].keys, KeySource::Inline(_)));
-    let access: Vec<_> = policy.routes.iter().map(|route| &route.access).collect();
-    let any_token = Access::Scopes(vec![]);
-    assert_eq!(
-        access,
-        [&Access::Public, &Access::Scopes(vec!["orders:read".into()]), &any_token, &any_token]
-    );
+    let access: Vec<_> = policy.rules.routes.iter().map(|route| &route.access).collect();
+    let [Access::Public, Access::Token { requirement, optional: false }, rest @ ..] = access.as_slice()
+    else {
+        panic!("{access:?}")
+    };
+    assert_eq!(requirement.scopes(), ["orders:read"]);
+    let any_token = Access::Token { requirement: Requirement::ANY_TOKEN.clone(), optional: false };
+    assert_eq!(rest, [&any_token, &any_token]);
 }
 
 #[test]
 fn says_line_and_column_in_characters() {
     let text = "{\n  \"issuers\": [\n    { \"issuer\": \"é\", \"jwks_uri\": \"http://é\" } ],\n\t\"audiences\": [] }";
-    let error = Policy::parse(text).unwrap_err();
+    let error = parse(text).unwrap_err();
     assert_eq!(
         error.to_string(),
         "3:34: /issuers/0/jwks_uri: a URL is printable ASCII without quotes and backslashes\n\
@@ -129,7 +139,7 @@ fn says_every_problem_at_once_in_the_order_of_the_document() {
   "audiences": ["orders", "orders", ""],
   "issuers": [{ "jwks_uri": "https://issuer.example/jwks.json", "algorithms": ["HS256"], "clock_skew": 301 }, {}]
 }"#;
-    let error = Policy::parse(text).unwrap_err();
+    let error = parse(text).unwrap_err();
     assert_eq!(
         error.to_string(),
         "2:28: /routes/0/methods/0: `get` is no method: they are upper-case letters (RFC 9110 §9.1) (write `GET`)\n\
@@ -141,10 +151,10 @@ fn says_every_problem_at_once_in_the_order_of_the_document() {
          4:27: /audiences/1: `orders` is already named\n\
          4:37: /audiences/2: the text is empty\n\
          5:15: /issuers/0: `issuer` is missing\n\
-         5:80: /issuers/0/algorithms/0: `HS256` is not supported; there are RS256, ES256, EdDSA (did you mean `ES256`?)\n\
+         5:80: /issuers/0/algorithms/0: `HS256` is not supported; there are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA (did you mean `ES256`?)\n\
          5:104: /issuers/0/clock_skew: expected whole seconds from 0 to 300\n\
          5:111: /issuers/1: `issuer` is missing\n\
-         5:111: /issuers/1: `jwks_uri` or `jwks` is missing"
+         5:111: /issuers/1: `discovery`, `jwks_uri` or `jwks` is missing"
     );
 }
 
@@ -153,12 +163,12 @@ fn shows_a_document_that_plays_with_the_terminal_on_one_line() {
     let mut policy = good();
     policy["a\n\u{1b}[2J"] = 1.into();
     policy["issuers"][0]["profile"] = "\r\u{9b}".into();
-    let shown = Policy::parse(&policy.to_string()).unwrap_err().to_string();
+    let shown = parse(&policy.to_string()).unwrap_err().to_string();
     let lines: Vec<&str> = shown.lines().map(|line| line.split_once(": ").unwrap().1).collect();
     assert_eq!(
         lines,
         [
-            r"/a\n\u{1b}[2J: unknown member (known here: issuers, audiences, routes, challenge, allow_http_loopback)",
+            r"/a\n\u{1b}[2J: unknown member (known here: issuers, audiences, tokens, routes, upstream, challenge, resource, while_keys_missing, cors_preflight, dry_run, token_cache, allow_http_loopback)",
             r"/issuers/0/profile: `\r\u{9b}` is no profile; there are at+jwt and jwt",
         ]
     );
@@ -167,7 +177,7 @@ fn shows_a_document_that_plays_with_the_terminal_on_one_line() {
 #[test]
 fn stops_reporting_where_nobody_reads_on() {
     let audiences = vec![json!(1); 4000];
-    let error = Policy::parse(&with("audiences", audiences.into())).unwrap_err();
+    let error = parse(&with("audiences", audiences.into())).unwrap_err();
     assert_eq!(error.problems().len(), limits::POLICY_PROBLEMS);
     assert_eq!(error.problems()[99].place, "/audiences/99");
 }
@@ -183,10 +193,10 @@ fn says_what_keeps_it_from_reading_at_all() {
         ("null", "1:1: expected an object, found null"),
         ("{}", "1:1: `issuers` is missing\n1:1: `audiences` is missing"),
     ] {
-        assert_eq!(Policy::parse(text).unwrap_err().to_string(), expected, "{text:?}");
+        assert_eq!(parse(text).unwrap_err().to_string(), expected, "{text:?}");
     }
     let deep = format!("{}{}", "[".repeat(17), "]".repeat(17));
-    assert_eq!(Policy::parse(&deep).unwrap_err().to_string(), "1:17: nested too deep");
+    assert_eq!(parse(&deep).unwrap_err().to_string(), "1:17: nested too deep");
     let long = format!("{}{}", good(), " ".repeat(limits::POLICY_BYTES));
     assert_eq!(faults(&long), [": too long"]);
     // The bound may fall inside a character.
@@ -199,7 +209,9 @@ fn knows_every_member_and_suggests_the_close_ones() {
     assert_faults(&with("Audience", json!([])), &["/Audience: unknown member (did you mean `audiences`?)"]);
     assert_faults(
         &with("listen", json!(1)),
-        &["/listen: unknown member (known here: issuers, audiences, routes, challenge, allow_http_loopback)"],
+        &[
+            "/listen: unknown member (known here: issuers, audiences, tokens, routes, upstream, challenge, resource, while_keys_missing, cors_preflight, dry_run, token_cache, allow_http_loopback)",
+        ],
     );
     assert_faults(
         &with("a/b~c", json!(1)).replace("a/b~c", "routes/~"),
@@ -213,9 +225,9 @@ fn knows_every_member_and_suggests_the_close_ones() {
         ),
         (json!({ "clock-skew": 1 }), "/issuers/0/clock-skew: unknown member (did you mean `clock_skew`?)"),
         (
-            json!({ "discovery": "x" }),
-            "/issuers/0/discovery: unknown member (known here: issuer, jwks_uri, jwks, profile, algorithms, \
-             clock_skew, max_lifetime)",
+            json!({ "certificates": "x" }),
+            "/issuers/0/certificates: unknown member (known here: issuer, discovery, jwks_uri, jwks, profile, \
+             types, algorithms, clock_skew, max_lifetime, max_stale, claims)",
         ),
     ] {
         assert_faults(&with_issuer(&changes), &[expected]);
@@ -227,7 +239,7 @@ fn knows_every_member_and_suggests_the_close_ones() {
     assert_faults(
         &with("routes", json!([{ "scope": ["x"], "path": { "prefixes": "/" } }])),
         &[
-            "/routes/0/path: a path is either `exact` or `prefix`",
+            "/routes/0/path: `exact`, `prefix`, `template` or `regex` is missing",
             "/routes/0/path/prefixes: unknown member (did you mean `prefix`?)",
             "/routes/0/scope: unknown member (did you mean `scopes`?)",
         ],
@@ -270,7 +282,7 @@ fn wants_each_value_of_its_type() {
         (json!({ "algorithms": "ES256" }), "/issuers/0/algorithms: expected an array, found a string"),
         (
             json!({ "algorithms": ["none"] }),
-            "/issuers/0/algorithms/0: `none` is not supported; there are RS256, ES256, EdDSA",
+            "/issuers/0/algorithms/0: `none` is not supported; there are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA",
         ),
         (
             json!({ "clock_skew": "30" }),
@@ -293,35 +305,30 @@ fn refuses_contradictions() {
     let jwks = json!({ "keys": [Signer::ed25519().jwk("k")] });
     assert_faults(
         &with_issuer(&json!({ "jwks": jwks })),
-        &["/issuers/0/jwks_uri: `jwks` is there as well: keep one"],
+        &["/issuers/0/jwks: `jwks_uri` is there as well: keep one"],
     );
     assert_faults(
         &with_issuer(&json!({ "jwks_uri": null })),
-        &["/issuers/0: `jwks_uri` or `jwks` is missing"],
+        &["/issuers/0: `discovery`, `jwks_uri` or `jwks` is missing"],
     );
     let issuer = json!({ "issuer": "i", "jwks": jwks });
     assert_faults(
         &with("issuers", json!([issuer, issuer])),
         &["/issuers/1: the issuer `i` is already there"],
     );
-    assert_faults(
-        &with("routes", json!([])),
-        &["/routes: an empty list reads as if it let nothing pass \
-         (leave `routes` out to ask for a good token and nothing else)"],
-    );
+    assert_faults(&with("routes", json!([])), &["/routes: at least one is needed"]);
     for (route, expected) in [
-        (json!({ "public": true, "scopes": ["a"] }), "/routes/0: a route is either `public` or has `scopes`"),
         (
-            json!({ "public": false, "scopes": ["a"] }),
-            "/routes/0: a route is either `public` or has `scopes`",
+            json!({ "public": true, "scopes": ["a"] }),
+            "/routes/0/scopes: the route is `public`, so this is never asked",
         ),
         (json!({ "scopes": [] }), "/routes/0/scopes: at least one is needed"),
         (json!({ "methods": [] }), "/routes/0/methods: at least one is needed"),
         (
             json!({ "path": { "exact": "/a", "prefix": "/a" } }),
-            "/routes/0/path: a path is either `exact` or `prefix`",
+            "/routes/0/path/prefix: `exact` is there as well: keep one",
         ),
-        (json!({ "path": {} }), "/routes/0/path: a path is either `exact` or `prefix`"),
+        (json!({ "path": {} }), "/routes/0/path: `exact`, `prefix`, `template` or `regex` is missing"),
         (json!({ "path": "/a" }), "/routes/0/path: expected an object, found a string"),
         (json!({ "path": { "exact": 1 } }), "/routes/0/path/exact: expected a string, found a number"),
     ] {

@@ -6,7 +6,7 @@ use super::reader::Fault;
 
 /// What is wrong with a URL that has to be https, or http to a loopback address where that is allowed.
 pub(super) fn fault(url: &str, http_loopback: bool) -> Option<Fault> {
-    let fault = |message: &str| Some(Fault { message: message.to_owned(), suggestion: None });
+    let fault = |message: &str| Some(Fault::new(message));
     if !url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
         return fault("a URL is printable ASCII without quotes and backslashes");
     }

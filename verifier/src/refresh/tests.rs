@@ -2,20 +2,16 @@ use super::*;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
-use crate::testing::{Signer, at, key_set};
+use crate::testing::at;
 
 const COOLDOWN: u64 = limits::FETCH_COOLDOWN_SECONDS;
 
-fn remote() -> RemoteKeys {
-    RemoteKeys::new("https://issuer.example/jwks.json".into())
-}
-
-fn keys() -> KeySet {
-    KeySet::parse(&key_set(&[Signer::ed25519().jwk("k")])).unwrap().0
+fn remote() -> Remote<&'static str> {
+    Remote::new("https://issuer.example/jwks.json".into(), limits::STALE_SECONDS)
 }
 
 /// Asks every second from a time on, until a fetch is granted; says how many seconds that took.
-fn pause(remote: &RemoteKeys, from: i64) -> i64 {
+fn pause(remote: &Remote<&'static str>, from: i64) -> i64 {
     (0..1000).find(|seconds| remote.clone().ask(at(from + seconds)) == Ask::Fetch).unwrap()
 }
 
@@ -35,7 +31,7 @@ fn fetches_at_once_and_then_one_at_a_time() {
 fn v42_pauses_after_a_success() {
     let mut remote = remote();
     assert_eq!(remote.ask(at(0)), Ask::Fetch);
-    remote.supply(keys(), "", at(1));
+    remote.supply("copy", "", at(1));
     assert_eq!(remote.ask(at(1)), Ask::TooSoon);
     assert_eq!(remote.ask(at(30)), Ask::TooSoon);
     assert_eq!(remote.ask(at(31)), Ask::Fetch);
@@ -57,7 +53,7 @@ fn backs_off_after_failures_as_far_as_the_cooldown() {
     assert_eq!(pause(&remote, now), 30);
 
     assert_eq!(remote.ask(at(now + 30)), Ask::Fetch);
-    remote.supply(keys(), "", at(now + 30));
+    remote.supply("copy", "", at(now + 30));
     assert_eq!(remote.ask(at(now + 60)), Ask::Fetch);
     remote.fail(at(now + 60));
     assert_eq!(pause(&remote, now + 60), 1);
@@ -68,7 +64,7 @@ fn a_late_failure_does_not_shorten_the_pause_after_a_success() {
     let mut remote = remote();
     assert_eq!(remote.ask(at(0)), Ask::Fetch);
     assert_eq!(remote.ask(at(6)), Ask::Fetch);
-    remote.supply(keys(), "", at(7));
+    remote.supply("copy", "", at(7));
     remote.fail(at(8));
     assert_eq!(pause(&remote, 8), 29);
 }
@@ -76,34 +72,34 @@ fn a_late_failure_does_not_shorten_the_pause_after_a_success() {
 #[test]
 fn v43_the_last_good_copy_serves_to_its_bound_and_no_further() {
     let mut remote = remote();
-    assert!(remote.keys(at(0)).is_none());
-    remote.supply(keys(), "max-age=60", at(0));
+    assert!(remote.document(at(0)).is_none());
+    remote.supply("copy", "max-age=60", at(0));
     let bound = i64::try_from(limits::STALE_SECONDS).unwrap();
     for now in (0..bound).step_by(1000) {
         let _ = remote.ask(at(now));
         remote.fail(at(now));
-        assert!(remote.keys(at(now)).is_some(), "{now}");
+        assert!(remote.document(at(now)).is_some(), "{now}");
     }
-    assert!(remote.keys(at(bound - 1)).is_some());
-    assert!(remote.keys(at(bound)).is_none());
+    assert!(remote.document(at(bound - 1)).is_some());
+    assert!(remote.document(at(bound)).is_none());
 }
 
 #[test]
 fn v43_what_an_issuer_calls_fresh_for_longer_serves_for_longer() {
     let mut remote = remote();
-    remote.supply(keys(), "max-age=86400", at(0));
-    assert!(remote.keys(at(86_399)).is_some());
-    assert!(remote.keys(at(86_400)).is_none());
+    remote.supply("copy", "max-age=86400", at(0));
+    assert!(remote.document(at(86_399)).is_some());
+    assert!(remote.document(at(86_400)).is_none());
 }
 
 #[test]
 fn is_due_again_before_it_expires() {
     let mut remote = remote();
-    remote.supply(keys(), "max-age=100", at(0));
+    remote.supply("copy", "max-age=100", at(0));
     assert!(!remote.is_due(at(79)));
     assert!(remote.is_due(at(80)));
     // The shortest freshness leaves room for the pause after a success.
-    remote.supply(keys(), "max-age=0", at(0));
+    remote.supply("copy", "max-age=0", at(0));
     assert!(!remote.is_due(at(47)));
     assert!(remote.is_due(at(48)));
     assert_eq!(remote.ask(at(48)), Ask::Fetch);
@@ -116,8 +112,8 @@ fn a_clock_that_is_put_back_neither_stops_fetching_nor_keeps_a_copy() {
         assert_eq!(remote.ask(at(0)), Ask::Fetch);
         assert_eq!(remote.ask(at(-back)), Ask::Fetch, "{back} s back while fetching");
 
-        remote.supply(keys(), "max-age=86400", at(0));
-        assert!(remote.keys(at(-back)).is_none(), "a copy from {back} s in the future");
+        remote.supply("copy", "max-age=86400", at(0));
+        assert!(remote.document(at(-back)).is_none(), "a copy from {back} s in the future");
         assert!(remote.is_due(at(-back)));
         assert_eq!(remote.ask(at(-back)), Ask::Fetch, "{back} s back after a success");
 
@@ -131,9 +127,9 @@ fn clocks_read_in_another_order_than_the_calls_change_nothing() {
     let mut remote = remote();
     assert_eq!(remote.ask(at(0)), Ask::Fetch);
     assert_eq!(remote.ask(at(-2)), Ask::Wait);
-    remote.supply(keys(), "", at(0));
+    remote.supply("copy", "", at(0));
     assert_eq!(remote.ask(at(-5)), Ask::TooSoon);
-    assert!(remote.keys(at(-5)).is_some());
+    assert!(remote.document(at(-5)).is_some());
     assert!(!remote.is_due(at(-5)));
 }
 
@@ -143,8 +139,8 @@ fn survives_both_ends_of_time() {
         let mut remote = remote();
         assert_eq!(remote.ask(now), Ask::Fetch);
         remote.fail(now);
-        remote.supply(keys(), "max-age=99999999999999999999", now);
-        let _ = (remote.ask(now), remote.keys(now).is_some(), remote.is_due(now));
+        remote.supply("copy", "max-age=99999999999999999999", now);
+        let _ = (remote.ask(now), remote.document(now).is_some(), remote.is_due(now));
     }
 }
 
@@ -256,14 +252,14 @@ proptest! {
     fn v42_agrees_with_a_naive_model_over_thousands_of_steps(
         events in proptest::collection::vec(event(), 2000)
     ) {
-        let keys = keys();
+        let keys = "copy";
         let mut remote = remote();
         let mut model = Model { now: 1_790_000_000, ..Model::default() };
         for (step, event) in events.into_iter().enumerate() {
             let now = Timestamp::from_seconds(model.now);
             let good = model.last_good();
             let usable = good.is_some_and(|(at, fresh)| model.now < at + fresh.max(limits::STALE_SECONDS));
-            prop_assert_eq!(remote.keys(now).is_some(), usable, "copy at step {}", step);
+            prop_assert_eq!(remote.document(now).is_some(), usable, "copy at step {}", step);
             let due = good.is_none_or(|(at, fresh)| model.now >= at + fresh / 5 * 4);
             prop_assert_eq!(remote.is_due(now), due, "due at step {}", step);
 
@@ -274,7 +270,7 @@ proptest! {
                 // A host reports only what it was told to fetch, within its time.
                 Event::Good(_) | Event::Bad if model.under_way().is_none() => false,
                 Event::Good(caching) => {
-                    remote.supply(keys.clone(), caching, now);
+                    remote.supply(keys, caching, now);
                     model.reported.push((model.now, Some(freshness(caching))));
                     false
                 }
@@ -308,7 +304,7 @@ proptest! {
 
     #[test]
     fn v42_a_flood_of_unknown_keys_costs_one_fetch_in_each_pause(seconds in 60_u64..2000, each in 1_usize..5) {
-        let keys = keys();
+        let keys = "copy";
         let mut remote = remote();
         let mut fetches = 0;
         for second in 0..seconds {
@@ -316,7 +312,7 @@ proptest! {
                 let now = at(i64::try_from(second).unwrap());
                 if remote.ask(now) == Ask::Fetch {
                     fetches += 1;
-                    remote.supply(keys.clone(), "", now);
+                    remote.supply(keys, "", now);
                 }
             }
         }

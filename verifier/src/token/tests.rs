@@ -165,7 +165,13 @@ fn v07_refuses_an_encrypted_token_before_it_decodes_anything() {
 fn v08_knows_its_algorithms_by_their_exact_names() {
     for (name, algorithm) in [
         ("RS256", Algorithm::Rs256),
+        ("RS384", Algorithm::Rs384),
+        ("RS512", Algorithm::Rs512),
+        ("PS256", Algorithm::Ps256),
+        ("PS384", Algorithm::Ps384),
+        ("PS512", Algorithm::Ps512),
         ("ES256", Algorithm::Es256),
+        ("ES384", Algorithm::Es384),
         ("EdDSA", Algorithm::EdDsa),
         ("Ed25519", Algorithm::EdDsa),
     ] {

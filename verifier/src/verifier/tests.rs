@@ -1,16 +1,28 @@
 use super::*;
-use alloc::{format, string::ToString};
+use alloc::{
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec,
+    vec::Vec,
+};
 use serde_json::{Value as Json, json};
 
 use crate::{
     algorithm::Algorithm,
+    decision::VerifiedToken,
+    excerpt::Excerpt,
     testing::{self, ISSUER, Signer, at, claims, encode, header, key_set},
 };
 
+mod discovery;
 mod fetching;
 mod headers;
 mod mutations;
+mod remembered;
 mod requests;
+mod routes;
+mod simulation;
 mod token_claims;
 
 /// A verifier of one issuer with these keys inline, and further members.
@@ -29,7 +41,7 @@ fn pair(members: &Json) -> (Signer, Verifier) {
     (signer, verifier)
 }
 
-fn verdict(verifier: &mut Verifier, token: &str, now: Timestamp) -> Result<VerifiedToken, Error> {
+fn verdict(verifier: &mut Verifier, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Error> {
     match verifier.authenticate(token, now) {
         Authentication::Verified(token) => Ok(token),
         Authentication::Refused(error) => Err(error),

@@ -44,7 +44,7 @@ fn v43_takes_https_and_http_only_at_home() {
         let mut policy = good();
         policy["issuers"][0]["jwks_uri"] = url.into();
         policy["allow_http_loopback"] = true.into();
-        Policy::parse(&policy.to_string()).is_ok()
+        parse(&policy.to_string()).is_ok()
     };
     for url in ["http://localhost:1/j", "http://127.0.0.1/", "http://[::1]:8080", "https://issuer.example"] {
         assert!(at_home(url), "{url}");
@@ -91,7 +91,7 @@ fn v19_places_a_bad_inline_key_at_that_key() {
   {},
   GOOD
 ]}}]}"#;
-    let error = Policy::parse(&text.replace("GOOD", &Signer::es256().jwk("k").to_string())).unwrap_err();
+    let error = parse(&text.replace("GOOD", &Signer::es256().jwk("k").to_string())).unwrap_err();
     let expected = "2:3: /issuers/0/jwks/keys/0: the key cannot be used: `kty` is missing";
     assert_eq!(error.to_string(), expected);
 }

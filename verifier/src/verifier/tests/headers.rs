@@ -7,7 +7,7 @@ fn key_unknown(kid: Option<&str>, algorithm: Algorithm) -> Error {
 
 #[test]
 fn verifies_each_algorithm_and_says_who_the_caller_is() {
-    for signer in [Signer::rs256(), Signer::es256(), Signer::ed25519()] {
+    for signer in Algorithm::ALL.map(Signer::new) {
         let mut verifier = verifier(&[signer.jwk("k")], &json!({}));
         let text = claims(&[("aud", r#"["orders","stock"]"#), ("scope", r#""b a""#)]);
         let token = signer.token(&header(signer.alg(), "k"), &text);
@@ -40,10 +40,10 @@ fn v08_refuses_unsigned_tokens() {
 
 #[test]
 fn v09_refuses_a_mac_made_with_the_public_key() {
-    for signer in [Signer::rs256(), Signer::es256(), Signer::ed25519()] {
+    for signer in Algorithm::ALL.map(Signer::new) {
         let jwk = signer.jwk("k");
         let mut verifier = verifier(core::slice::from_ref(&jwk), &json!({}));
-        let member = if signer.alg() == "RS256" { "n" } else { "x" };
+        let member = if jwk["kty"] == "RSA" { "n" } else { "x" };
         let coordinate = jwk[member].as_str().unwrap();
         let secrets = [
             jwk.to_string().into_bytes(),
@@ -81,7 +81,7 @@ fn v10_lets_the_key_decide_the_algorithm() {
         (&p256, "RS256", "p", key_unknown(Some("p"), Algorithm::Rs256)),
         (&ed25519, "ES256", "e", key_unknown(Some("e"), Algorithm::Es256)),
         (&p256, "EdDSA", "e", Error::SignatureWrong),
-        (&p256, "ES384", "p", Error::AlgorithmUnknown { algorithm: Excerpt::new("ES384") }),
+        (&p256, "ES384", "p", key_unknown(Some("p"), Algorithm::Es384)),
     ] {
         let token = signer.token(&header(alg, kid), &text);
         assert_eq!(refusal(&mut both, &token), Some(expected), "{alg} {kid}");
@@ -91,7 +91,8 @@ fn v10_lets_the_key_decide_the_algorithm() {
 #[test]
 fn v10_keeps_to_the_algorithms_of_the_policy() {
     let signer = Signer::es256();
-    let mut verifier = verifier(&[signer.jwk("k")], &json!({ "algorithms": ["RS256", "EdDSA"] }));
+    let keys = [signer.jwk("k"), Signer::ed25519().jwk("e")];
+    let mut verifier = verifier(&keys, &json!({ "algorithms": ["RS256", "EdDSA"] }));
     let forbidden = Error::AlgorithmForbidden { algorithm: Algorithm::Es256 };
     assert_eq!(refusal(&mut verifier, &signer.access_token("k", &[])), Some(forbidden));
 }

@@ -25,6 +25,7 @@ fn decide(
     match verifier.authorize(&request, at(0)) {
         Decision::Allow(grant) => Ok(grant),
         Decision::Deny(rejection) => Err(rejection),
+        other @ Decision::Answer(_) => panic!("{other:?}"),
         Decision::Need(wants) => panic!("needs {wants:?}"),
     }
 }
@@ -90,10 +91,10 @@ fn v33_v34_v35_answers_as_the_standards_say() {
     let target = format!("/?access_token={token}");
     assert_eq!(judge(&[], &target), (Error::TokenMissing, 401, challenge("")));
     for (headers, error) in [
-        (vec![("authorization", bearer.as_str()); 2], Error::CredentialsRepeated { fields: 2 }),
+        (vec![("authorization", bearer.as_str()); 2], Error::CredentialsRepeated { places: 2 }),
         (
             vec![("authorization", "Basic dTpw"), ("Authorization", &bearer)],
-            Error::CredentialsRepeated { fields: 2 },
+            Error::CredentialsRepeated { places: 2 },
         ),
         (vec![("authorization", "Bearer")], Error::CredentialsMalformed),
     ] {

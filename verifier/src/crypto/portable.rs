@@ -1,0 +1,71 @@
+//! Keys in Rust alone, so they build for WebAssembly.
+
+mod ed25519;
+mod p256;
+mod p384;
+mod rsa;
+mod tables;
+
+use self::{ed25519::Ed25519Key, p256::P256Key, p384::P384Key, rsa::RsaKey};
+use super::{InvalidKey, KeyNumbers, WrongSignature};
+use crate::algorithm::Algorithm;
+
+pub(crate) use tables::Tables;
+
+/// A public key, ready to verify.
+#[derive(Clone, Debug)]
+pub(crate) enum PublicKey {
+    Rsa(RsaKey),
+    P256(P256Key),
+    P384(P384Key),
+    Ed25519(Ed25519Key),
+}
+
+impl PublicKey {
+    pub(super) fn new(numbers: &KeyNumbers) -> Result<Self, InvalidKey> {
+        match numbers {
+            KeyNumbers::Rsa { modulus, exponent } => RsaKey::new(modulus, *exponent).map(Self::Rsa),
+            KeyNumbers::P256 { x, y } => P256Key::new(x, y).map(Self::P256),
+            KeyNumbers::P384 { x, y } => P384Key::new(x, y).map(Self::P384),
+            KeyNumbers::Ed25519 { x } => Ed25519Key::new(x).map(Self::Ed25519),
+        }
+    }
+
+    pub(super) fn verify(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), WrongSignature> {
+        match (self, algorithm) {
+            (Self::Rsa(key), _) => key.verify(algorithm, message, signature),
+            (Self::P256(key), Algorithm::Es256) => key.verify(message, signature),
+            (Self::P384(key), Algorithm::Es384) => key.verify(message, signature),
+            (Self::Ed25519(key), Algorithm::EdDsa) => key.verify(message, signature),
+            (Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => Err(WrongSignature),
+        }
+    }
+
+    pub(super) fn prepare(&mut self, tables: &mut Tables) {
+        match self {
+            // All that helps an RSA key is there from the start.
+            Self::Rsa(_) => {}
+            Self::P256(key) => key.prepare(tables),
+            Self::P384(key) => key.prepare(tables),
+            Self::Ed25519(key) => key.prepare(tables),
+        }
+    }
+}
+
+macro_rules! opaque {
+    ($($key:ident),*) => {
+        $(impl core::fmt::Debug for $key {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_struct(stringify!($key)).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+// A prepared key is many numbers and no news.
+opaque!(RsaKey, P256Key, P384Key, Ed25519Key);

@@ -1,0 +1,58 @@
+//! Taking values out of a document that was checked.
+//!
+//! What is malformed reads as absent: it was reported, and no policy will come of the document.
+
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
+use super::grammar::Number;
+use crate::json::{Node, Object, Value};
+
+impl<'a> Object<'a> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Node::as_text)
+    }
+
+    pub(super) fn owned_text(&self, name: &str) -> Option<String> {
+        self.text(name).map(ToOwned::to_owned)
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        self.list(name).iter().filter_map(Node::as_text).map(ToOwned::to_owned).collect()
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        matches!(self.get(name).map(|node| &node.value), Some(Value::Bool(true)))
+    }
+
+    pub(super) fn number(&self, name: &str, rule: &Number) -> u64 {
+        rule.read(self.get(name))
+    }
+
+    /// The elements of an array; none if it is absent.
+    pub(super) fn list(&self, name: &str) -> &[Node<'a>] {
+        match self.get(name).map(|node| &node.value) {
+            Some(Value::Array(elements)) => elements,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn object(&self, name: &str) -> Option<&Object<'a>> {
+        self.get(name).and_then(Node::as_object)
+    }
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_object(&self) -> Option<&Object<'a>> {
+        match &self.value {
+            Value::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+}

@@ -47,7 +47,8 @@ def bad_sets():
         ("empty", "No keys", {"keys": []}), ("no-keys", "No member `keys`", {}), ("keys-object", "`keys` is no array", {"keys": {}}),
         ("keys-null", "`keys` is null", {"keys": None}), ("array", "The keys without their set", [E1.jwk()]), ("null", "null", None),
         ("string", "A string", "keys"), ("keys-in-upper-case", "Another name for them", {"Keys": [E1.jwk()]}),
-        ("one-key", "A key where a set is due", E1.jwk()), ("none-usable", "A key, and none that can be used", {"keys": [{"kty": "oct", "k": "AA"}]}),
+        ("one-key", "A key where a set is due", E1.jwk()),
+        ("none-usable", "A key, and none that can be used", {"keys": [{"kty": "oct", "k": "AA"}]}),
         ("101-keys", "One key too many", {"keys": [*full, {}]}), ("deep", "Nested too deep", {"keys": [E1.jwk(x5c=nested(6))]}),
     ]:
         case(f"v43-{id_}", f"{about}: no key set, and none from before [RFC 7517 §5]", deny("keys-unavailable"), jwks={ISSUER: jwks})

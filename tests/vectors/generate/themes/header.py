@@ -186,7 +186,8 @@ def key_identifiers():
          with_header(kid="€" * 85 + "kk"))
     for id_, value in [
         ("path", "../../../dev/null"), ("sql", "e1' OR '1'='1"), ("url", "https://a.example/k"),
-        ("upper-case", "E1"), ("space", "e1 "), ("prefix", "e"), ("longer", "e12"), ("empty", ""), ("prototype", "__proto__"), ("full-width", "ｅ1"),
+        ("upper-case", "E1"), ("space", "e1 "), ("prefix", "e"), ("longer", "e12"), ("empty", ""), ("prototype", "__proto__"),
+        ("full-width", "ｅ1"),
     ]:
         case(f"v14-{id_}", f"A `kid` is a text to compare and nothing more: {compact(value)} [RFC 8725 §3.10]",
              deny("key-unknown"), with_header(kid=value), keys=[E1, E2])

@@ -14,13 +14,15 @@ def dry_runs():
     whole = routes({"path": {"exact": "/free"}, "public": True}, {"scopes": ["orders:read"]}, dry_run=True)
     one = routes({"path": {"prefix": "/new"}, "scopes": ["orders:read"], "dry_run": True}, {"scopes": ["orders:read"]})
     refusals = [
-        ("token-missing", {"headers": []}), ("token-expired", {"now": NOW + 330}), ("signature-wrong", {"token_": token(E2, head=header(E1))}),
+        ("token-missing", {"headers": []}), ("token-expired", {"now": NOW + 330}),
+        ("signature-wrong", {"token_": token(E2, head=header(E1))}),
         ("scope-insufficient", {"scope": "x"}), ("credentials-malformed", {"headers": [["authorization", "Bearer"]]}),
         ("credentials-repeated", {"headers": bearer(token()) * 2}), ("audience-wrong", {"aud": "stock"}),
         ("keys-unavailable", {"jwks": {}}), ("key-unknown", {"token_": token(head=header(kid="x"))}),
     ]
     for error, more in refusals:
-        case(f"dry-run-{error}", f"A dry run lets pass what is refused, and says so upstream: {error}", reported(error), policy=whole, **more)
+        case(f"dry-run-{error}", f"A dry run lets pass what is refused, and says so upstream: {error}", reported(error), policy=whole,
+             **more)
         if error not in ("token-missing", "token-expired", "scope-insufficient"):
             continue
         case(f"dry-run-of-a-route-{error}", f"A route's dry run does the same for it: {error}", reported(error), url=f"{AT}/new",
@@ -119,7 +121,8 @@ def remembered():
     case("v41-again-before-its-time", "A token, and a clock that was put back", deny("token-issued-in-future"), good, now=NOW - 50, **again)
     for id_, path, expect in [("scopes", "/admin", lacking("admin")), ("audience", "/other", deny("audience-wrong")),
                               ("claims", "/staff", deny("claim-refused"))]:
-        case(f"v41-again-{id_}", f"A token on a route that asks for other {id_}", expect, good, url=f"{AT}{path}", policy=per_route, **again)
+        case(f"v41-again-{id_}", f"A token on a route that asks for other {id_}", expect, good, url=f"{AT}{path}", policy=per_route,
+             **again)
     r, s = int.from_bytes(decode(signature)[:32]), int.from_bytes(decode(signature)[32:])
     other = encode(P1.signer.pair(r, ORDER["P-256"] - s))
     case("v41-again-with-the-other-s", "The same claims under the other form of the same signature: good, and not the same token", allow(),

@@ -1,30 +1,50 @@
-//! Implementations that are not ours judge tokens, metadata and keys: `jose` and `oauth4webapi` (npm).
+//! Implementations that are not ours judge tokens, metadata and keys: `jose` and `oauth4webapi` (npm), `PyJWT` and
+//! Authlib (PyPI). And they mint tokens, which ours judge.
 
 use std::{
+    collections::BTreeSet,
+    fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use serde_json::{Value, json};
 use tessera_tests::{
     artefacts::Artefacts,
+    conformance::{CaseFile, cases_folder},
     scene::{BILLING, Issuer, ORDERS, PAYROLL, READ, REPORTS, Scene, WRITE},
+    token::Token,
 };
 
-use crate::stage;
+use crate::{
+    conformance::{assert_agreement, hosts},
+    stage,
+};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("judges")
+}
 
 /// Puts a question to tests/judges/judge.mjs, which says what there is to ask.
 fn ask(question: &Value) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges");
-    let packages = folder.join("node_modules");
+    let packages = folder().join("node_modules");
     assert!(packages.is_dir(), "{} is missing; `cargo xtask test` installs it", packages.display());
-    let mut judge = Command::new("node")
-        .arg(folder.join("judge.mjs"))
+    put(Command::new("node").arg(folder().join("judge.mjs")), question)
+}
+
+/// Puts a question to tests/judges/judge.py, which says what there is to ask.
+fn ask_python(question: &Value) -> Value {
+    let python = Artefacts::named_by(Artefacts::PYTHON).unwrap();
+    put(Command::new(python).arg(folder().join("judge.py")), question)
+}
+
+fn put(judge: &mut Command, question: &Value) -> Value {
+    let mut judge = judge
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("Node.js, which `cargo xtask test` installs or asks for");
+        .expect("Node.js and Python, which `cargo xtask test` installs or asks for");
     judge.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
     let output = judge.wait_with_output().unwrap();
     assert!(output.status.success(), "the judge broke down; its words are above");
@@ -137,4 +157,81 @@ async fn an_independent_client_gets_tokens_in_every_way() {
     }
     let refused = asked(with_assertion(PAYROLL)).await;
     assert_eq!(refused, json!({ "refused": "invalid_target", "status": 400 }));
+}
+
+/// The time at which the minted tokens are judged.
+const NOW: u64 = 1_790_000_000;
+const MINT: &str = "https://mint.example";
+
+/// A case for a minted token: the policy knows its key, and nothing else is in its way.
+fn minted_case(id: &str, token: &str, jwk: &Value, expect: &Value) -> String {
+    let case = json!({
+        "id": id,
+        "about": "a token that others minted",
+        "policy": {
+            "issuers": [{ "issuer": MINT, "jwks_uri": format!("{MINT}/jwks") }],
+            "audiences": [ORDERS],
+            "routes": [{ "scopes": [READ] }],
+        },
+        "jwks": { MINT: { "keys": [jwk] } },
+        "request": { "method": "GET", "url": "https://orders.example/", "headers": [["authorization", format!("Bearer {token}")]] },
+        "now": NOW,
+        "expect": expect,
+    });
+    format!("{case}\n")
+}
+
+/// A token with another character in the middle of its signature.
+fn with_other_signature(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let (front, back) = signature.split_at(signature.len() / 2);
+    let other = if back.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{front}{other}{}", &back[1..])
+}
+
+#[test]
+fn tokens_of_other_minters_pass_and_pass_no_longer_when_tampered_with() {
+    let question = json!({ "ask": "mint", "claims": {
+        "iss": MINT, "sub": BILLING, "client_id": BILLING, "aud": ORDERS, "scope": READ, "jti": "1", "iat": NOW, "exp": NOW + 300,
+    } });
+    let minted = [ask(&question), ask_python(&question)];
+    let minted: Vec<&Value> = minted.iter().flat_map(|minted| minted.as_array().unwrap()).collect();
+    for (minter, algorithms) in [("jose", 10), ("PyJWT", 9), ("Authlib", 9)] {
+        let by = minted.iter().filter(|minted| minted["minter"] == minter);
+        assert_eq!(by.count(), algorithms, "{minter}");
+    }
+    let allowed = json!({ "verdict": "allow", "grant": {
+        "identity": { "issuer": MINT, "subject": BILLING, "client": BILLING, "scopes": [READ], "expiry": NOW + 300 },
+        "remove": ["authorization", "tessera-dry-run"],
+    } });
+    let refused = json!({
+        "verdict": "deny", "error": "signature-wrong", "status": 401, "challenge": r#"Bearer error="invalid_token""#,
+    });
+    let mut cases = String::new();
+    for minted in minted {
+        let (token, jwk) = (minted["token"].as_str().unwrap(), &minted["jwk"]);
+        let id = format!("{}-{}", minted["minter"].as_str().unwrap(), minted["alg"].as_str().unwrap());
+        let other_claims = Token::parse(token).unwrap().with_scope(&format!("{READ} {WRITE}"));
+        cases += &minted_case(&id, token, jwk, &allowed);
+        cases += &minted_case(&format!("{id}-other-claims"), other_claims.as_str(), jwk, &refused);
+        cases += &minted_case(&format!("{id}-other-signature"), &with_other_signature(token), jwk, &refused);
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("minted.jsonl");
+    fs::write(&file, cases).unwrap();
+    assert_agreement(&hosts(), &[CaseFile::read(&file).unwrap()]);
+}
+
+#[test]
+fn judges_find_the_corpus_allows_good_signatures_only() {
+    let files = CaseFile::read_all(&cases_folder()).unwrap();
+    let paths: Vec<_> = files.iter().map(|file| file.path().to_str().unwrap()).collect();
+    let answer = ask_python(&json!({ "ask": "controls", "cases": paths }));
+    assert!(answer["judged"].as_u64() > Some(200), "{answer}");
+    let exceptions = fs::read_to_string(cases_folder().with_file_name("exceptions.json")).unwrap();
+    let exceptions: Value = serde_json::from_str(&exceptions).unwrap();
+    let ids = |list: &Value| -> BTreeSet<String> {
+        list.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&answer["refused"]), ids(&exceptions["exceptions"]), "{answer}");
 }

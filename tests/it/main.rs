@@ -6,6 +6,8 @@ mod client;
 #[cfg(test)]
 mod component;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod envoy;

@@ -8,15 +8,20 @@
 //    "method": "basic" | "post"}                                                   → the token response
 //   {"ask": "assertion", "issuer": URL, "audience": A, "scope": S, "client": ID, "assertion": T} → the token response
 //
+//   {"ask": "mint", "claims": {…}}  → [{"minter": "jose", "alg": A, "token": T, "jwk": PUBLIC KEY}, …], one in every
+//                                     algorithm that jose has an asymmetric key for
+//
 // A refusal by the token endpoint is {"refused": ERROR CODE, "status": STATUS}.
 
 import { readFileSync } from 'node:fs';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import * as oauth from 'oauth4webapi';
 
 // The servers under test are on loopback, where there is no TLS.
 const plainHttp = { [oauth.allowInsecureRequests]: true };
 const ALGORITHMS = ['ES256', 'RS256', 'EdDSA'];
+
+const MINTED = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 
 async function discover(issuer) {
   const identifier = new URL(issuer);
@@ -79,6 +84,18 @@ function assertion(question) {
   return request(question, oauth.None(), grant, { assertion, audience, scope });
 }
 
+async function minted(claims, alg) {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  const kid = `jose-${alg}`;
+  const token = await new SignJWT(claims).setProtectedHeader({ alg, kid, typ: 'at+jwt' }).sign(privateKey);
+  return { minter: 'jose', alg, token, jwk: { ...await exportJWK(publicKey), kid, alg, use: 'sig' } };
+}
+
+function mint({ claims }) {
+  return Promise.all(MINTED.map((alg) => minted(claims, alg)));
+}
+
 const question = JSON.parse(readFileSync(0, 'utf8'));
-const answer = await { token, client_credentials: clientCredentials, assertion }[question.ask](question);
+const asked = { token, client_credentials: clientCredentials, assertion, mint }[question.ask];
+const answer = await asked(question);
 process.stdout.write(`${JSON.stringify(answer)}\n`);

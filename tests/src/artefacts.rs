@@ -41,6 +41,9 @@ impl Artefacts {
     /// Names the binary of a real Envoy.
     pub const ENVOY_SERVER: &'static str = "TESSERA_ENVOY_SERVER";
 
+    /// Names a Python that has what tests/judges/requirements.txt lists.
+    pub const PYTHON: &'static str = "TESSERA_PYTHON";
+
     /// The artefacts in [`Artefacts::FOLDER`].
     pub fn find() -> Result<Self, MissingArtefact> {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(""));

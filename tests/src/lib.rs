@@ -2,6 +2,7 @@
 
 pub mod artefacts;
 pub mod cli;
+pub mod conformance;
 pub mod docs;
 pub mod http;
 pub mod process;

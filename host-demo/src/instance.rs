@@ -3,10 +3,11 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, uri::PathAndQuery};
+use tracing::info;
 use wasmtime::{Store, StoreLimits, component::ResourceAny};
 
 use crate::{
-    documents::{Event, Outcome, Want},
+    documents::{Documents, Event, Outcome, Want},
     runtime::{Runtime, ticks},
     verifier::Request,
 };
@@ -178,6 +179,25 @@ impl Instance {
                 Ok(Ok(Vec::new()))
             }
         }
+    }
+
+    /// Learns of all that was fetched since it last did.
+    pub(crate) fn catch_up(&mut self, documents: &Documents) -> Result<(), InstanceError> {
+        let mut refused = Vec::new();
+        for event in documents.since(self.seen) {
+            self.seen = event.number;
+            if self.learn(&event)?.is_err() {
+                refused.push(event);
+            }
+        }
+        // Every document in the history was accepted by an instance of the same policy before. That one knew
+        // what another document says about it, which may stand later in the history now.
+        for event in refused {
+            if let Err(reason) = self.learn(&event)? {
+                info!(reason, "an instance has no use for a document that another accepted");
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn authorize(

@@ -21,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 /// A reverse proxy that lets through what the verifier allows.
 ///
-/// It checks the Bearer token of each request (signature, issuer, audience, time, scopes) by a policy
+/// It checks the token of each request (signature, issuer, audience, time, scopes) by a policy
 /// document, in a WebAssembly component that can reach nothing, and passes the request on to the
 /// upstream. What is refused is answered with status and challenge; the reason is in the log.
 #[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tessera_net::chain;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::{
     documents::Documents,
@@ -81,13 +81,7 @@ impl Pool {
             None => self.new_instance()?,
         };
         let mut lease = Lease { pool: self, instance, _permit: permit };
-        for event in self.documents.since(lease.instance.seen) {
-            // Every document in the history was accepted by an instance of the same policy before.
-            if let Err(reason) = lease.instance.learn(&event)? {
-                warn!(reason, "an instance refuses a key set that another accepted");
-            }
-            lease.instance.seen = event.number;
-        }
+        lease.instance.catch_up(&self.documents)?;
         Ok(lease)
     }
 }

@@ -234,7 +234,11 @@ impl Shared {
     /// Whether a document that came is one to use. A new instance is asked, and thrown away: what comes
     /// over the network meets no instance that requests use before it was seen to do no harm.
     fn is_good(&self, event: &Event) -> bool {
-        let said = self.pool.new_instance().and_then(|mut instance| Ok(instance.learn(event)?));
+        let said = self.pool.new_instance().and_then(|mut instance| {
+            // What came before may say where this one is.
+            instance.catch_up(&self.documents)?;
+            Ok(instance.learn(event)?)
+        });
         match said {
             Ok(Ok(notes)) => {
                 for note in notes {

@@ -11,6 +11,12 @@ use tessera_tests::{
 const HOSTS: [&str; 3] =
     ["verify --native --cases", "verify --native --backend portable --cases", "verify --cases"];
 
+/// The component for hosts with wide arithmetic, which has other arithmetic of its own, too.
+fn wide() -> String {
+    let component = Artefacts::find().unwrap().wide_component().unwrap();
+    format!("verify --component '{}' --cases", component.display())
+}
+
 /// A host that is a command of `tessera`.
 pub(crate) fn host(arguments: &str) -> Host {
     let artefacts = Artefacts::find().unwrap();
@@ -18,8 +24,8 @@ pub(crate) fn host(arguments: &str) -> Host {
 }
 
 /// Every host, for tokens that are not the corpus's.
-pub(crate) fn hosts() -> [Host; 3] {
-    HOSTS.map(host)
+pub(crate) fn hosts() -> Vec<Host> {
+    HOSTS.map(host).into_iter().chain([host(&wide())]).collect()
 }
 
 /// Asserts that hosts say what the cases expect.
@@ -66,6 +72,11 @@ fn the_library_agrees_with_the_corpus_by_its_portable_backend() {
 #[test]
 fn the_component_agrees_with_the_corpus() {
     assert_conformance(HOSTS[2]);
+}
+
+#[test]
+fn the_wide_component_agrees_with_the_corpus() {
+    assert_conformance(&wide());
 }
 
 #[test]

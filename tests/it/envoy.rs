@@ -18,7 +18,7 @@ use tessera_tests::{
 use tokio::{process::Child, process::Command, time::Instant};
 use url::Url;
 
-use crate::stage;
+use crate::{stage, upstream};
 
 /// Envoy starts in about a second; compiling the filter takes V8 another on a busy machine.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -62,8 +62,13 @@ impl Envoy {
 
     /// An Envoy before the scene's service, with the policy of the scene's proxy.
     async fn before(scene: &Scene) -> Self {
-        let stage = stage();
         let policy: Value = serde_json::from_str(&fs::read_to_string(scene.policy()).unwrap()).unwrap();
+        Self::with(scene, &policy).await
+    }
+
+    /// An Envoy before the scene's service.
+    async fn with(scene: &Scene, policy: &Value) -> Self {
+        let stage = stage();
         let plugin = json!({ "policy": policy, "clusters": { scene.issuer.identifier(): "issuer" } });
         let clusters = [("orders", scene.orders.url()), ("issuer", scene.issuer.server().url())];
         Self::start(&stage.artefacts.envoy_filter().unwrap(), &plugin, &clusters).await
@@ -201,7 +206,14 @@ async fn it_decides_as_the_proxy_does() {
 }
 
 #[tokio::test]
-async fn it_closes_when_the_keys_do_not_come() {
+async fn v36_it_changes_requests_as_the_policy_says() {
+    let scene = Scene::set(&stage()).await.unwrap();
+    let envoy = Envoy::with(&scene, &upstream::policy(&scene)).await;
+    upstream::assert_changes(&scene, |path| envoy.at(path)).await;
+}
+
+#[tokio::test]
+async fn v44_it_closes_when_the_keys_do_not_come() {
     let scene = Scene::set(&stage()).await.unwrap();
     let token = scene.access_token(ORDERS, READ).await.unwrap();
     let policy: Value = serde_json::from_str(&fs::read_to_string(scene.policy()).unwrap()).unwrap();
@@ -221,7 +233,7 @@ async fn it_closes_when_the_keys_do_not_come() {
 }
 
 #[tokio::test]
-async fn a_bad_configuration_stops_it_with_every_problem() {
+async fn v44_a_bad_configuration_stops_it_with_every_problem() {
     let filter = stage().artefacts.envoy_filter().unwrap();
     let nobody = Url::parse("http://127.0.0.1:9/").unwrap();
     let issuer = |name| json!({ "issuer": name, "jwks_uri": "https://issuer.example/keys" });

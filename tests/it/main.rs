@@ -24,6 +24,8 @@ mod servers;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+mod upstream;
+#[cfg(test)]
 mod verify;
 
 /// What the scenes of these tests are made of.

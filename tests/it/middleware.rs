@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::header::CACHE_CONTROL;
+use http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
 use serde_json::{Value, json};
 use tessera_tests::{
     artefacts::Artefacts,
@@ -27,7 +27,7 @@ use tokio::{
 use url::Url;
 use wac_graph::{CompositionGraph, EncodeOptions, plug, types::Package};
 
-use crate::stage;
+use crate::{stage, upstream};
 
 /// Wasmtime compiles the component first, with all of the machine that other tests leave.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -179,6 +179,30 @@ async fn it_decides_as_the_proxy_does() {
 }
 
 #[tokio::test]
+async fn v36_it_changes_requests_as_the_policy_says() {
+    let scene = Scene::set(&stage()).await.unwrap();
+    let host = Host::start(Some(&upstream::policy(&scene).to_string())).await;
+    let token = scene.access_token(ORDERS, READ).await.unwrap();
+    let mut url = host.url.join("/orders").unwrap();
+    url.set_query(Some(&format!("access_token={}&page=2", token.as_str())));
+    let forged = HeaderValue::from_static("forged");
+    let call = get(url).header(HeaderName::from_static("x-caller"), forged.clone());
+    let response = call.header(HeaderName::from_static("x_caller"), forged).send().await.unwrap();
+    assert_eq!(response.status, 200, "{}", host.log());
+    let response = host.get("/orders").bearer(token.as_str()).send().await.unwrap();
+    assert_eq!(response.status, 200, "{}", host.log());
+    let log = host.log();
+    let reached: Vec<&str> = log.lines().filter(|line| line.contains("backend: ")).collect();
+    assert!(reached[0].contains("backend: /orders?page=2 "), "{log}");
+    for line in &reached {
+        assert_eq!(line.matches("x-caller=billing").count(), 1, "{log}");
+        assert!(!line.contains("forged") && !line.contains("eyJ"), "{log}");
+    }
+    let response = host.get(upstream::METADATA_PATH).send().await.unwrap();
+    assert_eq!((response.status.as_u16(), response.json()), (200, upstream::metadata(&scene)));
+}
+
+#[tokio::test]
 async fn bodies_pass_as_they_are() {
     let scene = Scene::set(&stage()).await.unwrap();
     let host = Host::before(&scene).await;
@@ -208,7 +232,7 @@ async fn requests_that_come_together_wait_for_one_fetch() {
 }
 
 #[tokio::test]
-async fn it_closes_when_the_keys_do_not_come() {
+async fn v44_it_closes_when_the_keys_do_not_come() {
     let scene = Scene::set(&stage()).await.unwrap();
     let token = scene.access_token(ORDERS, READ).await.unwrap();
     let mut policy: Value = serde_json::from_str(&fs::read_to_string(scene.policy()).unwrap()).unwrap();
@@ -234,7 +258,7 @@ async fn it_closes_when_the_keys_do_not_come() {
 }
 
 #[tokio::test]
-async fn nothing_passes_under_a_bad_policy() {
+async fn v44_nothing_passes_under_a_bad_policy() {
     let misspelt = json!({ "issuer": [], "audiences": [] }).to_string();
     for (policy, expected) in [
         (Some(misspelt.as_str()), &["did you mean `issuers`?", "/audiences: at least one is needed"][..]),

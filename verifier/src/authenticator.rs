@@ -68,10 +68,8 @@ impl Authenticator {
     /// Verifies a token: its form, its issuer's signature, its times. Not its audience, which is for the
     /// route to ask.
     pub(crate) fn verify(&mut self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Refusal> {
-        if token.len() > limits::TOKEN_BYTES {
-            return Err(Error::TokenTooLong { bytes: token.len() }.into());
-        }
-        if !self.cache.is_on() {
+        // A token that is too long is refused before it costs a digest.
+        if !self.cache.is_on() || token.len() > limits::TOKEN_BYTES {
             return self.verify_anew(token, now);
         }
         let digest = TokenDigest::of(token);
@@ -151,7 +149,9 @@ impl Authenticator {
         published
             .filter_map(|(index, issuer)| Some((index, issuer.keys.published()?)))
             .flat_map(|(index, keys)| {
-                keys.due(now).into_iter().map(move |(document, url)| Want::new(index, document, url))
+                let due = keys.due(now).into_iter();
+                due.map(|(document, url)| Want::new(index, document, keys.tag(document), url))
+                    .collect::<Vec<_>>()
             })
             .collect()
     }
@@ -159,8 +159,9 @@ impl Authenticator {
     /// The documents that could turn a refusal into leave, if there are any and the time has come.
     pub(crate) fn cure(&mut self, refusal: &Refusal, now: Timestamp) -> Option<Vec<Want>> {
         let (index, lack) = refusal.lack.as_ref()?;
-        match self.issuers.get_mut(*index)?.keys.published()?.cure(lack, now) {
-            Cure::Fetch(document, url) => Some(vec![Want::new(*index, document, url)]),
+        let keys = self.issuers.get_mut(*index)?.keys.published()?;
+        match keys.cure(lack, now) {
+            Cure::Fetch(document, url) => Some(vec![Want::new(*index, document, keys.tag(document), url)]),
             Cure::Wait => Some(Vec::new()),
             Cure::None => None,
         }
@@ -173,9 +174,9 @@ impl Authenticator {
         cache_control: &str,
         now: Timestamp,
     ) -> Result<Vec<SkippedKey>, DocumentError> {
-        let (index, document) = id.parts();
+        let (index, document, _) = id.parts();
         let (urls, backend) = (self.urls, self.backend);
-        let (name, published) = self.published(index, document).ok_or(DocumentError::Unwanted)?;
+        let (name, published) = self.published(id).ok_or(DocumentError::Unwanted)?;
         let read = match document {
             Document::KeySet => KeySet::parse(text, backend).map(|(keys, skipped)| {
                 published.supply_keys(keys, cache_control, now);
@@ -194,16 +195,19 @@ impl Authenticator {
     }
 
     pub(crate) fn fail(&mut self, id: DocumentId, now: Timestamp) {
-        let (index, document) = id.parts();
-        if let Some((_, published)) = self.published(index, document) {
+        let (_, document, _) = id.parts();
+        if let Some((_, published)) = self.published(id) {
             published.fail(document, now);
         }
     }
 
-    fn published(&mut self, index: usize, document: Document) -> Option<(String, &mut PublishedKeys)> {
+    /// The issuer of a document, and its keys; none if the document is not where it is expected now.
+    fn published(&mut self, id: DocumentId) -> Option<(String, &mut PublishedKeys)> {
+        let (index, document, tag) = id.parts();
         let issuer = self.issuers.get_mut(index)?;
         let name = issuer.name.clone();
-        issuer.keys.published().filter(|keys| keys.has(document)).map(|keys| (name, keys))
+        let keys = issuer.keys.published()?;
+        (keys.has(document) && keys.tag(document) == tag).then_some((name, keys))
     }
 
     /// A key that its issuer withdrew takes with it what was verified by it.

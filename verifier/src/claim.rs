@@ -60,6 +60,14 @@ impl fmt::Display for ClaimPath {
 }
 
 impl ClaimValue {
+    /// How many values it has in it, itself included.
+    pub(crate) fn elements(&self) -> usize {
+        match self {
+            Self::List(elements) => elements.len() + 1,
+            Self::Absent | Self::Scalar(_) | Self::Other => 1,
+        }
+    }
+
     fn read(node: &Node<'_>) -> Self {
         match &node.value {
             Value::Array(elements) => Self::List(elements.iter().map(Scalar::read).collect()),

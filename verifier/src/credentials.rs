@@ -4,7 +4,7 @@ use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 use crate::{
     error::Error,
-    limits,
+    http, limits,
     policy::{Before, TokenSource},
 };
 
@@ -76,7 +76,9 @@ impl<'r> Request<'r> {
                 }
             }
             TokenSource::Cookie(name) => {
-                if self.field_lines("cookie").map(str::len).sum::<usize>() > limits::COOKIE_BYTES {
+                // What is not ASCII would not come out of here as it came in.
+                let bytes: usize = self.field_lines("cookie").map(str::len).sum();
+                if bytes > limits::COOKIE_BYTES || !self.field_lines("cookie").all(http::is_printable) {
                     return vec![Found::SomethingElse];
                 }
                 let cookies = self.field_lines("cookie").flat_map(cookies);
@@ -85,6 +87,10 @@ impl<'r> Request<'r> {
                 values.map(|(_, value)| Found::in_text(value)).collect()
             }
             TokenSource::Query(name) => {
+                // Some servers take a semicolon for an ampersand, and would find another token.
+                if self.target.split_once('?').is_some_and(|(_, query)| query.contains(';')) {
+                    return vec![Found::SomethingElse];
+                }
                 let parameters = parameters(self.target).filter(|(own, _)| is_parameter(own, name));
                 parameters.map(|(_, value)| Found::in_text(value)).collect()
             }
@@ -98,11 +104,10 @@ impl<'r> Request<'r> {
 
     /// The Cookie field without a cookie; empty if there was no other.
     pub(crate) fn cookies_without(&self, name: &str) -> String {
-        let others: Vec<String> = self
+        let others: Vec<&str> = self
             .field_lines("cookie")
-            .flat_map(cookies)
-            .filter(|(own, _)| *own != name)
-            .map(|(own, value)| alloc::format!("{own}={value}"))
+            .flat_map(|field| field.split(';').map(trimmed))
+            .filter(|pair| !pair.is_empty() && trimmed(split_pair(pair).0) != name)
             .collect();
         others.join("; ")
     }
@@ -122,7 +127,8 @@ fn token_in_field<'r>(value: &'r str, before: &Before) -> Option<Found<'r>> {
         Before::Nothing => Some(Found::in_text(value)),
         Before::Prefix(prefix) => value.strip_prefix(prefix.as_str()).map(Found::in_text),
         Before::Scheme(scheme) => {
-            let (own, token) = value.split_once(' ').unwrap_or((value, ""));
+            // A tab is no space here, and some take it for one: what follows it is then no token.
+            let (own, token) = value.split_at_checked(value.find([' ', '\t']).unwrap_or(value.len()))?;
             if own.eq_ignore_ascii_case(scheme) {
                 return Some(Found::in_text(token.trim_start_matches(' ')));
             }
@@ -144,9 +150,13 @@ fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
-/// The names and values of a Cookie field (RFC 6265 §4.2.1).
+/// The names and values of a Cookie field (RFC 6265 §4.2.1), without the spaces that servers cut off.
 fn cookies(field: &str) -> impl Iterator<Item = (&str, &str)> {
-    field.split(';').map(|pair| split_pair(pair.trim_matches([' ', '\t'])))
+    field.split(';').map(split_pair).map(|(name, value)| (trimmed(name), trimmed(value)))
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
 /// The names and values of a query, as forms write them.

@@ -4,7 +4,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
 use crate::{
-    Rejection, claim::ClaimValue, error::Error, keys::Fingerprint, time::Timestamp, token::Claims,
+    Rejection, claim::ClaimValue, error::Error, http, keys::Fingerprint, time::Timestamp, token::Claims,
     verifier::Want,
 };
 
@@ -82,6 +82,12 @@ impl Grant {
     #[must_use]
     pub fn remove(&self) -> &[String] {
         &self.remove
+    }
+
+    /// Whether a field of this name is one to remove.
+    #[must_use]
+    pub fn removes(&self, name: &str) -> bool {
+        self.remove.contains(&http::folded(name))
     }
 
     /// The fields to set then. Names are in lower case, values printable ASCII.
@@ -163,7 +169,8 @@ impl VerifiedToken {
     /// The memory it takes, in bytes: the claims are at most as long again as the payload, and each has a
     /// header of its own.
     pub(crate) fn bytes(&self) -> usize {
-        let lists = self.claims.audiences.len() + self.claims.scopes.as_slice().len() + self.values.len();
+        let elements: usize = self.values.iter().map(ClaimValue::elements).sum();
+        let lists = self.claims.audiences.len() + self.claims.scopes.as_slice().len() + elements;
         size_of::<Self>() + self.issuer.len() + 3 * self.payload.len() + lists * size_of::<ClaimValue>()
     }
 }

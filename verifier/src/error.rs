@@ -21,7 +21,7 @@ pub enum Part {
 /// What it says is for the operator. What the caller learns is in [`Rejection`](crate::Rejection).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Error {
-    /// The request carries no Bearer token.
+    /// The request carries no token where the policy reads one.
     TokenMissing,
     /// The request carries tokens in more than one place (RFC 6750 §2: one method, once).
     CredentialsRepeated {
@@ -151,7 +151,7 @@ pub enum Error {
         /// The policy's limit, in seconds.
         limit: u64,
     },
-    /// None of the token's audiences is one of the policy's.
+    /// None of the token's audiences is one of the policy's, or of the route's where it has its own.
     AudienceWrong {
         /// Those of the token.
         audiences: Vec<Excerpt>,
@@ -249,7 +249,7 @@ impl fmt::Display for Part {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::TokenMissing => write!(f, "the request carries no Bearer token"),
+            Error::TokenMissing => write!(f, "the request carries no token"),
             Error::CredentialsRepeated { places } => {
                 write!(f, "the request carries tokens in {places} places")
             }
@@ -282,10 +282,10 @@ impl fmt::Display for Error {
             Error::ExtensionsCritical => write!(f, "the header has critical extensions (`crit`)"),
             Error::PayloadUnencoded => write!(f, "the header has `b64`"),
             Error::TypeForbidden { typ: Some(typ) } => {
-                write!(f, "the token is of type {typ}, which the issuer's profile does not accept")
+                write!(f, "the token is of type {typ}, which the policy does not accept of the issuer")
             }
             Error::TypeForbidden { typ: None } => {
-                write!(f, "the token has no type (`typ`), which the issuer's profile wants")
+                write!(f, "the token has no type (`typ`), which the policy wants of the issuer")
             }
             Error::IssuerUnknown { issuer } => write!(f, "no trusted issuer is called {issuer}"),
             Error::KeysUnavailable { issuer } => {

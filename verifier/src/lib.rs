@@ -9,7 +9,12 @@
 //! 1. [`Verifier::load`] a policy document, or show its author every [`Problem`] in it.
 //! 2. Every few seconds, fetch what [`Verifier::wants`] names and [`supply`](Verifier::supply) it, or
 //!    [`fail`](Verifier::fail) it.
-//! 3. For each request, [`Verifier::authorize`]. On [`Decision::Need`] fetch, and ask once more.
+//! 3. For each request, [`Verifier::authorize`]. On [`Decision::Need`] fetch, and ask again; after
+//!    [`limits::FETCH_ROUNDS`] of that, [`Verifier::conclude`].
+//! 4. Pass on what is allowed, changed as the [`Grant`] says; answer what is not with the [`Rejection`], and
+//!    what is meant for the verifier itself with the [`Document`].
+//!
+//! The feature `aws-lc` brings the native backend of [`Backend`], `schema` the JSON Schema of the policy.
 //!
 //! ```
 //! use tessera_verifier::{Decision, Request, Timestamp, Verifier};

@@ -5,6 +5,8 @@ pub(crate) mod metadata;
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
+use sha2::{Digest as _, Sha256};
+
 use self::absent::AbsentKeys;
 use crate::{
     keys::KeySet,
@@ -105,7 +107,8 @@ impl PublishedKeys {
             return Cure::None;
         }
         let ask = set.ask(now);
-        if let (Lack::Key(kid), Ask::Fetch | Ask::Wait) = (lack, ask) {
+        // Whoever waits is answered from a document that may have been made before the question.
+        if let (Lack::Key(kid), Ask::Fetch) = (lack, ask) {
             self.absent.asked_for(kid.as_deref(), now);
         }
         Cure::new(ask, Document::KeySet, set.url())
@@ -134,9 +137,34 @@ impl PublishedKeys {
     /// A document did not come, or not a good one.
     pub(crate) fn fail(&mut self, document: Document, now: Timestamp) {
         match document {
-            Document::KeySet => self.set.as_mut().map(|set| set.fail(now)),
-            Document::Metadata => self.metadata.as_mut().map(|metadata| metadata.fail(now)),
-        };
+            Document::KeySet => {
+                let Some(set) = &mut self.set else { return };
+                set.fail(now);
+                // Perhaps the keys are elsewhere by now.
+                if set.failures() > 1
+                    && let Some(metadata) = &mut self.metadata
+                {
+                    metadata.expire();
+                }
+            }
+            Document::Metadata => {
+                if let Some(metadata) = &mut self.metadata {
+                    metadata.fail(now);
+                }
+            }
+        }
+    }
+
+    /// What tells a document from another that was in its place before: of a key set that was discovered,
+    /// some bits of a digest of its URL. A fetch from the old place may end after the keys have moved.
+    pub(crate) fn tag(&self, document: Document) -> u16 {
+        match (document, &self.metadata, &self.set) {
+            (Document::KeySet, Some(_), Some(set)) => {
+                let digest = Sha256::digest(set.url());
+                digest.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes))
+            }
+            _ => 0,
+        }
     }
 
     /// Whether this issuer has such a document to fetch.

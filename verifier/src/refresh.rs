@@ -120,9 +120,19 @@ impl<T> Remote<T> {
         self.url = url;
         self.failures = 0;
         self.fetch = Fetch::Idle { next_at: Timestamp::from_seconds(0) };
+        self.expire();
+    }
+
+    /// A newer copy is wanted, however fresh this one is.
+    pub(crate) fn expire(&mut self) {
         if let Some(copy) = &mut self.copy {
             copy.refresh_at = copy.fetched_at;
         }
+    }
+
+    /// How often fetching failed since it last did not.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
     }
 
     /// Nothing came, or nothing good.

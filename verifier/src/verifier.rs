@@ -58,26 +58,32 @@ impl DocumentId {
         self.0
     }
 
-    fn new(issuer: usize, document: Document) -> Self {
-        // A policy's length bounds the number of its issuers far below 2³¹.
-        let issuer = u32::try_from(issuer).unwrap_or(u32::MAX / 2);
-        Self(issuer * 2 + u32::from(document == Document::Metadata))
+    /// From high to low: 16 bits of tag, 15 of the issuer's place ([`limits::DOCUMENT_ELEMENTS`] bounds their
+    /// number far below 2¹⁵), one for the kind of document.
+    fn new(issuer: usize, document: Document, tag: u16) -> Self {
+        let issuer = u32::try_from(issuer).unwrap_or(u32::MAX) & 0x7fff;
+        Self(u32::from(tag) << 16 | issuer << 1 | u32::from(document == Document::Metadata))
     }
 
-    /// The place of the issuer, and which of its documents it is.
-    pub(crate) fn parts(self) -> (usize, Document) {
-        let document = if self.0.is_multiple_of(2) { Document::KeySet } else { Document::Metadata };
-        (usize::try_from(self.0 / 2).unwrap_or(usize::MAX), document)
+    /// The place of the issuer, which of its documents it is, and the tag of that.
+    pub(crate) fn parts(self) -> (usize, Document, u16) {
+        let document = if self.0 & 1 == 0 { Document::KeySet } else { Document::Metadata };
+        let [high, low, ..] = self.0.to_be_bytes();
+        (
+            usize::try_from(self.0 >> 1 & 0x7fff).unwrap_or(usize::MAX),
+            document,
+            u16::from_be_bytes([high, low]),
+        )
     }
 }
 
 impl Want {
-    pub(crate) fn new(issuer: usize, document: Document, url: String) -> Self {
+    pub(crate) fn new(issuer: usize, document: Document, tag: u16, url: String) -> Self {
         let limit = match document {
             Document::KeySet => limits::KEY_SET_BYTES,
             Document::Metadata => limits::METADATA_BYTES,
         };
-        Self { id: DocumentId::new(issuer, document), url, timeout: limits::FETCH_TIMEOUT, limit }
+        Self { id: DocumentId::new(issuer, document, tag), url, timeout: limits::FETCH_TIMEOUT, limit }
     }
 }
 

@@ -30,9 +30,9 @@ pub(crate) const STEPS: &[Step] = &[
     native::BINARIES,
 ];
 
-/// The baseline component should stay below this many bytes: Envoy and Istio ship filters in configuration maps
+/// The baseline component should stay below this many bytes, all algorithms and rules of a policy in it: Envoy and Istio ship filters in configuration maps
 /// and image layers, where a megabyte is felt.
-const AIM_BASELINE: u64 = 350_000;
+const AIM_BASELINE: u64 = 600_000;
 
 pub(crate) fn run(cx: &Context) -> Result<(), Failure> {
     carry_out(cx, STEPS)?;

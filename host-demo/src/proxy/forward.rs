@@ -3,7 +3,8 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version,
     header::{
-        CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+        CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
+        UPGRADE, VIA,
     },
     uri::{Authority, PathAndQuery, Scheme},
 };
@@ -14,12 +15,15 @@ use crate::instance::Grant;
 
 /// Fields that are about one connection, whether or not `Connection` names them (RFC 9110 §7.6.1).
 /// `TE` may stay when it says `trailers` and nothing else, and is dropped for simplicity's sake.
-const HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
     TE,
+    // And with it the trailers, which some services merge into the header (RFC 9110 §6.5.1): nothing in them was
+    // decided about.
+    TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
 ];

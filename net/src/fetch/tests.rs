@@ -105,7 +105,7 @@ fn a_proxy_in_the_environment_is_not_used() {
 }
 
 #[tokio::test]
-async fn only_200_is_a_document() {
+async fn v43_only_200_is_a_document() {
     assert!(matches!(
         fetch("/redirect", TIMEOUT).await,
         Err(FetchError::Redirected { status: StatusCode::FOUND, .. })

@@ -1,6 +1,6 @@
 //! A `wasi:http` 0.3 handler that knows nothing of tokens: what stands behind the middleware in tests.
 //!
-//! It answers each request with the body of that request, and says in a line on stderr that it was reached.
+//! It answers each request with the body of that request, and says in a line on stderr what reached it.
 
 use generated::{
     exports::wasi::http::handler::Guest,
@@ -48,7 +48,10 @@ pub struct Backend;
 impl Guest for Backend {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let target = request.get_path_with_query().unwrap_or_default();
-        say(&format!("backend: {target}\n")).await;
+        let fields = request.get_headers().copy_all().into_iter();
+        let fields: Vec<String> =
+            fields.map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(&value))).collect();
+        say(&format!("backend: {target} {}\n", fields.join("; "))).await;
         let (handled, well) = wit_future::new(|| Ok(()));
         drop(handled);
         let (body, trailers) = Request::consume_body(request, well);

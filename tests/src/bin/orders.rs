@@ -66,12 +66,22 @@ async fn route(request: Request<Incoming>) -> (StatusCode, Value) {
         (&Method::GET, "/healthz") => (StatusCode::OK, json!({ "status": "ok" })),
         (&Method::GET, "/orders") => (StatusCode::OK, json!([{ "id": 1, "item": "stylus", "quantity": 3 }])),
         (&Method::GET, "/orders/1") => (StatusCode::OK, json!({ "id": 1, "item": "stylus", "quantity": 3 })),
+        // What arrived here, for whoever wants to know what the proxy before this service makes of a request.
+        (&Method::GET, "/orders/echo") => (StatusCode::OK, echo(&request)),
         (&Method::POST, "/orders") => match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
             Ok(body) => accept(&body.to_bytes()),
             Err(_) => (StatusCode::PAYLOAD_TOO_LARGE, json!({ "error": "an order is smaller than that" })),
         },
         _ => (StatusCode::NOT_FOUND, json!({ "error": "no such thing" })),
     }
+}
+
+fn echo(request: &Request<Incoming>) -> Value {
+    let fields = request.headers().iter();
+    let fields: Vec<[String; 2]> = fields
+        .map(|(name, value)| [name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()])
+        .collect();
+    json!({ "target": request.uri().to_string(), "fields": fields })
 }
 
 fn accept(body: &[u8]) -> (StatusCode, Value) {

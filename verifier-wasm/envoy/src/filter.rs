@@ -11,14 +11,14 @@ use log::{error, info, warn};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext, RootContext},
-    types::{Action, ContextType},
+    types::{Action, ContextType, MapType},
 };
 use tessera_verifier::{DocumentId, Timestamp, Verifier, Want, limits};
 
 use crate::{
     SharedCell,
     config::Config,
-    request::{Answer, RequestHead, apply},
+    request::{Answer, Reply, RequestHead, apply},
 };
 
 /// How often the root context looks for what is to be fetched: the most that a paused request loses.
@@ -68,7 +68,7 @@ impl Shared {
     /// Starts to fetch a document.
     fn fetch(&mut self, want: &Want, now: Timestamp) {
         let Some((origin, cluster)) = self.cluster(&want.url) else {
-            error!("no cluster is configured for a key set");
+            error!("no cluster is configured for {}", want.url.split('?').next().unwrap_or_default());
             return self.verifier.fail(want.id, now);
         };
         let (scheme, authority) = origin.split_once("://").unwrap_or_default();
@@ -137,7 +137,10 @@ fn conclude(decided: Vec<(u32, Paused, Answer)>) {
         }
         match answer {
             Answer::Pass(grant) => {
-                apply(&grant);
+                if !apply(&grant) {
+                    Reply::unavailable().send();
+                    continue;
+                }
                 paused.passed.set(true);
                 // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
                 let _ = hostcalls::resume_http_request();
@@ -268,10 +271,8 @@ impl HttpContext for Filter {
         let head = RequestHead::read(shared.verifier.reads());
         let now = now();
         match head.decide(&mut shared.verifier, now) {
-            Answer::Pass(grant) => {
-                apply(&grant);
-                self.passed.set(true);
-            }
+            Answer::Pass(grant) if apply(&grant) => self.passed.set(true),
+            Answer::Pass(_) => Reply::unavailable().send(),
             Answer::Reply(reply) => reply.send(),
             Answer::Need(wants) => {
                 shared.wanted.extend(wants);
@@ -287,6 +288,9 @@ impl HttpContext for Filter {
     }
 
     fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
+        // Some services merge trailers into the header (RFC 9110 §6.5.1), where nothing was decided about them.
+        // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
+        let _ = hostcalls::set_map(MapType::HttpRequestTrailers, Vec::new());
         self.action()
     }
 }

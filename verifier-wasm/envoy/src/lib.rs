@@ -5,7 +5,7 @@
 //! key sets are fetched.
 //!
 //! Each worker's VM keeps its own key sets. The root context fetches them, on its tick; a request that
-//! needs one that is not there pauses until the fetch is over, and is then decided once more. Fetches
+//! needs one that is not there pauses until the fetch is over, and is then decided again. Fetches
 //! never belong to a request, since Envoy drops the fetches of a client that goes away.
 
 mod config;

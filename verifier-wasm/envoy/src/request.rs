@@ -32,16 +32,23 @@ pub(crate) struct Reply {
 
 impl RequestHead {
     /// Reads the fields of the request whose context is the effective one.
+    /// The fields come as Envoy holds them: some of its versions join several lines of one name by commas.
     pub(crate) fn read(fields: &[String]) -> Self {
-        Self {
-            method: field(":method").unwrap_or_default(),
-            host: field(":authority").unwrap_or_default(),
-            target: field(":path").unwrap_or_default(),
-            headers: fields
-                .iter()
-                .filter_map(|name| field(name).map(|value| (name.clone(), value)))
-                .collect(),
+        let lines = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
+        let mut head =
+            Self { method: String::new(), host: String::new(), target: String::new(), headers: Vec::new() };
+        for (name, value) in lines {
+            // What is not UTF-8 gets replacement characters, with which it matches nothing.
+            let value = String::from_utf8_lossy(&value).into_owned();
+            match name.as_str() {
+                ":method" => head.method = value,
+                ":authority" => head.host = value,
+                ":path" => head.target = value,
+                _ if fields.contains(&name) => head.headers.push((name, value)),
+                _ => {}
+            }
         }
+        head
     }
 
     pub(crate) fn decide(&self, verifier: &mut Verifier, now: Timestamp) -> Answer {
@@ -75,14 +82,14 @@ impl RequestHead {
     }
 }
 
-/// Changes the request whose context is the effective one as it has to be upstream. Should Envoy not take a
-/// change, the SDK traps, which Envoy answers with 503.
-pub(crate) fn apply(grant: &Grant) {
-    let pairs = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
-    let names: BTreeSet<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+/// Changes the request whose context is the effective one as it has to be upstream. Says whether that could be
+/// done; should Envoy not take a change, the SDK traps, which Envoy answers with 503.
+#[must_use]
+pub(crate) fn apply(grant: &Grant) -> bool {
+    let Ok(lines) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else { return false };
+    let names: BTreeSet<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
     for name in names {
-        let folded = name.to_ascii_lowercase().replace('_', "-");
-        if grant.remove().contains(&folded) {
+        if grant.removes(name) {
             let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None);
         }
     }
@@ -92,6 +99,7 @@ pub(crate) fn apply(grant: &Grant) {
     if let Some(target) = grant.target() {
         let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, ":path", Some(target));
     }
+    true
 }
 
 impl From<&Rejection> for Reply {
@@ -111,6 +119,11 @@ impl From<Document> for Reply {
 }
 
 impl Reply {
+    /// The answer where Envoy does not show the request.
+    pub(crate) fn unavailable() -> Self {
+        Self { status: 503, headers: vec![("cache-control", "no-store".to_owned())], body: None }
+    }
+
     /// Answers the request whose context is the effective one.
     pub(crate) fn send(&self) {
         let headers = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -121,11 +134,4 @@ impl Reply {
             self.body.as_deref().map(str::as_bytes),
         );
     }
-}
-
-/// A field of the request; Envoy joins several of one name by commas. What is not UTF-8 gets replacement
-/// characters, with which it matches nothing.
-fn field(name: &str) -> Option<String> {
-    let value = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()?;
-    Some(String::from_utf8_lossy(&value).into_owned())
 }

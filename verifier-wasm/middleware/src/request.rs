@@ -54,8 +54,7 @@ pub(crate) fn granted(request: Request, grant: &Grant) -> Result<Request, ErrorC
         |what: &str| ErrorCode::InternalError(Some(format!("the host refuses {what} of a request")));
     let original = request.get_headers().copy_all();
     let kept = original.into_iter().filter(|(name, _)| {
-        !grant.remove().contains(&name.to_ascii_lowercase().replace('_', "-"))
-            && !grant.set().iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+        !grant.removes(name) && !grant.set().iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     });
     let set = grant.set().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
     let fields: Vec<(String, Vec<u8>)> = kept.chain(set).collect();
@@ -64,8 +63,11 @@ pub(crate) fn granted(request: Request, grant: &Grant) -> Result<Request, ErrorC
     let (authority, options) = (request.get_authority(), request.get_options());
     let target = grant.target().map(ToOwned::to_owned).or_else(|| request.get_path_with_query());
     let (_sent, processed) = wit_future::new(|| Ok(()));
-    let (body, trailers) = Request::consume_body(request, processed);
-    let (changed, _) = Request::new(fields, Some(body), trailers, options);
+    let (body, _trailers) = Request::consume_body(request, processed);
+    // Some services merge trailers into the header (RFC 9110 §6.5.1), where nothing was decided about them.
+    let (trailers, no_trailers) = wit_future::new(|| Ok(None));
+    drop(trailers);
+    let (changed, _) = Request::new(fields, Some(body), no_trailers, options);
     changed.set_method(&method).map_err(|()| unusable("the method"))?;
     changed.set_scheme(scheme.as_ref()).map_err(|()| unusable("the scheme"))?;
     changed.set_authority(authority.as_deref()).map_err(|()| unusable("the authority"))?;

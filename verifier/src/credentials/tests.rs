@@ -73,6 +73,7 @@ fn v33_refuses_tokens_in_two_places_even_if_they_are_equal() {
         ("/", &[("cookie", "s=t"), ("cookie", "s=t")], 2),
         ("/?q=t", &[("cookie", "s=t"), ("x-token", "Tt"), ("authorization", "Bearer t")], 4),
         ("/", &[("x-token", "Tt"), ("x-token", "Tt")], 2),
+        ("/", &[("cookie", "s=t; s =t")], 2),
         // Even if only one of two lines holds a token: somebody else may read the other one.
         ("/", &[("authorization", "Basic x"), ("authorization", "Bearer t")], 2),
     ] {
@@ -97,6 +98,11 @@ fn v33_what_is_no_token_is_malformed() {
         ("/?q", &[]),
         ("/?q=a%2Eb", &[]),
         ("/", &[("cookie", "s=\"t\"")]),
+        ("/?q=t;x", &[]),
+        ("/?x;q=t&q=t", &[]),
+        ("/", &[("authorization", "Bearer\tt")]),
+        ("/", &[("cookie", "é=1; s=t")]),
+        ("/", &[("cookie", "s=t;\ts\t=u")]),
         ("/", &[("x-token", "T")]),
         ("/", &[("x-token", "T a b")]),
     ] {

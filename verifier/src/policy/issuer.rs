@@ -41,7 +41,8 @@ fields! {
         "clock_skew": optional Shape::Number(&CLOCK_SKEW),
         /// The longest life of a token, in seconds, from `iat` (or now, without one) to `exp`.
         "max_lifetime": optional Shape::Number(&MAX_LIFETIME),
-        /// How long the last good key set may serve while fetching fails, in seconds.
+        /// How long the last good key set may serve while fetching fails, in seconds; one that its issuer calls
+        /// fresh for longer serves for that long.
         "max_stale": optional Shape::Number(&MAX_STALE),
         /// Conditions that every token of this issuer has to meet.
         "claims": optional CONDITIONS,

@@ -118,10 +118,11 @@ impl Requirement {
         audiences: &[String],
         paths: &ClaimPaths,
     ) -> Result<(), Error> {
-        let audiences = if self.audiences.is_empty() { audiences } else { &self.audiences };
-        if self.any_of.is_empty() && self.all_of.is_empty() {
-            check_audience(token, audiences)?;
+        let is_last = self.any_of.is_empty() && self.all_of.is_empty();
+        if is_last || !self.audiences.is_empty() {
+            check_audience(token, if self.audiences.is_empty() { audiences } else { &self.audiences })?;
         }
+        let audiences = if self.audiences.is_empty() { audiences } else { &self.audiences };
         if !self.issuers.is_empty() && !self.issuers.iter().any(|issuer| issuer == token.issuer()) {
             return Err(Error::IssuerNotAllowed { issuer: token.issuer().to_owned() });
         }

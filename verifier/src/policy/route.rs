@@ -108,8 +108,8 @@ impl Routes {
 
     /// The first route for a request with this method, Host field and normalised path.
     pub(crate) fn find(&self, method: &str, host: &str, path: &str) -> Option<&Route> {
-        // The host is looked at only where a route does.
-        let host = if self.names_hosts() { host_name(host) } else { String::new() };
+        // The host is looked at only where a route does, and then it has to be one.
+        let host = if self.names_hosts() { host_name(host)? } else { String::new() };
         let first = self.first(&host, path, |route| {
             route.takes_method(method) && route.takes_host(&host) && route.path.matches(path)
         })?;

@@ -207,13 +207,26 @@ impl HostPattern {
     }
 }
 
-/// The name in a Host field: lower-case, without port and without the dot of a fully qualified name.
-pub(crate) fn host_name(field: &str) -> String {
-    let name = match field.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => name,
-        _ => field,
+/// The name in a Host field: lower-case, without port and without the dot of a fully qualified name. None if
+/// there is none, or not beyond doubt: a rule for a host must not be passed over because of a spelling.
+pub(crate) fn host_name(field: &str) -> Option<String> {
+    let (name, port) = match field.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port),
+        _ => (field, ""),
     };
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    (port.bytes().all(|byte| byte.is_ascii_digit()) && is_host(&name)).then_some(name)
+}
+
+/// Whether a text is a lower-case name or an address of IPv6 in brackets.
+fn is_host(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<core::net::Ipv6Addr>().is_ok();
+    }
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+    };
+    text.split('.').all(is_label)
 }
 
 fn is_below(path: &str, prefix: &str) -> bool {
@@ -270,6 +283,12 @@ fn compile(text: &str) -> Result<Regex, Fault> {
             .build()
             .map_err(|error| Fault::new(format!("no regular expression that can be used: {error}")))
     };
+    if !text.is_ascii() || text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(Fault {
+            message: "no path can match: paths start with a slash and are ASCII".into(),
+            suggestion: Some("write other characters as they are sent, as `%C3%A9`".into()),
+        });
+    }
     // Alone first: what is no expression by itself could become one between the anchors.
     build(text)?;
     build(&format!("^(?:{text})$"))
@@ -284,8 +303,8 @@ fn literal_folder(text: &str) -> &str {
         return "";
     }
     let (literal, rest) = text.split_at_checked(end).unwrap_or_default();
-    // A quantifier may take the last character away again.
-    let literal = if rest.starts_with(['*', '?', '{']) {
+    // A quantifier may take the last character away again; so may a `+`, quantified in its turn.
+    let literal = if rest.starts_with(['*', '?', '{', '+']) {
         literal.char_indices().next_back().and_then(|(last, _)| literal.get(..last)).unwrap_or_default()
     } else {
         literal
@@ -293,18 +312,18 @@ fn literal_folder(text: &str) -> &str {
     literal.rfind('/').and_then(|slash| literal.get(..slash)).unwrap_or_default()
 }
 
-/// Whether a `|` stands outside of all groups and classes.
+/// Whether a `|` stands outside of all groups. Yes is said in doubt: brackets in a class or in a comment (which
+/// a flag allows) do not group.
 fn has_alternatives(text: &str) -> bool {
-    let (mut depth, mut class, mut escaped) = (0_usize, false, false);
+    let in_doubt = text.contains('[') || text.contains("(?");
+    let (mut depth, mut escaped) = (0_usize, false);
     for c in text.chars() {
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
-            ']' => class = false,
-            '[' => class = true,
-            '(' if !class => depth += 1,
-            ')' if !class => depth = depth.saturating_sub(1),
-            '|' if !class && depth == 0 => return true,
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '|' if in_doubt || depth == 0 => return true,
             _ => {}
         }
     }
@@ -312,15 +331,15 @@ fn has_alternatives(text: &str) -> bool {
 }
 
 fn host_fault(text: &str) -> Option<Fault> {
-    let name = text.strip_prefix("*.").unwrap_or(text);
-    if name.is_empty() || name.contains('*') || name.contains('/') {
-        return Some(Fault::new(format!(
+    let (below, name) = text.strip_prefix("*.").map_or(("", text), |name| ("*.", name));
+    match host_name(name) {
+        Some(normal) if normal == name => None,
+        Some(normal) => Some(Fault {
+            message: "a host is written in lower case and without a port".into(),
+            suggestion: Some(format!("write `{below}{normal}`")),
+        }),
+        None => Some(Fault::new(format!(
             "`{text}` is no host: write a name, or `*.` and a name for every name below it"
-        )));
+        ))),
     }
-    let normal = host_name(text);
-    (normal != text).then(|| Fault {
-        message: "a host is written in lower case and without a port".into(),
-        suggestion: Some(format!("write `{normal}`")),
-    })
 }

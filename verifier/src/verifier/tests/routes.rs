@@ -90,6 +90,13 @@ fn v29_alternatives_are_no_way_around_the_audience() {
     ] {
         assert_eq!(scene.with(target, &token(aud, scope)).is_ok(), good, "{target} {aud} {scope}");
     }
+    // What is said outside holds whatever is said inside.
+    let mut both = Scene::new(&json!({ "routes": [{
+        "audiences": ["orders-admin"], "any_of": [{ "audiences": ["partner"], "scopes": ["a"] }, { "scopes": ["b"] }],
+    }] }));
+    assert_eq!(both.with("/", &token(r#""partner""#, r#""a""#)).unwrap_err(), wrong_audience("partner"));
+    assert!(both.with("/", &token(r#"["partner","orders-admin"]"#, r#""a""#)).is_ok());
+    assert!(both.with("/", &token(r#""orders-admin""#, r#""b""#)).is_ok());
     // Of two closed ways the one is named that a scope would open.
     assert_eq!(
         scene.with("/any", &token(r#""orders""#, r#""b""#)).unwrap_err(),

@@ -61,6 +61,9 @@ mod decision;
 mod document;
 mod error;
 mod excerpt;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod json;
 mod keys;

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
     io,
     path::Path,
     process::{Command, ExitStatus, Stdio},
@@ -75,6 +76,15 @@ impl Run {
     /// as data goes to stderr: stdout is for what the command of xtask was asked for.
     pub(crate) fn shown(mut self) -> Result<(), CommandError> {
         self.command.stdout(io::stderr());
+        let status = self.command.status().map_err(|error| self.not_run(error))?;
+        self.succeeded(status)
+    }
+
+    /// Runs it with all its output going into a file.
+    pub(crate) fn logged(mut self, file: &File) -> Result<(), CommandError> {
+        let copies = file.try_clone().and_then(|out| Ok((out, file.try_clone()?)));
+        let (out, err) = copies.map_err(|error| self.not_run(error))?;
+        self.command.stdout(out).stderr(err);
         let status = self.command.status().map_err(|error| self.not_run(error))?;
         self.succeeded(status)
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask`: build, demo, test, lint, with nothing to install first.
+//! `cargo xtask`: build, demo, test, lint, fuzz, with nothing to install first.
 //!
 //! Each command is a list of [`plan::Step`]s. A step looks before it acts (an installed tool is not installed
 //! again), says in one line what it found or did, and on failure names the command that mends it.
@@ -8,7 +8,9 @@ mod command;
 mod context;
 mod demo;
 mod failure;
+mod fuzz;
 mod lint;
+mod mutants;
 mod plan;
 mod setup;
 mod test;
@@ -28,6 +30,8 @@ Examples:
   cargo xtask test                  every test
   cargo xtask test judges           the tests with \"judges\" in their name
   cargo xtask lint                  formatting, clippy, dependencies, documents
+  cargo xtask fuzz 600              every fuzz target of the verifier, for ten minutes in all
+  cargo xtask mutants token.rs      whether the verifier's tests notice changes of token.rs
 
 Environment:
   TESSERA_CACHE      where the tools that xtask installs live (default: $XDG_CACHE_HOME/tessera, ~/.cache/tessera)
@@ -60,6 +64,10 @@ enum Verb {
     Test(TestArgs),
     /// Check formatting, lints, dependencies, documentation and documents.
     Lint,
+    /// Hold the verifier against inputs that nobody thought of.
+    Fuzz(fuzz::FuzzArgs),
+    /// Change the verifier in small ways and see whether its tests notice.
+    Mutants(mutants::MutantsArgs),
 }
 
 /// What `build` can be told.
@@ -103,5 +111,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Demo(DemoArgs { keep }) => demo::run(&cx, keep),
         Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
         Verb::Lint => lint::run(&cx),
+        Verb::Fuzz(args) => fuzz::run(&cx, &args),
+        Verb::Mutants(args) => mutants::run(&cx, &args),
     }
 }

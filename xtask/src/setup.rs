@@ -11,5 +11,5 @@ pub(crate) use self::{
     judges::{JUDGES, NODE},
     machine::{C_COMPILER, GUEST_TARGET, WASM_TARGET},
     python::{PYTHON, judges_python},
-    tools::{CARGO_COMPONENT, CARGO_DENY, NEXTEST, Tool, WASMTIME},
+    tools::{CARGO_COMPONENT, CARGO_DENY, CARGO_FUZZ, CARGO_MUTANTS, NEXTEST, Tool, WASMTIME},
 };

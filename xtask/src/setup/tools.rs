@@ -16,6 +16,13 @@ pub(crate) const CARGO_COMPONENT: Step =
 /// Licences, sources, duplicates, advisories.
 pub(crate) const CARGO_DENY: Step = Step { title: "cargo-deny 0.20.2", run: |cx| Tool::DENY.ensure(cx) };
 
+/// Builds fuzz targets with the coverage counters that libFuzzer is led by.
+pub(crate) const CARGO_FUZZ: Step = Step { title: "cargo-fuzz 0.13.2", run: |cx| Tool::FUZZ.ensure(cx) };
+
+/// Changes the code in small ways and asks whether a test notices.
+pub(crate) const CARGO_MUTANTS: Step =
+    Step { title: "cargo-mutants 27.1.0", run: |cx| Tool::MUTANTS.ensure(cx) };
+
 /// The test runner: one process per test. Any version that is already there will do.
 pub(crate) const NEXTEST: Step = Step { title: "cargo-nextest", run: |cx| Tool::NEXTEST.ensure(cx) };
 
@@ -42,6 +49,10 @@ pub(crate) struct Tool {
 impl Tool {
     pub(crate) const COMPONENT: Self = Self::subcommand("cargo-component", "component", "0.21.1");
     pub(crate) const DENY: Self = Self::subcommand("cargo-deny", "deny", "0.20.2");
+    pub(crate) const FUZZ: Self =
+        Self { opt_level: Some("1"), ..Self::subcommand("cargo-fuzz", "fuzz", "0.13.2") };
+    pub(crate) const MUTANTS: Self =
+        Self { opt_level: Some("1"), ..Self::subcommand("cargo-mutants", "mutants", "27.1.0") };
     pub(crate) const NEXTEST: Self =
         Self { any_version: true, ..Self::subcommand("cargo-nextest", "nextest", "0.9.143") };
     /// Only what `wasmtime serve` takes with components of WASI 0.3.

@@ -1,0 +1,5 @@
+//! See the module `jwks` of the library.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tessera_fuzz::jwks::run(data));

@@ -186,7 +186,8 @@ fn with_other_signature(token: &str) -> String {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let (front, back) = signature.split_at(signature.len() / 2);
     let other = if back.starts_with('A') { 'B' } else { 'A' };
-    format!("{signed}.{front}{other}{}", &back[1..])
+    let rest: String = back.chars().skip(1).collect();
+    format!("{signed}.{front}{other}{rest}")
 }
 
 #[test]

@@ -23,12 +23,16 @@ const GUESTS: [&str; 5] = [
     "tessera-faulty-component",
 ];
 
+/// The JSON Schema of the policy document.
+const SCHEMA: &str = "docs/policy.schema.json";
+
 const STEPS: &[Step] = &[
     setup::C_COMPILER,
     setup::WASM_TARGET,
     setup::CARGO_DENY,
     Step { title: "formatting", run: formatting },
     Step { title: "documents: commands, links, home folders", run: documents },
+    Step { title: "the published JSON Schema", run: schema },
     Step { title: "dependencies: duplicates, licences, sources", run: dependencies },
     Step { title: "dependencies: advisories", run: advisories },
     Step { title: "clippy on the workspace", run: clippy },
@@ -65,6 +69,24 @@ fn clippy_guests(cx: &Context) -> Result<String, Failure> {
 fn rustdoc(cx: &Context) -> Result<String, Failure> {
     let run = cx.cargo("doc").args(["--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings").shown();
     held("the documentation", "mend what stands above, then run: cargo doc --no-deps --open", run)
+}
+
+/// The schema in the tree has to be the one that the verifier's grammar makes.
+fn schema(cx: &Context) -> Result<String, Failure> {
+    let remedy = format!("cargo run --bin tessera -- policy schema > {SCHEMA}");
+    let own =
+        cx.cargo("run").args(["--quiet", "--bin", "tessera", "--", "policy", "schema"]).captured().map_err(
+            |source| Failure::Build {
+                what: "`tessera`".to_owned(),
+                remedy: remedy.clone(),
+                source: Some(source),
+            },
+        )?;
+    let published = std::fs::read_to_string(cx.root.join(SCHEMA)).unwrap_or_default();
+    if published.trim_end() == own.trim_end() {
+        return Ok("is what the verifier takes".to_owned());
+    }
+    Err(Failure::Check { what: format!("{SCHEMA} is not what the verifier takes"), remedy })
 }
 
 fn dependencies(cx: &Context) -> Result<String, Failure> {

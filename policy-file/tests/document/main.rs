@@ -25,6 +25,8 @@ const NOW: u64 = 1_790_000_000;
 
 const GUIDE: &str = include_str!("../../../docs/policy.md");
 
+const SCHEMA: &str = include_str!("../../../docs/policy.schema.json");
+
 /// The members of a policy in YAML.
 fn members(example: &Example) -> Map<String, Value> {
     let file =
@@ -101,6 +103,12 @@ fn no_member_is_without_an_example() {
     }
     assert!(all.len() > 40, "{all:?}");
     assert_eq!(all.difference(&used).collect::<Vec<_>>(), [&""; 0]);
+}
+
+#[test]
+fn the_published_schema_is_the_verifiers() {
+    let remedy = "write it anew: tessera policy schema > docs/policy.schema.json";
+    assert_eq!(SCHEMA.trim_end(), policy_schema().trim_end(), "{remedy}");
 }
 
 #[test]

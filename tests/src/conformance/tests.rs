@@ -29,7 +29,8 @@ fn corpus(folder: &Path) -> CaseFile {
 /// A host that prints these lines, whatever it is asked.
 fn host(folder: &Path, verdicts: &[Value]) -> Host {
     let path = folder.join("verdicts");
-    fs::write(&path, verdicts.iter().map(|verdict| format!("{verdict}\n")).collect::<String>()).unwrap();
+    let lines: Vec<String> = verdicts.iter().map(Value::to_string).collect();
+    fs::write(&path, lines.join("\n")).unwrap();
     // The comment swallows the file of cases.
     Host::new(&format!("cat '{}' #", path.display()))
 }

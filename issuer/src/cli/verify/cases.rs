@@ -27,6 +27,15 @@ struct Case<'c> {
     /// By issuer; each as the policy.
     #[serde(borrow, default)]
     jwks: HashMap<String, &'c RawValue>,
+    /// What the same verifier is asked first. Its answers do not matter; by then it may have prepared a key.
+    #[serde(default)]
+    before: Vec<Earlier>,
+    request: CaseRequest,
+    now: u64,
+}
+
+#[derive(Deserialize)]
+struct Earlier {
     request: CaseRequest,
     now: u64,
 }
@@ -80,18 +89,28 @@ pub(super) fn each_line(
 /// The verdict on a case. Each has a verifier of its own: nothing that one leaves behind, a key set, a cooldown or a
 /// remembered token, has a say in another.
 fn judged(case: Case<'_>, engine: &Engine) -> Value {
-    let Case { id, policy, jwks, request, now } = case;
+    let Case { id, policy, jwks, before, request, now } = case;
     let policy = text(policy);
     let mut judge = match engine.load(&policy) {
         Ok(judge) => judge,
         Err(problems) => return report::invalid(&id, &problems),
     };
     let documents = Documents::new(&policy, |issuer| jwks.get(issuer).map(|set| text(set)));
-    let CaseRequest { method, url, headers } = request;
-    let request = Request { method, ..Request::to(&url, headers) };
-    let question = Question::Request(&request);
-    let verdict = judge::decide(&mut *judge, question, now, |want| documents.get(want));
+    let mut decide = |request: CaseRequest, now| {
+        let request = Request::from(request);
+        judge::decide(&mut *judge, Question::Request(&request), now, |want| documents.get(want))
+    };
+    for Earlier { request, now } in before {
+        decide(request, now);
+    }
+    let verdict = decide(request, now);
     report::case(&id, &verdict)
+}
+
+impl From<CaseRequest> for Request {
+    fn from(CaseRequest { method, url, headers }: CaseRequest) -> Self {
+        Self { method, ..Self::to(&url, headers) }
+    }
 }
 
 /// A document of a case: the text in it, or its own spelling.

@@ -1,0 +1,47 @@
+//! The verifier as a library, in native code.
+
+use std::hint::black_box;
+
+use tessera_verifier::{Backend, Decision, Request, Timestamp, Verifier};
+
+use crate::{
+    contender::Contender,
+    error::BenchError,
+    material::{HOST, METHOD, TARGET, now},
+};
+
+/// A verifier with a policy, and the field that carries the token.
+pub(crate) struct Native {
+    name: &'static str,
+    verifier: Verifier,
+    authorization: String,
+    now: Timestamp,
+}
+
+impl Native {
+    pub(crate) fn new(
+        name: &'static str,
+        backend: Backend,
+        policy: &str,
+        token: &str,
+    ) -> Result<Self, BenchError> {
+        let verifier =
+            Verifier::load_with(policy, backend).map_err(|error| BenchError::Policy(format!("{error:?}")))?;
+        let now = Timestamp::from_seconds(now());
+        Ok(Self { name, verifier, authorization: format!("Bearer {token}"), now })
+    }
+}
+
+impl Contender for Native {
+    fn decide(&mut self) -> Result<(), BenchError> {
+        let headers = [("authorization", self.authorization.as_str())];
+        let request = Request { method: METHOD, host: HOST, target: TARGET, headers: &headers };
+        match self.verifier.authorize(&request, self.now) {
+            Decision::Allow(grant) => {
+                black_box(grant);
+                Ok(())
+            }
+            other => Err(BenchError::Refused { contender: self.name, reason: format!("{other:?}") }),
+        }
+    }
+}

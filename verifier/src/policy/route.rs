@@ -68,6 +68,8 @@ pub(crate) struct Routes {
     by_host: BTreeMap<String, Index>,
     /// The others.
     any_host: Index,
+    /// Whether any route looks at the host.
+    names_hosts: bool,
 }
 
 /// A rule for some requests.
@@ -109,15 +111,11 @@ impl Routes {
     /// The first route for a request with this method, Host field and normalised path.
     pub(crate) fn find(&self, method: &str, host: &str, path: &str) -> Option<&Route> {
         // The host is looked at only where a route does, and then it has to be one.
-        let host = if self.names_hosts() { host_name(host)? } else { String::new() };
+        let host = if self.names_hosts { host_name(host)? } else { String::new() };
         let first = self.first(&host, path, |route| {
             route.takes_method(method) && route.takes_host(&host) && route.path.matches(path)
         })?;
         self.list.get(first)
-    }
-
-    fn names_hosts(&self) -> bool {
-        !self.by_host.is_empty() || self.list.iter().any(|route| !route.hosts.is_empty())
     }
 
     /// The place of the first candidate of which this holds.
@@ -159,6 +157,7 @@ impl Routes {
             }
             _ => self.any_host.insert(&route.path, at),
         }
+        self.names_hosts |= !route.hosts.is_empty();
         self.list.push(route);
     }
 

@@ -87,6 +87,14 @@ async fn v44_a_need_without_end_denies() {
 }
 
 #[tokio::test]
+async fn v36_a_grant_with_a_field_that_is_none_denies() {
+    let verifier = host("{}", Limits::default()).unwrap();
+    let rejection = denied(&verifier, "/bad-field").await;
+    assert_eq!((rejection.status, &*rejection.error), (StatusCode::SERVICE_UNAVAILABLE, "verifier-failed"));
+    assert_recovered(&verifier).await;
+}
+
+#[tokio::test]
 async fn a_refusal_is_one_whatever_the_component_calls_it() {
     let verifier = host("{}", Limits::default()).unwrap();
     let rejection = denied(&verifier, "/status-200").await;

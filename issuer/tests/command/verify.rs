@@ -148,6 +148,20 @@ fn a_refusal_is_6_and_told_with_what_the_caller_hears() {
 }
 
 #[test]
+fn a_dry_run_shows_what_it_lets_through() {
+    let desk = Desk::new();
+    desk.write("policy.yaml", &format!("{POLICY}dry_run: true\n"));
+    let request = ["--url", "/orders/1"];
+    let (exit, forged) = desk.explain(&request, &Desk::new().token(&json!({})));
+    assert_eq!((exit, &forged["verdict"], &forged["grant"]["identity"]), (0, &json!("allow"), &Value::Null));
+    assert_eq!(
+        (&forged["grant"]["refusal"], &forged["reason"]),
+        (&json!("signature-wrong"), &json!("the signature is wrong"))
+    );
+    assert_eq!(steps(&forged, "refused"), ["signature"]);
+}
+
+#[test]
 fn scripts_get_the_same_in_json() {
     let desk = Desk::new();
     let request = ["--url", "/orders/1"];

@@ -112,7 +112,7 @@ impl From<&Grant> for judge::Grant {
             remove: grant.remove().to_vec(),
             set: grant.set().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             target: grant.target().map(ToString::to_string),
-            refusal: grant.refusal().map(|refusal| refusal.error.clone()),
+            refusal: grant.refusal().cloned().map(|refusal| Box::new(refusal.into())),
         }
     }
 }

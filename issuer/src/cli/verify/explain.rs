@@ -184,13 +184,10 @@ impl Scene<'_> {
 
 impl Explanation {
     fn new(verdict: Verdict, scene: &Scene<'_>) -> Self {
-        let evidence = match &verdict {
-            Verdict::Deny(rejection) => rejection.evidence.clone(),
-            Verdict::Allow(_) | Verdict::Answer { .. } => None,
-        };
+        let evidence = verdict.refusal().and_then(|rejection| rejection.evidence.clone());
         let refused = evidence.as_ref().map(Step::of);
         let token_was_read = match &verdict {
-            Verdict::Allow(grant) => grant.identity.is_some(),
+            Verdict::Allow(grant) => grant.identity.is_some() || grant.refusal.is_some(),
             Verdict::Deny(_) => true,
             Verdict::Answer { .. } => false,
         };
@@ -271,10 +268,7 @@ impl Explanation {
             .collect();
         let mut json = report::verdict(&self.verdict);
         if let Some(members) = json.as_object_mut() {
-            let reason = match &self.verdict {
-                Verdict::Deny(rejection) => Some(&*rejection.reason),
-                Verdict::Allow(_) | Verdict::Answer { .. } => None,
-            };
+            let reason = self.verdict.refusal().map(|rejection| &*rejection.reason);
             members.insert("reason".to_owned(), json!(reason));
             members.insert("steps".to_owned(), steps.into());
             members.insert("hint".to_owned(), json!(self.hint));
@@ -286,7 +280,9 @@ impl Explanation {
 fn allowed(text: &mut String, grant: &Grant) {
     let Grant { identity, remove, set, target, refusal } = grant;
     let _ = match refusal {
-        Some(error) => writeln!(text, "{REPORTED}allowed, in a dry run{REPORTED:#}: it would be {error}"),
+        Some(refusal) => {
+            writeln!(text, "{REPORTED}allowed, in a dry run{REPORTED:#}: it would be {}", refusal.error)
+        }
         None => writeln!(text, "{PASSED}allowed{PASSED:#}"),
     };
     if identity.is_none() {

@@ -35,8 +35,8 @@ pub(super) struct Grant {
     pub(super) remove: Vec<String>,
     pub(super) set: Vec<(String, String)>,
     pub(super) target: Option<String>,
-    /// The name of the refusal that a dry run lets through.
-    pub(super) refusal: Option<String>,
+    /// The refusal that a dry run lets through.
+    pub(super) refusal: Option<Box<Rejection>>,
 }
 
 pub(super) struct Identity {
@@ -55,6 +55,17 @@ pub(super) struct Rejection {
     pub(super) challenge: Option<String>,
     /// Where the library judged: its error, with the evidence.
     pub(super) evidence: Option<tessera_verifier::Error>,
+}
+
+impl Verdict {
+    /// Why the request is refused, or would be but for a dry run.
+    pub(super) fn refusal(&self) -> Option<&Rejection> {
+        match self {
+            Self::Allow(grant) => grant.refusal.as_deref(),
+            Self::Deny(rejection) => Some(rejection),
+            Self::Answer { .. } => None,
+        }
+    }
 }
 
 /// A document that is needed for the decision.

@@ -75,7 +75,7 @@ impl From<&tessera_verifier::Grant> for Grant {
             remove: grant.remove().to_vec(),
             set: grant.set().to_vec(),
             target: grant.target().map(str::to_owned),
-            refusal: grant.refusal().map(|refusal| refusal.error().name().to_owned()),
+            refusal: grant.refusal().map(|refusal| Box::new(refusal.into())),
         }
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn verdict(verdict: &Verdict) -> Value {
 
 fn grant(grant: &Grant) -> Value {
     let Grant { identity, remove, set, target, refusal } = grant;
+    let refusal = refusal.as_ref().map(|refusal| &refusal.error);
     let identity = identity.as_ref().map(|identity| {
         let Identity { issuer, subject, client, scopes, expiry } = identity;
         json!({ "issuer": issuer, "subject": subject, "client": client, "scopes": scopes, "expiry": expiry })

@@ -2,7 +2,8 @@
 //
 //   {"jwk": PUBLIC KEY, "alg": A, "token": T, "issuer": I, "audience": A, "leeway": SECONDS}
 //
-// Each further line is a number: verify so often, and answer with the nanoseconds that it took in all.
+// Each further line is a number: verify so often, and answer with the nanoseconds of processor time that it took in all,
+// whichever of its threads spent them.
 
 import { createInterface } from 'node:readline';
 import { importJWK, jwtVerify } from 'jose';
@@ -20,9 +21,10 @@ const expected = {
 };
 
 for await (const line of lines) {
-  const start = process.hrtime.bigint();
+  const start = process.cpuUsage();
   for (let calls = Number(line); calls > 0; calls -= 1) {
     await jwtVerify(token, key, expected);
   }
-  process.stdout.write(`${process.hrtime.bigint() - start}\n`);
+  const { user, system } = process.cpuUsage(start);
+  process.stdout.write(`${(user + system) * 1000}\n`);
 }

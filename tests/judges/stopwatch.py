@@ -2,7 +2,7 @@
 
   {"jwk": PUBLIC KEY, "alg": A, "token": T, "issuer": I, "audience": A, "leeway": SECONDS}
 
-Each further line is a number: verify so often, and answer with the nanoseconds that it took in all.
+Each further line is a number: verify so often, and answer with the nanoseconds of processor time that it took in all.
 """
 
 import json
@@ -22,7 +22,7 @@ expected = {
 }
 
 for line in sys.stdin:
-    start = time.perf_counter_ns()
+    start = time.process_time_ns()
     for _ in range(int(line)):
         jwt.decode(task["token"], key, **expected)
-    print(time.perf_counter_ns() - start, flush=True)
+    print(time.process_time_ns() - start, flush=True)

@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     Step { title: "dependencies: advisories", run: advisories },
     Step { title: "clippy on the workspace", run: clippy },
     Step { title: "clippy on the guests", run: clippy_guests },
+    Step { title: "clippy on the measuring program", run: clippy_bench },
     Step { title: "rustdoc", run: rustdoc },
 ];
 
@@ -64,6 +65,14 @@ fn clippy_guests(cx: &Context) -> Result<String, Failure> {
         .args(["--", "-D", "warnings"])
         .shown();
     held("clippy on a guest", "mend what stands above, then run: cargo xtask lint", run)
+}
+
+fn clippy_bench(cx: &Context) -> Result<String, Failure> {
+    let run = cx
+        .cargo("clippy")
+        .args(["--package", "tessera-bench", "--all-targets", "--", "-D", "warnings"])
+        .shown();
+    held("clippy on the measuring program", "cargo clippy --fix --package tessera-bench", run)
 }
 
 fn rustdoc(cx: &Context) -> Result<String, Failure> {

@@ -1,8 +1,9 @@
-//! `cargo xtask`: build, demo, test, lint, fuzz, with nothing to install first.
+//! `cargo xtask`: build, demo, test, measure, fuzz, lint, with nothing to install first.
 //!
 //! Each command is a list of [`plan::Step`]s. A step looks before it acts (an installed tool is not installed
 //! again), says in one line what it found or did, and on failure names the command that mends it.
 
+mod bench;
 mod build;
 mod command;
 mod context;
@@ -29,6 +30,7 @@ Examples:
   cargo xtask build --release       the same with optimised binaries
   cargo xtask test                  every test
   cargo xtask test judges           the tests with \"judges\" in their name
+  cargo xtask bench verify          the verifier against its peers, in one run
   cargo xtask lint                  formatting, clippy, dependencies, documents
   cargo xtask fuzz 600              every fuzz target of the verifier, for ten minutes in all
   cargo xtask mutants token.rs      whether the verifier's tests notice changes of token.rs
@@ -62,6 +64,9 @@ enum Verb {
     Demo(DemoArgs),
     /// Run every test, or those whose name contains a filter.
     Test(TestArgs),
+    /// Measure, paired with peers in the same run; figures go to the target folder's bench/.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Check formatting, lints, dependencies, documentation and documents.
     Lint,
     /// Hold the verifier against inputs that nobody thought of.
@@ -94,6 +99,24 @@ struct TestArgs {
     filters: Vec<String>,
 }
 
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Verification: jsonwebtoken, our native builds and the components, cold and warm.
+    Verify(BenchArgs),
+}
+
+/// What `bench` can be told.
+#[derive(Debug, Args)]
+struct BenchArgs {
+    /// Fewer and shorter rounds: figures to look at, not to quote.
+    #[arg(long, conflicts_with = "record")]
+    quick: bool,
+    /// Put the table into docs/measurements.md.
+    #[arg(long)]
+    record: bool,
+}
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,6 +133,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Build(BuildArgs { release }) => build::run(&Context { release, ..cx }),
         Verb::Demo(DemoArgs { keep }) => demo::run(&cx, keep),
         Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
+        Verb::Bench(Bench::Verify(args)) => bench::verify(&cx, &args),
         Verb::Lint => lint::run(&cx),
         Verb::Fuzz(args) => fuzz::run(&cx, &args),
         Verb::Mutants(args) => mutants::run(&cx, &args),

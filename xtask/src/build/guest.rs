@@ -193,7 +193,31 @@ impl Build {
                 source: Some(error),
             })?;
         let path = folder.join(GUEST_TARGET).join("guest").join(self.module);
-        fs::read(&path).map_err(|source| refused("read", &path, source))
+        let module = fs::read(&path).map_err(|source| refused("read", &path, source))?;
+        self.without_names(&module)
+    }
+
+    /// The module without the names of its functions: a twelfth of it, which the linker leaves in whatever the
+    /// profile's `strip` says.
+    fn without_names(&self, module: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut bare = Vec::with_capacity(module.len());
+        // Sections follow one another without a gap, after the module's magic number and version.
+        let mut at = 0;
+        for payload in Parser::new(0).parse_all(module) {
+            let payload = payload.map_err(|error| self.unfit(format!("it cannot be read: {error}")))?;
+            let end = match &payload {
+                Payload::Version { range, .. } => range.end,
+                section => section.as_section().map_or(0, |(_, range)| range.end),
+            };
+            // What is inside a section was taken with it.
+            let end = usize::try_from(end).unwrap_or(usize::MAX).max(at);
+            let is_names = matches!(&payload, Payload::CustomSection(section) if section.name() == "name");
+            if !is_names {
+                bare.extend_from_slice(module.get(at..end).unwrap_or_default());
+            }
+            at = end;
+        }
+        Ok(bare)
     }
 
     /// Panic messages carry source paths: without the folders of whoever built it, the artefact is the same bytes

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{build::place, context::Context, failure::Failure, plan::Step};
+use crate::{build::place, command::Run, context::Context, failure::Failure, plan::Step};
 
 /// The binaries into dist/.
 pub(crate) const BINARIES: Step = Step { title: "dist/tessera, dist/tessera-proxy", run: binaries };
@@ -36,16 +36,25 @@ pub(crate) fn orders(cx: &Context) -> Result<PathBuf, Failure> {
     Ok(find(&compile(cx)?, ORDERS)?.to_owned())
 }
 
+/// The binary of this name, built by `cargo build` with these arguments.
+pub(crate) fn compiled(cx: &Context, arguments: &[&str], name: &str) -> Result<PathBuf, Failure> {
+    Ok(find(&build(cx.cargo("build").args(arguments))?, name)?.to_owned())
+}
+
 /// Builds every binary of the workspace's default members and returns where cargo says it put them.
 fn compile(cx: &Context) -> Result<Vec<PathBuf>, Failure> {
-    let mut build = cx.cargo("build").args(["--bins", "--features", END_TO_END]);
+    let mut command = cx.cargo("build").args(["--bins", "--features", END_TO_END]);
     if cx.release {
-        build = build.args(["--release"]);
+        command = command.args(["--release"]);
     }
-    let said = build.args(["--message-format=json-render-diagnostics"]).captured().map_err(|error| {
+    build(command)
+}
+
+fn build(command: Run) -> Result<Vec<PathBuf>, Failure> {
+    let said = command.args(["--message-format=json-render-diagnostics"]).captured().map_err(|error| {
         Failure::Build {
             what: "the workspace".to_owned(),
-            remedy: "mend what the compiler says above, then run: cargo xtask build".to_owned(),
+            remedy: "mend what the compiler says above, then run the same again".to_owned(),
             source: Some(error),
         }
     })?;

@@ -41,7 +41,7 @@ pub(crate) struct FuzzArgs {
 }
 
 /// What is fuzzed: the binaries of fuzz/.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Target {
     /// Tokens, whatever is done to them.
     Token,
@@ -65,6 +65,7 @@ const INPUT_SECONDS: u32 = 10;
 
 const STEPS: &[Step] = &[
     setup::C_COMPILER,
+    setup::CXX_COMPILER,
     setup::CARGO_FUZZ,
     Step { title: "seeds from the conformance corpus", run: seeds::write },
     Step { title: "fuzz targets", run: build },

@@ -28,6 +28,7 @@ const SCHEMA: &str = "docs/policy.schema.json";
 
 const STEPS: &[Step] = &[
     setup::C_COMPILER,
+    setup::CXX_COMPILER,
     setup::WASM_TARGET,
     setup::CARGO_DENY,
     Step { title: "formatting", run: formatting },
@@ -36,6 +37,7 @@ const STEPS: &[Step] = &[
     Step { title: "dependencies: duplicates, licences, sources", run: dependencies },
     Step { title: "dependencies: advisories", run: advisories },
     Step { title: "clippy on the workspace", run: clippy },
+    Step { title: "clippy on the fuzz targets", run: clippy_fuzz },
     Step { title: "clippy on the guests", run: clippy_guests },
     Step { title: "clippy on the measuring program", run: clippy_bench },
     Step { title: "rustdoc", run: rustdoc },
@@ -53,6 +55,15 @@ fn clippy(cx: &Context) -> Result<String, Failure> {
     let run =
         cx.cargo("clippy").args(["--all-targets", "--features", END_TO_END, "--", "-D", "warnings"]).shown();
     held("clippy", "cargo clippy --fix --all-targets   # what it cannot mend stands above", run)
+}
+
+/// They are no default member: nobody needs a C++ compiler to build the rest.
+fn clippy_fuzz(cx: &Context) -> Result<String, Failure> {
+    let run = cx
+        .cargo("clippy")
+        .args(["--package", "tessera-fuzz", "--all-targets", "--", "-D", "warnings"])
+        .shown();
+    held("clippy on a fuzz target", "mend what stands above, then run: cargo xtask lint", run)
 }
 
 fn clippy_guests(cx: &Context) -> Result<String, Failure> {

@@ -1,7 +1,7 @@
 //! Inputs to start from, out of the conformance corpus: each target gets what it reads of every case.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -24,7 +24,8 @@ struct Seeds<'c> {
     words: BTreeSet<String>,
     /// The algorithms of which there is a signature with every twist.
     twisted: BTreeSet<String>,
-    count: usize,
+    /// What was written: many cases have the same policy, and the same keys.
+    written: HashSet<(Target, String)>,
 }
 
 /// The dictionary of all targets.
@@ -34,7 +35,7 @@ pub(super) fn dictionary(cx: &Context) -> PathBuf {
 
 /// Writes the seeds of all targets.
 pub(super) fn write(cx: &Context) -> Result<String, Failure> {
-    let mut seeds = Seeds { cx, words: BTreeSet::new(), twisted: BTreeSet::new(), count: 0 };
+    let mut seeds = Seeds { cx, words: BTreeSet::new(), twisted: BTreeSet::new(), written: HashSet::new() };
     for target in
         [Target::Token, Target::Jwks, Target::Policy, Target::Request, Target::Signatures, Target::Json]
     {
@@ -56,7 +57,7 @@ pub(super) fn write(cx: &Context) -> Result<String, Failure> {
     let words: Vec<String> = seeds.words.iter().map(|word| format!("{word:?}\n")).collect();
     let path = dictionary(cx);
     fs::write(&path, words.concat()).map_err(|error| refused("write", &path, error))?;
-    Ok(format!("{} inputs", seeds.count))
+    Ok(format!("{} inputs", seeds.written.len()))
 }
 
 fn jsonl(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -143,7 +144,9 @@ impl Seeds<'_> {
 
     fn write(&mut self, target: Target, name: &str, text: &str) -> Result<(), Failure> {
         let path = folder(self.cx, "seeds", &target.name()).join(name);
-        self.count += 1;
+        if !self.written.insert((target, text.to_owned())) {
+            return Ok(());
+        }
         fs::write(&path, text).map_err(|error| refused("write", &path, error))
     }
 }

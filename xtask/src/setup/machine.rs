@@ -15,6 +15,9 @@ pub(crate) const GUEST_TARGET: &str = "wasm32-unknown-unknown";
 /// aws-lc and SQLite are C. Both build without cmake and without an assembler of their own.
 pub(crate) const C_COMPILER: Step = Step { title: "a C compiler", run: c_compiler };
 
+/// libFuzzer is C++.
+pub(crate) const CXX_COMPILER: Step = Step { title: "a C++ compiler", run: cxx_compiler };
+
 /// rustc's standard library for the guests.
 pub(crate) const WASM_TARGET: Step =
     Step { title: "the Rust target wasm32-unknown-unknown", run: wasm_target };
@@ -26,6 +29,13 @@ fn c_compiler(_: &Context) -> Result<String, Failure> {
         return Ok(ALREADY.to_owned());
     }
     install_packages("a C compiler", &["build-essential"])
+}
+
+fn cxx_compiler(_: &Context) -> Result<String, Failure> {
+    if Run::new("c++").args(["--version"]).quiet().is_ok() {
+        return Ok(ALREADY.to_owned());
+    }
+    install_packages("a C++ compiler", &["build-essential"])
 }
 
 fn wasm_target(_: &Context) -> Result<String, Failure> {

@@ -5,7 +5,10 @@
 
 mod accepted;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 
@@ -116,7 +119,9 @@ pub(crate) fn run(cx: &Context, args: &MutantsArgs) -> Result<(), Failure> {
 /// Tests the changes of one pass and says where the results are.
 fn change(cx: &Context, pass: &Pass, args: &MutantsArgs) -> Result<PathBuf, Failure> {
     let output = cx.target.join("mutants").join(pass.name);
-    create_folder(&output)?;
+    // What an earlier run found is not this one's, and a run without any change writes nothing.
+    drop(fs::remove_dir_all(&output));
+    create_folder(&output.join("mutants.out"))?;
     let config = format!("profile.dev.package.tessera-verifier.opt-level={}", pass.opt_level);
     let ended = Tool::MUTANTS
         .run(cx)
@@ -151,9 +156,12 @@ fn change(cx: &Context, pass: &Pass, args: &MutantsArgs) -> Result<PathBuf, Fail
 }
 
 impl Score {
-    fn add(&mut self, results: &std::path::Path) -> Result<(), Failure> {
+    fn add(&mut self, results: &Path) -> Result<(), Failure> {
         let lines = |name: &str| {
             let path = results.join(name);
+            if !path.exists() {
+                return Ok(Vec::new());
+            }
             let text = fs::read_to_string(&path).map_err(|error| refused("read", &path, error))?;
             Ok(text.lines().map(str::to_owned).collect::<Vec<_>>())
         };

@@ -147,7 +147,26 @@ impl<'r> Found<'r> {
 }
 
 fn is_token68(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    // One bit for each byte below 128, since every byte of every token is asked.
+    const fn bits(from: u8) -> u64 {
+        let mut bits = 0;
+        let mut rest: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+        while let [byte, others @ ..] = rest {
+            if *byte & 64 == from {
+                bits |= 1 << (*byte & 63);
+            }
+            rest = others;
+        }
+        bits
+    }
+    const LOW: u64 = bits(0);
+    const HIGH: u64 = bits(64);
+    let half = match byte {
+        ..64 => LOW,
+        64..128 => HIGH,
+        _ => 0,
+    };
+    half >> (byte & 63) & 1 == 1
 }
 
 /// The names and values of a Cookie field (RFC 6265 §4.2.1), without the spaces that servers cut off.

@@ -116,3 +116,11 @@ fn v33_what_is_no_token_is_malformed() {
     assert_eq!(find(&["cookie s"], "/", &cookies), Err(Error::CredentialsMalformed));
     assert_eq!(find(&[], "/", &cookies), Err(Error::TokenMissing), "nobody looks there");
 }
+
+#[test]
+fn v33_knows_the_characters_of_a_token() {
+    for byte in 0..=u8::MAX {
+        let expected = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        assert_eq!(is_token68(byte), expected, "{byte}");
+    }
+}

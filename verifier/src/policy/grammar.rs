@@ -13,7 +13,16 @@ pub(crate) struct Fields {
     #[cfg(feature = "schema")]
     pub(super) about: &'static str,
     pub(super) members: &'static [Member],
+    /// Another object all of whose members this one has as well.
+    pub(super) base: Option<&'static Fields>,
     pub(super) choices: &'static [Choice],
+}
+
+impl Fields {
+    /// The members: its own, then those of its base.
+    pub(super) fn members(&self) -> impl Iterator<Item = &'static Member> {
+        self.members.iter().chain(self.base.into_iter().flat_map(|base| base.members))
+    }
 }
 
 /// A member of an object.
@@ -89,12 +98,12 @@ pub(crate) struct Settings {
     pub(super) http_loopback: bool,
 }
 
-/// Writes the table of an object: documentation, then members as `"name": required SHAPE` or
-/// `"name": optional SHAPE`, then choices.
+/// Writes the table of an object: documentation, the object that it extends, if it does, then members as
+/// `"name": required SHAPE` or `"name": optional SHAPE`, then choices.
 macro_rules! fields {
     (
         $(#[doc = $about:literal])*
-        $vis:vis static $name:ident {
+        $vis:vis static $name:ident $(: $base:ident)? {
             $( $(#[doc = $doc:literal])* $member:literal: $presence:ident $shape:expr, )*
         }
         $( $choice:ident [$($option:literal),*] )*
@@ -114,6 +123,7 @@ macro_rules! fields {
                     shape: $shape,
                 },
             )*],
+            base: $crate::policy::grammar::fields!(@ base $($base)?),
             choices: &[$(
                 $crate::policy::grammar::Choice {
                     names: &[$($option),*],
@@ -122,6 +132,8 @@ macro_rules! fields {
             )*],
         };
     };
+    (@ base) => { None };
+    (@ base $base:ident) => { Some(&$base) };
     (@ required) => { true };
     (@ optional) => { false };
     (@ one_of) => { true };

@@ -163,17 +163,17 @@ impl<'d> Reader<'d> {
     fn object(&mut self, object: &Object<'_>, place: &Place<'_>, fields: &Fields) {
         for member in object.iter() {
             let place = place.member(&member.name);
-            if let Some(known) = fields.members.iter().find(|known| known.name == member.name) {
+            if let Some(known) = fields.members().find(|known| known.name == member.name) {
                 self.check(&member.value, &place, &known.shape);
                 continue;
             }
-            let known: Vec<&str> = fields.members.iter().map(|member| member.name).collect();
+            let known: Vec<&str> = fields.members().map(|member| member.name).collect();
             let suggestion = did_you_mean(&member.name, &known)
                 .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
             let fault = Fault { message: "unknown member".into(), suggestion: Some(suggestion) };
             self.report(member.at, place.to_string(), fault);
         }
-        for known in fields.members {
+        for known in fields.members() {
             if known.required && object.get(known.name).is_none() {
                 self.missing(object, place, &format!("`{}`", known.name));
             }

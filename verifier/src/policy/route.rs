@@ -10,16 +10,16 @@ use self::{
     pattern::{HOST, HostPattern, PATH, PathPattern, host_name},
 };
 use super::{
-    condition::{CONDITIONS, ClaimPaths},
-    grammar::{Shape, TEXTS, Text, fields},
+    condition::ClaimPaths,
+    grammar::{Shape, Text, fields},
     reader::{Fault, Place, Reader},
-    requirement::{REQUIREMENT_SHAPE, Requirement, SCOPES},
+    requirement::{REQUIREMENT, Requirement},
 };
 use crate::json::{Node, Object};
 
 fields! {
     /// A rule for some requests. The first rule that matches decides.
-    pub(super) static ROUTE {
+    pub(super) static ROUTE: REQUIREMENT {
         /// The methods that the rule is for; all, if absent.
         "methods": optional Shape::List(&Shape::Text(&METHOD)),
         /// The hosts that the rule is for, without port: a name, or `*.` and a name for every name below
@@ -33,26 +33,11 @@ fields! {
         "optional": optional Shape::Flag,
         /// Refusals by this rule are reported, and the requests let through.
         "dry_run": optional Shape::Flag,
-        /// The scopes that the token must have, all of them.
-        "scopes": optional SCOPES,
-        /// Scopes of which the token must have one.
-        "any_scopes": optional SCOPES,
-        /// The audiences of which the token must name one, instead of the policy's.
-        "audiences": optional TEXTS,
-        /// The issuers of which the token must come from one. They are among the policy's.
-        "issuers": optional TEXTS,
-        /// Conditions on claims, which all have to hold.
-        "claims": optional CONDITIONS,
-        /// Requirements of which one has to hold.
-        "any_of": optional Shape::List(&REQUIREMENT_SHAPE),
-        /// Requirements which all have to hold.
-        "all_of": optional Shape::List(&REQUIREMENT_SHAPE),
     }
 }
 
-/// What a public route cannot say: it would never be asked.
-const IDLE_WHEN_PUBLIC: [&str; 9] =
-    ["optional", "dry_run", "scopes", "any_scopes", "audiences", "issuers", "claims", "any_of", "all_of"];
+/// What a public route cannot say either, besides a requirement: it would never be asked.
+const IDLE_WHEN_PUBLIC: [&str; 2] = ["optional", "dry_run"];
 
 static METHOD: Text = Text {
     #[cfg(feature = "schema")]
@@ -208,7 +193,8 @@ impl Route {
         let object = node.as_object()?;
         let requirement = Requirement::read(reader, object, place, issuers, paths);
         let access = if object.flag("public") {
-            for name in IDLE_WHEN_PUBLIC {
+            let idle = REQUIREMENT.members().map(|member| member.name).chain(IDLE_WHEN_PUBLIC);
+            for name in idle {
                 if let Some(node) = object.get(name) {
                     let message = "the route is `public`, so this is never asked";
                     reader.problem(node, &place.member(name), message, None);

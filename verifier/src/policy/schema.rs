@@ -85,7 +85,7 @@ impl Writer {
 
     fn fields(&mut self, fields: &Fields) -> Value {
         let mut properties = Map::new();
-        for Member { name, about, shape, .. } in fields.members {
+        for Member { name, about, shape, .. } in fields.members() {
             let mut property = Map::new();
             property.insert("description".to_string(), about.trim().into());
             if let Value::Object(shape) = self.shape(shape) {
@@ -94,7 +94,7 @@ impl Writer {
             properties.insert((*name).to_string(), Value::Object(property));
         }
         let required: Vec<&str> =
-            fields.members.iter().filter(|member| member.required).map(|member| member.name).collect();
+            fields.members().filter(|member| member.required).map(|member| member.name).collect();
         let mut schema = json!({
             "description": fields.about.trim(),
             "type": "object",

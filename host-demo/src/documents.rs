@@ -22,13 +22,15 @@ use crate::clock;
 
 /// A document that an instance wants.
 #[derive(Clone, Debug)]
-pub(crate) struct Want {
-    pub(crate) id: u32,
-    pub(crate) url: String,
-    /// In milliseconds.
-    pub(crate) timeout: u32,
-    /// In bytes.
-    pub(crate) limit: u32,
+pub struct Want {
+    /// Names it when the instance is told how the fetch went.
+    pub id: u32,
+    /// Where it is.
+    pub url: String,
+    /// How long the whole fetch may take, in milliseconds.
+    pub timeout: u32,
+    /// The longest body worth reading, in bytes.
+    pub limit: u32,
 }
 
 /// A fetch that is over.

@@ -91,10 +91,15 @@ pub struct PolicyProblem {
 pub struct InstanceError(#[source] wasmtime::Error);
 
 /// What an instance said about a request.
-pub(crate) enum Answer {
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Pass it on.
     Allow(Grant),
+    /// Refuse it.
     Deny(Rejection),
+    /// Answer it with this document.
     Document(Document),
+    /// Tell the instance of these documents, and ask again.
     Need(Vec<Want>),
 }
 

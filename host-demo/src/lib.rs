@@ -48,8 +48,9 @@ mod runtime;
 mod session;
 mod verifier;
 
-pub use instance::{Document, Grant, Identity, InstanceError, PolicyProblem, Rejection};
+pub use documents::Want;
+pub use instance::{Answer, Document, Grant, Identity, InstanceError, PolicyProblem, Rejection};
 pub use proxy::{Proxy, Timeouts, Upstream, UpstreamError};
 pub use runtime::{Limits, RuntimeError};
-pub use session::{Component, Missing, PlainRequest, Reply, Session};
+pub use session::{Component, PlainRequest, Session};
 pub use verifier::{Decision, LoadError, Options, Request, Verifier};

@@ -9,7 +9,7 @@ use tessera_net::fetch;
 
 use crate::{
     documents::{Event, Outcome},
-    instance::{Answer, Document, Grant, Instance, InstanceError, Patience, PolicyProblem, Rejection},
+    instance::{Answer, Instance, InstanceError, Patience, PolicyProblem},
     runtime::{Limits, Runtime, RuntimeError},
 };
 
@@ -37,28 +37,6 @@ pub struct PlainRequest<'r> {
     pub headers: &'r [(String, String)],
 }
 
-/// What an instance says when it is asked about a request.
-#[derive(Clone, Debug)]
-pub enum Reply {
-    /// Pass it on.
-    Allow(Grant),
-    /// Refuse it.
-    Deny(Rejection),
-    /// Answer it with this document.
-    Answer(Document),
-    /// Supply these documents, or fail them, and ask again.
-    Need(Vec<Missing>),
-}
-
-/// A document without which an instance does not decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// Names it in [`Session::supply`] and [`Session::fail`].
-    pub id: u32,
-    /// Where it is.
-    pub url: String,
-}
-
 impl Component {
     /// Compiles the component, which takes some tenths of a second.
     pub fn new(component: &[u8], limits: Limits) -> Result<Self, RuntimeError> {
@@ -78,12 +56,12 @@ impl Component {
 
 impl Session {
     /// Asks about a request, at a time in seconds since the epoch.
-    pub fn authorize(&mut self, request: &PlainRequest<'_>, now: u64) -> Result<Reply, InstanceError> {
+    pub fn authorize(&mut self, request: &PlainRequest<'_>, now: u64) -> Result<Answer, InstanceError> {
         self.ask(request, Patience::Some, now)
     }
 
     /// Asks for a decision with what there is.
-    pub fn conclude(&mut self, request: &PlainRequest<'_>, now: u64) -> Result<Reply, InstanceError> {
+    pub fn conclude(&mut self, request: &PlainRequest<'_>, now: u64) -> Result<Answer, InstanceError> {
         self.ask(request, Patience::None, now)
     }
 
@@ -119,18 +97,10 @@ impl Session {
         request: &PlainRequest<'_>,
         patience: Patience,
         now: u64,
-    ) -> Result<Reply, InstanceError> {
+    ) -> Result<Answer, InstanceError> {
         let PlainRequest { method, host, target, headers } = *request;
         let read = |name: &str| self.reads.iter().any(|own| own.eq_ignore_ascii_case(name));
         let headers = headers.iter().filter(|(name, _)| read(name)).cloned().collect();
-        let answer = self.instance.ask(method, host, target, headers, patience, now)?;
-        Ok(match answer {
-            Answer::Allow(grant) => Reply::Allow(grant),
-            Answer::Deny(rejection) => Reply::Deny(rejection),
-            Answer::Document(document) => Reply::Answer(document),
-            Answer::Need(wants) => {
-                Reply::Need(wants.into_iter().map(|want| Missing { id: want.id, url: want.url }).collect())
-            }
-        })
+        self.instance.ask(method, host, target, headers, patience, now)
     }
 }

@@ -128,13 +128,27 @@ pub(crate) fn parse(text: &str, bounds: Bounds) -> Result<Node<'_>, JsonError> {
     }
 }
 
-impl Node<'_> {
+impl<'a> Node<'a> {
     /// An element of an array that is a member of this object; this node itself, if there is none.
     pub(crate) fn element(&self, member: &str, index: usize) -> &Self {
         let Value::Object(object) = &self.value else { return self };
         match object.get(member).map(|node| &node.value) {
             Some(Value::Array(elements)) => elements.get(index).unwrap_or(self),
             _ => self,
+        }
+    }
+
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_object(&self) -> Option<&Object<'a>> {
+        match &self.value {
+            Value::Object(object) => Some(object),
+            _ => None,
         }
     }
 }
@@ -156,6 +170,11 @@ impl Value<'_> {
 impl<'a> Object<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
         self.iter().find(|member| member.name == name).map(|member| &member.value)
+    }
+
+    /// A member that is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Node::as_text)
     }
 
     pub(crate) fn iter(&self) -> core::slice::Iter<'_, Member<'a>> {

@@ -8,10 +8,6 @@ use super::grammar::Number;
 use crate::json::{Node, Object, Value};
 
 impl<'a> Object<'a> {
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).and_then(Node::as_text)
-    }
-
     pub(super) fn owned_text(&self, name: &str) -> Option<String> {
         self.text(name).map(ToOwned::to_owned)
     }
@@ -38,21 +34,5 @@ impl<'a> Object<'a> {
 
     pub(super) fn object(&self, name: &str) -> Option<&Object<'a>> {
         self.get(name).and_then(Node::as_object)
-    }
-}
-
-impl<'a> Node<'a> {
-    pub(super) fn as_text(&self) -> Option<&str> {
-        match &self.value {
-            Value::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(super) fn as_object(&self) -> Option<&Object<'a>> {
-        match &self.value {
-            Value::Object(object) => Some(object),
-            _ => None,
-        }
     }
 }

@@ -5,7 +5,7 @@ use alloc::{borrow::ToOwned, string::String};
 use crate::{
     document::DocumentError,
     excerpt::Excerpt,
-    json::{self, Bounds, Value},
+    json::{self, Bounds},
     limits,
     policy::UrlRules,
 };
@@ -22,11 +22,8 @@ const BOUNDS: Bounds = Bounds {
 /// another's (OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3).
 pub(crate) fn jwks_uri(text: &str, issuer: &str, urls: UrlRules) -> Result<String, DocumentError> {
     let node = json::parse(text, BOUNDS).map_err(DocumentError::NotJson)?;
-    let Value::Object(metadata) = &node.value else { return Err(DocumentError::NotMetadata) };
-    let text = |name: &str| match metadata.get(name).map(|node| &node.value) {
-        Some(Value::String(text)) => Ok(&**text),
-        _ => Err(DocumentError::NotMetadata),
-    };
+    let metadata = node.as_object();
+    let text = |name| metadata.and_then(|object| object.text(name)).ok_or(DocumentError::NotMetadata);
     let named = text("issuer")?;
     if named != issuer {
         return Err(DocumentError::OtherIssuer(Excerpt::new(named)));

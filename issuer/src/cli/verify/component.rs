@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tessera_host_demo::{
-    Component, Grant, InstanceError, Limits, PlainRequest, PolicyProblem, Rejection, Reply, Session,
+    Answer as Reply, Component, Grant, InstanceError, Limits, PlainRequest, PolicyProblem, Rejection, Session,
 };
 use tessera_net::chain;
 use tessera_verifier::Problem;
@@ -75,12 +75,12 @@ impl Judge for Sandboxed {
             if patient { session.authorize(&request, now) } else { session.conclude(&request, now) }
         });
         match reply {
-            Ok(Reply::Need(missing)) => {
-                Answer::Need(missing.into_iter().map(|it| Want { id: it.id, url: it.url }).collect())
+            Ok(Reply::Need(wants)) => {
+                Answer::Need(wants.into_iter().map(|it| Want { id: it.id, url: it.url }).collect())
             }
             Ok(Reply::Allow(grant)) => Answer::Decided(Verdict::Allow(judge::Grant::from(&grant))),
             Ok(Reply::Deny(rejection)) => Answer::Decided(Verdict::Deny(judge::Rejection::from(rejection))),
-            Ok(Reply::Answer(document)) => {
+            Ok(Reply::Document(document)) => {
                 Answer::Decided(Verdict::Answer { status: document.status.as_u16() })
             }
             Err(reason) => Answer::Decided(Verdict::Deny(judge::Rejection::failed(reason))),

@@ -2,7 +2,7 @@
 
 mod known_answers;
 
-use std::sync::OnceLock;
+use std::{fmt, sync::OnceLock};
 
 use proxy_wasm::hostcalls;
 use serde::Deserialize;
@@ -21,20 +21,35 @@ pub(crate) enum Crypto {
 
 impl Crypto {
     pub(crate) fn backend(self) -> Backend {
-        let algorithms = match self {
-            Self::Auto => algorithms(),
-            Self::Wasm => &[],
-        };
+        let algorithms = self.lent();
         if algorithms.is_empty() {
             Backend::Portable
         } else {
             Backend::Host(HostCrypto { algorithms, verify })
         }
     }
+
+    /// What Envoy lends, and is asked for.
+    fn lent(self) -> &'static [Algorithm] {
+        match self {
+            Self::Auto => algorithms(),
+            Self::Wasm => &[],
+        }
+    }
+}
+
+impl fmt::Display for Crypto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lent: Vec<&str> = self.lent().iter().map(|algorithm| algorithm.name()).collect();
+        match lent.as_slice() {
+            [] => write!(f, "every signature is verified in the sandbox"),
+            lent => write!(f, "Envoy lends its cryptography for {}", lent.join(", ")),
+        }
+    }
 }
 
 /// The algorithms for which this Envoy gives the known answers. It is asked once.
-pub(crate) fn algorithms() -> &'static [Algorithm] {
+fn algorithms() -> &'static [Algorithm] {
     static ALGORITHMS: OnceLock<Vec<Algorithm>> = OnceLock::new();
     ALGORITHMS.get_or_init(|| {
         let answers = known_answers::all();

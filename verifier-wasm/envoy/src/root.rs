@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use log::{error, warn};
+use log::{error, info, warn};
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::ContextType,

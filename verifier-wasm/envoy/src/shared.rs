@@ -60,7 +60,7 @@ const CALM: Duration = Duration::from_secs(1);
 impl Shared {
     /// Takes a configuration into use, or says what is missing in it.
     pub(crate) fn new(config: Config, now: u64) -> Result<Self, Vec<String>> {
-        let Config { policies, clusters, attributes } = config;
+        let Config { policies, clusters, attributes, .. } = config;
         let documents = Documents::new(clusters);
         let mut shared = Self {
             policies,

@@ -30,6 +30,14 @@ pub(crate) struct Credentials<'r, 'p> {
     pub(crate) source: &'p TokenSource,
 }
 
+impl Credentials<'_, '_> {
+    /// Whether it is a token at all: a `b64token` (RFC 6750 §2.1). For a token that was verified before, that need
+    /// not be asked of each of its bytes again.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.token.bytes().all(is_token68) { Ok(()) } else { Err(Error::CredentialsMalformed) }
+    }
+}
+
 /// What stands where a token can be.
 #[derive(Clone, Copy)]
 enum Found<'r> {
@@ -139,10 +147,9 @@ fn token_in_field<'r>(value: &'r str, before: &Before) -> Option<Found<'r>> {
 }
 
 impl<'r> Found<'r> {
-    /// One token: a `b64token` (RFC 6750 §2.1).
+    /// One token, as far as there is anything.
     fn in_text(text: &'r str) -> Self {
-        let is_token = !text.is_empty() && text.bytes().all(is_token68);
-        if is_token { Found::Token(text) } else { Found::SomethingElse }
+        if text.is_empty() { Found::SomethingElse } else { Found::Token(text) }
     }
 }
 

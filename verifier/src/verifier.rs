@@ -179,7 +179,7 @@ impl Verifier {
 
     /// Decides about a token alone: signature, issuer, audience, time.
     pub fn authenticate(&mut self, token: &str, now: Timestamp) -> Authentication {
-        let verified = self.authenticator.verify(token, now).and_then(|token| {
+        let verified = self.authenticator.verify(token, now, || Ok(())).and_then(|token| {
             check_audience(&token, &self.rules.audiences)?;
             Ok(token)
         });
@@ -224,15 +224,16 @@ impl Verifier {
             }
             Err(error) => return refuse(error.into(), dry_run),
         };
-        let verified = authenticator.verify(credentials.token, now).and_then(|token| {
-            let Some(requirement) = requirement else {
-                check_audience(&token, &rules.audiences)?;
-                // Said to callers with a good token only: nobody else learns which routes there are.
-                return Err(Error::RouteUnknown.into());
-            };
-            requirement.check(&token, &rules.audiences, authenticator.claim_paths())?;
-            Ok(token)
-        });
+        let verified =
+            authenticator.verify(credentials.token, now, || credentials.check()).and_then(|token| {
+                let Some(requirement) = requirement else {
+                    check_audience(&token, &rules.audiences)?;
+                    // Said to callers with a good token only: nobody else learns which routes there are.
+                    return Err(Error::RouteUnknown.into());
+                };
+                requirement.check(&token, &rules.audiences, authenticator.claim_paths())?;
+                Ok(token)
+            });
         match verified {
             Ok(token) => {
                 let keep_token = rules.dry_run || dry_run;

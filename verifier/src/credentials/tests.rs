@@ -3,7 +3,7 @@ use super::*;
 fn token<'r>(headers: &'r [(&'r str, &'r str)]) -> Result<&'r str, Error> {
     Request { method: "GET", host: "h", target: "/", headers }
         .credentials(&[TokenSource::bearer()])
-        .map(|found| found.token)
+        .and_then(|found| found.check().map(|()| found.token))
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn find<'r>(sources: &[&str], target: &'r str, headers: &'r [(&'r str, &'r str)]
     let sources: Vec<TokenSource> =
         sources.iter().map(|text| source(text)).chain([TokenSource::bearer()]).collect();
     let request = Request { method: "GET", host: "h", target, headers };
-    request.credentials(&sources).map(|found| found.token)
+    request.credentials(&sources).and_then(|found| found.check().map(|()| found.token))
 }
 
 #[test]

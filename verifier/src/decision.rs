@@ -38,7 +38,7 @@ pub enum Authentication {
 #[derive(Clone)]
 pub struct Grant {
     pub(crate) token: Option<Arc<VerifiedToken>>,
-    pub(crate) remove: Vec<String>,
+    pub(crate) remove: Arc<[String]>,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) target: Option<String>,
     pub(crate) refusal: Option<Rejection>,

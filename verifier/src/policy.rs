@@ -178,7 +178,7 @@ impl Policy {
         };
         let rules = Rules {
             audiences: policy.texts("audiences"),
-            upstream: Upstream::read(reader, policy, place, &mut claims),
+            upstream: Upstream::read(reader, policy, place, &mut claims, &tokens),
             challenge: Challenge::read(policy, resource.as_ref()),
             cors_preflight: policy.flag("cors_preflight"),
             dry_run: policy.flag("dry_run"),

@@ -14,7 +14,13 @@ use crate::{
 impl Upstream {
     /// Leave without a token.
     pub(crate) fn anonymous(&self) -> Grant {
-        Grant { token: None, remove: self.own_fields.clone(), set: Vec::new(), target: None, refusal: None }
+        Grant {
+            token: None,
+            remove: Arc::clone(&self.own_fields),
+            set: Vec::new(),
+            target: None,
+            refusal: None,
+        }
     }
 
     /// Leave for a request that should have been refused.
@@ -43,24 +49,29 @@ impl Upstream {
             grant.set.push((field.clone(), payload.to_owned()));
         }
         if !self.forward_token && !keep_token {
-            take_token_away(&mut grant, request, credentials.source);
+            self.take_token_away(&mut grant, request, credentials.source);
         }
         grant.token = Some(token);
         grant
     }
-}
 
-fn take_token_away(grant: &mut Grant, request: &Request<'_>, source: &TokenSource) {
-    match source {
-        TokenSource::Header { name, .. } => grant.remove.push(http::folded(name)),
-        TokenSource::Cookie(name) => {
-            grant.remove.push("cookie".to_owned());
-            let others = request.cookies_without(name);
-            if !others.is_empty() {
-                grant.set.push(("cookie".to_owned(), others));
-            }
+    fn take_token_away(&self, grant: &mut Grant, request: &Request<'_>, source: &TokenSource) {
+        if let Some(field) = source.field() {
+            grant.remove = self.own_fields_and.get(field).map_or_else(
+                || self.own_fields.iter().cloned().chain([http::folded(field)]).collect(),
+                Arc::clone,
+            );
         }
-        TokenSource::Query(name) => grant.target = Some(request.target_without(name)),
+        match source {
+            TokenSource::Header { .. } => {}
+            TokenSource::Cookie(name) => {
+                let others = request.cookies_without(name);
+                if !others.is_empty() {
+                    grant.set.push(("cookie".to_owned(), others));
+                }
+            }
+            TokenSource::Query(name) => grant.target = Some(request.target_without(name)),
+        }
     }
 }
 

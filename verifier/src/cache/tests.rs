@@ -126,7 +126,7 @@ proptest! {
                 2 => cache.remove(&identity(number)),
                 _ => cache.retain(|token| usize::from(token.key[0]) != number % 3),
             }
-            let held: usize = cache.entries.iter().map(|entry| entry.bytes()).sum();
+            let held: usize = cache.entries.iter().map(Entry::bytes).sum();
             prop_assert_eq!(cache.bytes, held);
             prop_assert!(cache.entries.len() <= 6 && held <= 12_000);
             let mut queued: Vec<[u8; 32]> = cache.queue.iter().map(|digest| digest.0).collect();

@@ -79,6 +79,15 @@ pub(crate) enum Before {
 }
 
 impl TokenSource {
+    /// The header field that it is in, by its name in lower case.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Header { name, .. } => Some(name),
+            Self::Cookie(_) => Some("cookie"),
+            Self::Query(_) => None,
+        }
+    }
+
     /// The Authorization field with the Bearer scheme (RFC 6750 §2.1).
     pub(crate) fn bearer() -> Self {
         Self::Header { name: "authorization".to_owned(), before: Before::Scheme("Bearer".to_owned()) }

@@ -1,12 +1,12 @@
 //! What an allowed request takes along to the service.
 
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, sync::Arc, vec, vec::Vec};
 
 use super::{
     condition::{CLAIM, ClaimPaths},
     grammar::{Shape, Text, fields},
     reader::{Fault, Place, Reader},
-    tokens::FIELD,
+    tokens::{FIELD, TokenSource},
 };
 use crate::{http, json::Object};
 
@@ -73,8 +73,10 @@ pub(crate) struct Upstream {
     /// The place of a claim among the policy's, and the field it goes into.
     pub(crate) claims: Vec<(usize, String)>,
     pub(crate) payload: Option<String>,
-    /// The fields of the verifier, folded: no caller's copy gets through.
-    pub(crate) own_fields: Vec<String>,
+    /// The fields of the verifier, folded: no caller's copy gets through. Every grant has them.
+    pub(crate) own_fields: Arc<[String]>,
+    /// They and a field that tokens are read from, by its name: what goes where the token does not go upstream.
+    pub(crate) own_fields_and: BTreeMap<String, Arc<[String]>>,
 }
 
 impl Upstream {
@@ -83,39 +85,59 @@ impl Upstream {
         policy: &Object<'_>,
         place: &Place<'_>,
         paths: &mut ClaimPaths,
+        tokens: &[TokenSource],
     ) -> Self {
-        let mut upstream = Self { own_fields: [DRY_RUN_FIELD.to_owned()].into(), ..Self::default() };
-        let Some(object) = policy.object("upstream") else { return upstream };
+        let mut own = vec![DRY_RUN_FIELD.to_owned()];
+        let mut upstream = Self::default();
+        if let Some(object) = policy.object("upstream") {
+            upstream.read_members(reader, object, place, paths, &mut own);
+        }
+        upstream.own_fields_and = tokens
+            .iter()
+            .filter_map(TokenSource::field)
+            .map(|field| (field.to_owned(), own.iter().cloned().chain([http::folded(field)]).collect()))
+            .collect();
+        upstream.own_fields = own.into();
+        upstream
+    }
+
+    fn read_members(
+        &mut self,
+        reader: &mut Reader<'_>,
+        object: &Object<'_>,
+        place: &Place<'_>,
+        paths: &mut ClaimPaths,
+        own: &mut Vec<String>,
+    ) {
         let place = place.member("upstream");
-        upstream.forward_token = object.flag("forward_token");
+        self.forward_token = object.flag("forward_token");
         let list = place.member("claims");
         for (index, node) in object.list("claims").iter().enumerate() {
             let Some(entry) = node.as_object() else { continue };
             let (Some(claim), Some(field)) = (paths.read(entry), entry.text("header")) else { continue };
-            if !upstream.own(field) {
+            if !take_over(own, field) {
                 let message = format!("`{field}` is set twice");
                 reader.problem(node, &list.element(index), message, None);
             }
-            upstream.claims.push((claim, field.to_ascii_lowercase()));
+            self.claims.push((claim, field.to_ascii_lowercase()));
         }
         if let Some(field) = object.text("payload") {
-            if !upstream.own(field)
+            if !take_over(own, field)
                 && let Some(node) = object.get("payload")
             {
                 reader.problem(node, &place.member("payload"), format!("`{field}` is set twice"), None);
             }
-            upstream.payload = Some(field.to_ascii_lowercase());
+            self.payload = Some(field.to_ascii_lowercase());
         }
-        upstream
     }
+}
 
-    /// Takes a field over, if it is not taken.
-    fn own(&mut self, field: &str) -> bool {
-        let folded = http::folded(field);
-        let free = !self.own_fields.contains(&folded);
-        if free {
-            self.own_fields.push(folded);
-        }
-        free
+/// Makes a field the verifier's own, if it is not yet.
+fn take_over(own: &mut Vec<String>, field: &str) -> bool {
+    let folded = http::folded(field);
+    let free = !own.contains(&folded);
+    if free {
+        own.push(folded);
     }
+    free
 }

@@ -1,77 +1,43 @@
 //! The filter in a real Envoy, in the place of our proxy.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs, path::PathBuf};
 
 use http::{HeaderValue, header::AUTHORIZATION};
 use serde_json::{Value, json};
 use tessera_tests::{
     artefacts::Artefacts,
+    envoy::{Envoy, EnvoyError, Options, bootstrap},
     http::{Exchange, get, post_json},
     scene::{ORDERS, READ, Scene, WRITE},
     token::Token,
 };
-use tokio::{process::Child, process::Command, time::Instant};
 use url::Url;
 
 use crate::{stage, upstream};
 
-/// Envoy starts in about a second; compiling the filter takes V8 another on a busy machine.
-const READY_WITHIN: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// A running Envoy. Dropping it ends the process.
-struct Envoy {
-    _process: Child,
+/// An Envoy before the scene's service.
+struct Guarded {
+    envoy: Envoy,
     listener: Url,
-    log: PathBuf,
-    _folder: tempfile::TempDir,
 }
 
-impl Envoy {
-    async fn start(filter: &Path, plugin: &Value, clusters: &[(&str, &Url)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (config, admin, log) =
-            (folder.path().join("envoy.json"), folder.path().join("admin"), folder.path().join("envoy.log"));
-        fs::write(&config, bootstrap(filter, plugin, clusters).to_string()).unwrap();
-        let mut process = command(&config)
-            .arg("--admin-address-path")
-            .arg(&admin)
-            .stderr(fs::File::create(&log).unwrap())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + READY_WITHIN;
-        let listener = loop {
-            if let Some(listener) = listener(&admin).await {
-                break listener;
-            }
-            let ended = process.try_wait().unwrap();
-            let text = fs::read_to_string(&log).unwrap();
-            assert!(ended.is_none(), "Envoy ended with {ended:?}:\n{text}");
-            assert!(Instant::now() < deadline, "Envoy is not ready:\n{text}");
-            tokio::time::sleep(LOOK_EVERY).await;
-        };
-        Self { _process: process, listener, log, _folder: folder }
-    }
-
-    /// An Envoy before the scene's service, with the policy of the scene's proxy.
+impl Guarded {
+    /// With the policy of the scene's proxy.
     async fn before(scene: &Scene) -> Self {
         let policy: Value = serde_json::from_str(&fs::read_to_string(scene.policy()).unwrap()).unwrap();
-        Self::with(scene, &policy).await
+        Self::with(scene, &policy, scene.issuer.server().url()).await
     }
 
-    /// An Envoy before the scene's service.
-    async fn with(scene: &Scene, policy: &Value) -> Self {
-        let stage = stage();
+    /// With another policy, or with another place for key sets.
+    async fn with(scene: &Scene, policy: &Value, keys: &Url) -> Self {
         let plugin = json!({ "policy": policy, "clusters": { scene.issuer.identifier(): "issuer" } });
-        let clusters = [("orders", scene.orders.url()), ("issuer", scene.issuer.server().url())];
-        Self::start(&stage.artefacts.envoy_filter().unwrap(), &plugin, &clusters).await
+        let config = bootstrap::bootstrap(
+            &[bootstrap::listener("main", &[filter(&plugin)], &[bootstrap::route_to("orders")])],
+            &[bootstrap::cluster("orders", scene.orders.url()), bootstrap::cluster("issuer", keys)],
+        );
+        let envoy = Envoy::start(&program(), &config, &Options::default()).await.unwrap();
+        let listener = envoy.listener("main").await.unwrap();
+        Self { envoy, listener }
     }
 
     fn at(&self, path: &str) -> Url {
@@ -79,7 +45,7 @@ impl Envoy {
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
+        self.envoy.log()
     }
 
     async fn read_orders(&self, token: &Token) -> Exchange {
@@ -87,90 +53,18 @@ impl Envoy {
     }
 }
 
-fn command(config: &Path) -> Command {
-    let mut command = Command::new(Artefacts::named_by(Artefacts::ENVOY_SERVER).unwrap());
-    command.arg("--config-path").arg(config);
-    command.args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]);
-    command.args(["--component-log-level", "wasm:info"]);
-    command
+fn program() -> PathBuf {
+    Artefacts::named_by(Artefacts::ENVOY_SERVER).unwrap()
 }
 
-/// Where Envoy listens, once it does: it took a free port, and its admin interface tells which.
-async fn listener(admin: &Path) -> Option<Url> {
-    let address = fs::read_to_string(admin).ok().filter(|address| !address.is_empty())?;
-    let url = |address: &str, path| Url::parse(&format!("http://{address}{path}")).unwrap();
-    let ready = get(url(&address, "/ready")).send().await.ok()?;
-    let listeners = get(url(&address, "/listeners?format=json")).send().await.ok()?.json();
-    let port = listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"].as_u64()?;
-    (ready.status == 200).then(|| url(&format!("127.0.0.1:{port}"), "/"))
-}
-
-fn bootstrap(filter: &Path, plugin: &Value, clusters: &[(&str, &Url)]) -> Value {
-    let address = |url: Option<&Url>| {
-        let port = url.and_then(Url::port).unwrap_or_default();
-        json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
-    };
-    let typed = |name: &str, mut value: Value| {
-        value["@type"] = format!("type.googleapis.com/{name}").into();
-        value
-    };
-    let wasm = json!({ "config": {
-        "name": "tessera",
-        // What other plug-ins ask for: bodies are shown to the filter while it holds the header back.
-        "allow_on_headers_stop_iteration": true,
-        "vm_config": { "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": filter } } },
-        "configuration": typed("google.protobuf.StringValue", json!({ "value": plugin.to_string() })),
-    }});
-    let manager = json!({
-        "stat_prefix": "main",
-        "route_config": { "virtual_hosts": [{
-            "name": "all",
-            "domains": ["*"],
-            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "orders" } }],
-        }]},
-        "http_filters": [
-            {
-                "name": "tessera",
-                "typed_config": typed("envoy.extensions.filters.http.wasm.v3.Wasm", wasm),
-            },
-            {
-                "name": "router",
-                "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", json!({})),
-            },
-        ],
-    });
-    let manager =
-        typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager);
-    let clusters: Vec<Value> = clusters
-        .iter()
-        .map(|(name, url)| {
-            json!({
-                "name": name,
-                "type": "STATIC",
-                "load_assignment": {
-                    "cluster_name": name,
-                    "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(Some(url)) } }] }],
-                },
-            })
-        })
-        .collect();
-    json!({
-        "admin": { "address": address(None) },
-        "static_resources": {
-            "listeners": [{
-                "name": "main",
-                "address": address(None),
-                "filter_chains": [{ "filters": [{ "name": "http", "typed_config": manager }] }],
-            }],
-            "clusters": clusters,
-        },
-    })
+fn filter(plugin: &Value) -> Value {
+    bootstrap::filter(&stage().artefacts.envoy_filter().unwrap(), plugin)
 }
 
 #[tokio::test]
 async fn it_decides_as_the_proxy_does() {
     let scene = Scene::set(&stage()).await.unwrap();
-    let envoy = Envoy::before(&scene).await;
+    let envoy = Guarded::before(&scene).await;
     let token = scene.access_token(ORDERS, READ).await.unwrap();
 
     let response = envoy.read_orders(&token).await;
@@ -208,7 +102,7 @@ async fn it_decides_as_the_proxy_does() {
 #[tokio::test]
 async fn v36_it_changes_requests_as_the_policy_says() {
     let scene = Scene::set(&stage()).await.unwrap();
-    let envoy = Envoy::with(&scene, &upstream::policy(&scene)).await;
+    let envoy = Guarded::with(&scene, &upstream::policy(&scene), scene.issuer.server().url()).await;
     upstream::assert_changes(&scene, |path| envoy.at(path)).await;
 }
 
@@ -217,10 +111,8 @@ async fn v44_it_closes_when_the_keys_do_not_come() {
     let scene = Scene::set(&stage()).await.unwrap();
     let token = scene.access_token(ORDERS, READ).await.unwrap();
     let policy: Value = serde_json::from_str(&fs::read_to_string(scene.policy()).unwrap()).unwrap();
-    let plugin = json!({ "policy": policy, "clusters": { scene.issuer.identifier(): "issuer" } });
-    // The cluster leads to the service, which has no key set and answers 404.
-    let clusters = [("orders", scene.orders.url()), ("issuer", scene.orders.url())];
-    let envoy = Envoy::start(&stage().artefacts.envoy_filter().unwrap(), &plugin, &clusters).await;
+    // The service, which has no key set, answers 404.
+    let envoy = Guarded::with(&scene, &policy, scene.orders.url()).await;
     let response = envoy.read_orders(&token).await;
     assert_eq!(response.status, 503, "{}", envoy.log());
     assert_eq!(response.challenge(), None);
@@ -234,7 +126,6 @@ async fn v44_it_closes_when_the_keys_do_not_come() {
 
 #[tokio::test]
 async fn v44_a_bad_configuration_stops_it_with_every_problem() {
-    let filter = stage().artefacts.envoy_filter().unwrap();
     let nobody = Url::parse("http://127.0.0.1:9/").unwrap();
     let issuer = |name| json!({ "issuer": name, "jwks_uri": "https://issuer.example/keys" });
     for (plugin, expected) in [
@@ -248,12 +139,10 @@ async fn v44_a_bad_configuration_stops_it_with_every_problem() {
         ),
         (json!({ "polcy": {} }), ["the configuration is unusable", "polcy"]),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("envoy.json");
-        fs::write(&config, bootstrap(&filter, &plugin, &[("orders", &nobody)]).to_string()).unwrap();
-        let output = command(&config).args(["--mode", "validate"]).output().await.unwrap();
-        let log = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "it was accepted: {plugin}");
+        let listener = bootstrap::listener("main", &[filter(&plugin)], &[bootstrap::route_to("orders")]);
+        let config = bootstrap::bootstrap(&[listener], &[bootstrap::cluster("orders", &nobody)]);
+        let refused = Envoy::validate(&program(), &config).await;
+        let Err(EnvoyError::Ended { log, .. }) = refused else { panic!("{refused:?}: {plugin}") };
         for text in expected {
             assert!(log.contains(text), "`{text}` is not in\n{log}");
         }

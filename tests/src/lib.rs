@@ -4,6 +4,7 @@ pub mod artefacts;
 pub mod cli;
 pub mod conformance;
 pub mod docs;
+pub mod envoy;
 pub mod http;
 pub mod process;
 pub mod scene;

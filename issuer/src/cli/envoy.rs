@@ -4,9 +4,11 @@
 //! - [`message`] reads messages as Envoy writes them in JSON.
 //! - [`convert`] turns `jwt_authn` filters into our plug-in's configuration. What it cannot say without loss it
 //!   says as [notes](note), and what it cannot say without weakening it does not say at all.
+//! - [`check`] checks the configurations of our plug-in.
 //!
 //! What it does not do: run Envoy, or reach anything that a file names, but for files with keys.
 
+pub(super) mod check;
 pub(super) mod convert;
 pub(super) mod document;
 mod find;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tessera_policy_file::{Bounds, PolicyFile, ReadError};
 use tessera_verifier::{Problem, policy_schema};
 
+use super::envoy::check::{self, Checked};
 use super::envoy::convert::{self, Converted, Options, Profile};
 use super::envoy::document::Document;
 use super::output::{self, Answer};
@@ -20,14 +21,20 @@ pub(super) enum PolicyCommand {
     /// A file that begins with { is JSON, any other YAML. Each problem is a line on stderr: file, line, column, the
     /// place in the document (a JSON Pointer), what is wrong and, where that can be told, what to write. With
     /// --json they are an array on stdout, empty for a good policy.
+    ///
+    /// The file can also be an Envoy configuration, or that of our plug-in alone. Of an Envoy configuration every
+    /// configuration of our plug-in is checked: its policies, whether the clusters exist that its keys come from,
+    /// whether the policies exist that routes choose, and that nothing lets requests through when the plug-in is
+    /// out of order. What is allowed, and may not be meant, is a warning on stderr.
     #[command(after_help = "\
 Exit codes:
-  0  every host of the verifier takes the policy
+  0  every host of the verifier takes the policy, or Envoy and our plug-in the configuration
   1  the file cannot be read
   3  there are problems
 
 Examples:
   tessera policy check policy.yaml
+  tessera policy check envoy.yaml
   tessera policy check policy.yaml --json")]
     Check {
         /// The policy file
@@ -92,18 +99,34 @@ pub(super) fn run(command: PolicyCommand, json: bool) -> Result<ExitCode, Failur
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let problems = match read(&file).and_then(|policy| loaded(&file, &policy)) {
+    // What is no document at all is told as a policy's problems are.
+    let envoy = Document::read(&file).ok().filter(|document| check::concerns(document.root()));
+    let checked = match &envoy {
+        Some(document) => problems_in(&file, document),
+        None => read(&file).and_then(|policy| loaded(&file, &policy)),
+    };
+    let problems = match checked {
         Ok(()) => Vec::new(),
         Err(Failure::Policy { problems, .. }) if json => problems,
         Err(failure) => return Err(failure),
     };
     let code = if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(POLICY_IS_WRONG) };
+    let what = if envoy.is_some() { "configuration" } else { "policy" };
     let answer = Answer {
-        text: format!("{} is a good policy", file.display()),
+        text: format!("{} is a good {what}", file.display()),
         json: problems.iter().map(problem).collect::<Vec<_>>().into(),
     };
     output::answer(&answer, json)?;
     Ok(code)
+}
+
+/// Checks an Envoy configuration; warnings go to stderr.
+fn problems_in(path: &Path, document: &Document) -> Result<(), Failure> {
+    let Checked { problems, warnings } = check::check(document);
+    for warning in warnings {
+        output::warn(&format!("{}:{warning}", path.display()));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::Policy { path: path.to_owned(), problems }) }
 }
 
 fn from_envoy(arguments: FromEnvoy, json: bool) -> Result<ExitCode, Failure> {

@@ -44,6 +44,11 @@ impl Document {
         Self::of(PolicyFile::parse_within(text, BOUNDS).unwrap()).unwrap()
     }
 
+    /// The text of it in JSON.
+    pub(super) fn text(&self) -> &str {
+        self.file.json()
+    }
+
     /// What it says.
     pub(in crate::cli) const fn root(&self) -> &Value {
         &self.root

@@ -9,6 +9,8 @@ use super::message::{Placed, snake_case};
 pub(super) const JWT_AUTHN: &str = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication";
 /// The type of its configuration in routes.
 pub(super) const JWT_AUTHN_PER_ROUTE: &str = "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig";
+/// The type of the filter that plug-ins run in.
+pub(super) const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 /// The type by which a route turns any filter off.
 pub(super) const FILTER_CONFIG: &str = "envoy.config.route.v3.FilterConfig";
 

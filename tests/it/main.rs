@@ -12,6 +12,8 @@ mod documents;
 #[cfg(test)]
 mod envoy;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod judges;

@@ -7,7 +7,7 @@ use std::{error::Error, future};
 
 use tessera_tests::{
     artefacts::Artefacts,
-    scene::{Scene, Stage, StageError},
+    scene::{Ports, Scene, Stage, StageError},
     story::{self, Surprise},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +20,11 @@ use crate::{
     plan::carry_out,
 };
 
-pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
+/// The first port of a scene that stays; examples/envoy/envoy.yaml counts on it.
+const KEPT_PORTS: u16 = 7410;
+
+/// Plays the story. `keep` leaves everything running, on four ports in a row from `port`.
+pub(crate) fn run(cx: &Context, keep: bool, port: Option<u16>) -> Result<(), Failure> {
     carry_out(cx, build::FOR_THE_DEMO)?;
     let artefacts = Artefacts::within(&cx.dist()).map_err(|error| Failure::Build {
         what: error.to_string(),
@@ -34,10 +38,15 @@ pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
         remedy: "ulimit -u   # how many processes may you have?".to_owned(),
         source,
     })?;
+    let ports = match port {
+        Some(first) => Ports::from(first),
+        None if keep => Ports::from(KEPT_PORTS),
+        None => Ports::default(),
+    };
     runtime.block_on(async {
         // Leaving by way of this function, whatever happens, ends the processes and removes their folder.
         let (scene, surprises) = tokio::select! {
-            played = play(&stage) => played.map_err(|error| broken(&error))?,
+            played = play(&stage, ports) => played.map_err(|error| broken(&error))?,
             () = stop_signal() => return Err(interrupted()),
         };
         if keep {
@@ -48,9 +57,9 @@ pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
     })
 }
 
-async fn play(stage: &Stage) -> Result<(Scene, Vec<Surprise>), StageError> {
+async fn play(stage: &Stage, ports: Ports) -> Result<(Scene, Vec<Surprise>), StageError> {
     narrator::set_scene();
-    let scene = Scene::set(stage).await?;
+    let scene = Scene::set_on(stage, ports).await?;
     narrator::introduce(&scene);
     let mut narrator = Narrator::default();
     let surprises = story::tell(&scene, &mut |event| narrator.tell(&event)).await?;

@@ -58,11 +58,11 @@ const LENT: HostCrypto = HostCrypto {
             Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
             Algorithm::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
             Algorithm::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-            Algorithm::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
+            Algorithm::Es256 => &signature::ECDSA_P256_SHA256_ASN1,
             other => panic!("{other:?} is not lent"),
         };
         let key = UnparsedPublicKey::new(algorithm, signed.key);
-        Some(key.verify(signed.message, signed.signature).is_ok())
+        Some(key.verify(signed.message, &signed.native_signature()).is_ok())
     },
 };
 

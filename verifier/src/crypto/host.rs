@@ -1,7 +1,7 @@
 //! Keys whose signatures the host verifies, as far as it can: native code where the verifier itself is
 //! WebAssembly.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, sync::Arc, vec::Vec};
 use core::fmt;
 
 use super::{KeyNumbers, Tables, WrongSignature, portable};
@@ -38,6 +38,23 @@ pub(crate) struct PublicKey {
     spki: Option<Arc<[u8]>>,
 }
 
+/// r and s, of which each has the length of the curve's order (RFC 7518 §3.4). DER would forgive another.
+const ES256_SIGNATURE_BYTES: usize = 64;
+
+impl Signed<'_> {
+    /// The signature in the form of native libraries: for ECDSA an `Ecdsa-Sig-Value` (RFC 3279 §2.2.3).
+    #[must_use]
+    pub fn native_signature(&self) -> Cow<'_, [u8]> {
+        match self.algorithm {
+            Algorithm::Es256 | Algorithm::Es384 => {
+                let (r, s) = self.signature.split_at(self.signature.len() / 2);
+                element(SEQUENCE, &[integer(r), integer(s)].concat()).into()
+            }
+            _ => self.signature.into(),
+        }
+    }
+}
+
 impl PublicKey {
     pub(super) fn new(host: HostCrypto, portable: portable::PublicKey, numbers: &KeyNumbers) -> Self {
         Self { portable, host, spki: spki(numbers).map(Arc::from) }
@@ -61,6 +78,9 @@ impl PublicKey {
         let spki = self.spki.as_deref().filter(|_| !self.portable.is_prepared())?;
         if !self.host.algorithms.contains(&algorithm) || !self.portable.serves(algorithm) {
             return None;
+        }
+        if algorithm == Algorithm::Es256 && signature.len() != ES256_SIGNATURE_BYTES {
+            return Some(false);
         }
         (self.host.verify)(&Signed { algorithm, key: spki, message, signature })
     }

@@ -13,6 +13,7 @@ use self::around::Around;
 use super::document::{Document, below};
 use super::find;
 use super::message::Placed;
+use super::provider::origin;
 
 /// What there is to say about a file.
 #[derive(Debug, Default)]
@@ -126,13 +127,22 @@ fn read_plugin<'c>(
             return None;
         }
     };
+    for (name, cluster) in &plugin.clusters {
+        let place = below("/clusters", name);
+        if !name.contains("://") || origin(name) != name {
+            let suggestion = "write it as `https://issuer.example`".to_owned();
+            say(&place, "this is no origin of URLs".to_owned(), Some(suggestion));
+        } else if cluster.is_empty() {
+            say(&place, "the name of a cluster is expected here".to_owned(), None);
+        }
+    }
     let named = plugin.policies.iter().map(|(name, policy)| (below("/policies", name), *policy));
     for (place, policy) in std::iter::once(("/policy".to_owned(), plugin.policy)).chain(named) {
         match Verifier::load(policy.get()) {
             Ok(mut verifier) => {
                 for want in verifier.wants(Timestamp::from_seconds(0)) {
-                    if !plugin.clusters.keys().any(|origin| is_of(&want.url, origin)) {
-                        let origin = super::provider::origin(&want.url);
+                    let origin = origin(&want.url);
+                    if !plugin.clusters.contains_key(origin) {
                         let message = format!("no cluster for {}", want.url);
                         let suggestion = format!("add `\"{origin}\": \"NAME\"` to `clusters`");
                         say("/clusters", message, Some(suggestion));
@@ -147,11 +157,6 @@ fn read_plugin<'c>(
         }
     }
     Some(plugin)
-}
-
-/// Whether a URL is below an origin.
-fn is_of(url: &str, origin: &str) -> bool {
-    url.strip_prefix(origin).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
 }
 
 /// A problem with its place in the file.

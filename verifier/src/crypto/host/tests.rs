@@ -11,7 +11,7 @@ const AT_A_LOSS: HostCrypto = HostCrypto { algorithms: &[Algorithm::Es256], veri
 /// What a key set of that one key says of a message with the right signature and of another.
 fn verdicts(signer: &Signer, host: HostCrypto) -> [Result<(), WrongSignature>; 2] {
     let text = key_set(&[signer.jwk("k")]);
-    let (mut keys, _) = KeySet::parse(&text, Backend::Host(host)).unwrap();
+    let (keys, _) = KeySet::parse(&text, Backend::Host(host)).unwrap();
     let key = keys.find(None, signer.algorithm()).unwrap();
     let signature = signer.sign(b"message");
     // Another set each time: a key that has verified once is prepared.

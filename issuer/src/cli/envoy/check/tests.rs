@@ -116,6 +116,12 @@ fn keys_need_a_cluster_that_exists() {
     // A name that only begins like the origin is another origin.
     let longer = set(plugin(), "/clusters", json!({ "https://issuer.exam": "issuer" }));
     assert!(!checked(&bootstrap(&filter(&longer))).problems.is_empty());
+    for origin in ["issuer.example", "https://issuer.example/"] {
+        let wrong =
+            set(plugin(), "/clusters", json!({ "https://issuer.example": "issuer", origin: "issuer" }));
+        let found = checked(&bootstrap(&filter(&wrong))).problems;
+        assert!(found[0].message.ends_with(": this is no origin of URLs"), "{found:?}");
+    }
 
     let missing = set(plugin(), "/clusters", json!({ "https://issuer.example": "isuer" }));
     let root = bootstrap(&filter(&missing));

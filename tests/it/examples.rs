@@ -3,16 +3,19 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tessera_policy_file::{Bounds, PolicyFile};
 use tessera_tests::{
     artefacts::Artefacts,
+    docs::{COMMANDS, Proof},
     envoy::{Envoy, Options, bootstrap},
     http::{get, post_json},
     scene::{ORDERS, Ports, READ, Scene},
 };
+use tokio::{process::Command, time::Instant};
 use url::Url;
 
 use crate::stage;
@@ -24,6 +27,9 @@ const BOUNDS: Bounds = Bounds { bytes: 1 << 20, depth: 64 };
 const EXAMPLE: Ports = Ports { issuer: 7410, platform: 7411, orders: 7412, proxy: 7413 };
 const LISTENER: u16 = 7414;
 const ADMIN: u16 = 7415;
+
+const LOGGED_WITHIN: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 fn example(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path)).unwrap()
@@ -51,6 +57,15 @@ fn envoy_yaml(ports: &[(u16, u16)]) -> Value {
 
 fn artefact() -> PathBuf {
     stage().artefacts.envoy_filter().unwrap().canonicalize().unwrap()
+}
+
+/// The log, once this is in it: Envoy writes access logs when it comes to it.
+async fn log_with(envoy: &Envoy, text: &str) -> String {
+    let deadline = Instant::now() + LOGGED_WITHIN;
+    while !envoy.log().contains(text) && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    envoy.log()
 }
 
 fn program() -> PathBuf {
@@ -113,8 +128,65 @@ async fn the_example_for_envoy_runs_before_the_scene() {
     let answer = get(orders.clone()).send().await.unwrap();
     assert_eq!(answer.status, 401);
     assert_eq!(answer.challenge(), Some(r#"Bearer realm="orders""#));
-    let order = serde_json::json!({ "item": "stylus", "quantity": 1 });
+    let order = json!({ "item": "stylus", "quantity": 1 });
     let answer = post_json(orders, &order).bearer(token.as_str()).send().await.unwrap();
     assert_eq!(answer.status, 403);
     assert_eq!(get(listener.join("/healthz").unwrap()).send().await.unwrap().status, 200);
+
+    // What the guide has to be typed, in the folder that a scene which stays names.
+    fs::write(scene.folder().join("orders.token"), token.as_str()).unwrap();
+    let mut documented = COMMANDS.iter().filter(|documented| documented.proof == Proof::Envoy);
+    assert_eq!(documented.next().unwrap().command, "envoy -c examples/envoy/envoy.yaml");
+    for documented in documented {
+        let command =
+            documented.command.replace(&LISTENER.to_string(), &listener.port().unwrap().to_string());
+        let status = Command::new("sh").args(["-euc", &command]).current_dir(scene.folder()).status().await;
+        assert!(status.unwrap().success(), "`{command}`");
+    }
+    let log = log_with(&envoy, "GET /healthz 200 allow").await;
+    for line in [
+        "GET /orders 200 allow -",
+        "GET /orders 401 deny token-missing",
+        "POST /orders 403 deny scope-insufficient",
+    ] {
+        assert!(log.contains(line), "`{line}` is not in\n{log}");
+    }
+}
+
+/// The filter that decides by what ours left behind, as docs/envoy.md has it, for another subject.
+fn rbac(subject: &str) -> Value {
+    let state = json!({ "key": "wasm.tessera.subject", "string_match": { "exact": subject } });
+    let policy = json!({ "permissions": [{ "any": true }], "principals": [{ "filter_state": state }] });
+    let rules = json!({ "action": "ALLOW", "policies": { "subject": policy } });
+    let name = "envoy.extensions.filters.http.rbac.v3.RBAC";
+    json!({ "name": "rbac", "typed_config": bootstrap::typed(name, json!({ "rules": rules })) })
+}
+
+#[tokio::test]
+async fn other_filters_decide_by_what_is_left_for_them() {
+    let scene = Scene::set(&stage()).await.unwrap();
+    let policy: Value = serde_json::from_str(&fs::read_to_string(scene.policy()).unwrap()).unwrap();
+    let plugin = json!({
+        "policy": policy,
+        "clusters": { scene.issuer.identifier(): "issuer" },
+        "attributes": ["subject"],
+    });
+    let ours = bootstrap::filter(&artefact(), &plugin);
+    let listener = |subject| {
+        bootstrap::listener(subject, &[ours.clone(), rbac(subject)], &[bootstrap::route_to("orders")])
+    };
+    let config = bootstrap::bootstrap(
+        &[listener("billing"), listener("nobody")],
+        &[
+            bootstrap::cluster("orders", scene.orders.url()),
+            bootstrap::cluster("issuer", scene.issuer.server().url()),
+        ],
+    );
+    let envoy = Envoy::start(&program(), &config, &Options::default()).await.unwrap();
+    let token = scene.access_token(ORDERS, READ).await.unwrap();
+    for (subject, status) in [("billing", 200), ("nobody", 403)] {
+        let orders = envoy.listener(subject).await.unwrap().join("/orders").unwrap();
+        let answer = get(orders).bearer(token.as_str()).send().await.unwrap();
+        assert_eq!(answer.status, status, "{subject}: {}\n{}", answer.body, envoy.log());
+    }
 }

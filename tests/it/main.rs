@@ -14,6 +14,8 @@ mod envoy;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod from_envoy;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod judges;

@@ -12,6 +12,7 @@ pub(super) mod check;
 pub(super) mod convert;
 pub(super) mod document;
 mod find;
+mod keys;
 mod message;
 pub(super) mod note;
 mod policies;

@@ -12,8 +12,8 @@ use tessera_verifier::{Problem, Timestamp, Verifier};
 use self::around::Around;
 use super::document::{Document, below};
 use super::find;
+use super::keys::origin;
 use super::message::Placed;
-use super::provider::origin;
 
 /// What there is to say about a file.
 #[derive(Debug, Default)]

@@ -9,11 +9,13 @@
 //! What it does not do: run Envoy, or reach anything that a file names, but for files with keys.
 
 pub(super) mod check;
+mod chosen;
 pub(super) mod convert;
 pub(super) mod document;
 mod find;
 mod keys;
 mod message;
+mod metadata;
 pub(super) mod note;
 mod policies;
 mod provider;

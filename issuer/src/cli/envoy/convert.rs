@@ -3,9 +3,11 @@
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
+use super::chosen;
 use super::document::below;
 use super::find::{self, Found};
-use super::message::{Message, Placed, snake_case};
+use super::message::{Message, Placed};
+use super::metadata;
 use super::note::{Kind, Note, Notes};
 use super::policies::{Policy, Rule, policy};
 use super::requirement::{Access, Providers};
@@ -77,9 +79,6 @@ const KNOWN: &[&str] = &[
 
 /// The attributes that stand in for the token's payload in dynamic metadata.
 const ATTRIBUTES: [&str; 7] = ["subject", "client_id", "scopes", "issuer", "expiry", "decision", "reason"];
-/// Where `jwt_authn` writes metadata, by the canonical name of the filter.
-const METADATA: &str = "envoy.filters.http.jwt_authn";
-
 /// Converts every `jwt_authn` filter of a file.
 pub(in crate::cli) fn all(root: &Value, options: &Options) -> Vec<Converted> {
     find::typed(root, find::JWT_AUTHN).iter().map(|found| convert(root, found, options)).collect()
@@ -111,31 +110,37 @@ fn configuration(root: &Value, found: &Found<'_>, options: &Options, notes: &Not
                     another filter left behind";
         notes.refuse(filter.place_of("filter_state_rules"), text);
     }
-    let mut rules = Vec::new();
+    let mut rules: Vec<Rule> = Vec::new();
     for written in filter.list("rules") {
-        rules.extend(read_rule(&written, &providers, &named, notes));
+        rules.extend(surely(read_rule(&written, &providers, &named, notes), &written.place, notes));
     }
-    let chosen = per_route(root, &found.name, notes);
     let mut policies = Vec::new();
-    for (name, place) in chosen {
-        let Some(requirement) = named.get(&name) else {
-            notes.refuse(place, "the filter's `requirement_map` has no such name");
-            continue;
-        };
-        let access = providers.access(requirement);
-        let rule =
-            access.map(|access| Rule { place: requirement.place.clone(), requests: Map::new(), access });
-        let place = &requirement.place;
-        policies.extend(
-            rule.and_then(|rule| Some((name, policy(&[rule], &providers, cors_preflight, place, notes)?))),
-        );
+    for (name, requirement) in chosen::requirements(root, &found.name, &named, notes) {
+        let access = surely(providers.access(&requirement), &requirement.place, notes);
+        match access {
+            Some(Access::Public) => notes.add(Kind::ByHand, requirement.place, chosen::OPEN),
+            Some(access) => {
+                let place = requirement.place;
+                let rule = Rule { place: place.clone(), requests: Map::new(), access };
+                let policy =
+                    surely(policy(&[rule], &providers, cors_preflight, &place, notes), &place, notes);
+                policies.extend(policy.map(|policy| (name, policy)));
+            }
+            None => {}
+        }
     }
-    let base = if rules.is_empty() && !policies.is_empty() {
-        policies.first().map(|(_, policy)| nobody(policy, &filter, notes))
-    } else {
-        close(&mut rules, &filter, policies.is_empty(), notes);
-        policy(&rules, &providers, cors_preflight, &filter.place, notes)
-    };
+    // What follows makes one whole of the parts, and has nothing true to say where one is missing.
+    if notes.has_refused() {
+        left_out(root, &filter, notes);
+        return None;
+    }
+    let ask = rules.iter().any(|rule| rule.access != Access::Public);
+    let mut rules_policy = None;
+    if ask || policies.is_empty() {
+        close(&mut rules, &filter, notes);
+        rules_policy = Some(policy(&rules, &providers, cors_preflight, &filter.place, notes)?);
+    }
+    let base = chosen::base(rules_policy, &mut policies, &filter, notes);
     providers.note_unused();
     left_out(root, &filter, notes);
     let base = base?;
@@ -147,10 +152,18 @@ fn configuration(root: &Value, found: &Found<'_>, options: &Options, notes: &Not
         configuration.insert("policies".to_owned(), policies.into());
     }
     configuration.insert("clusters".to_owned(), clusters.into());
-    if writes_metadata(&filter) {
+    if metadata::writes_payload(&filter) {
         configuration.insert("attributes".to_owned(), json!(ATTRIBUTES));
     }
     Some(configuration.into())
+}
+
+/// Sees to it that nothing is missing in silence: what could not be converted has a note that says so.
+fn surely<T>(converted: Option<T>, place: &str, notes: &Notes) -> Option<T> {
+    if converted.is_none() && !notes.has_refused() {
+        notes.refuse(place, "this cannot be converted as it is written");
+    }
+    converted
 }
 
 fn read_rule<'v>(
@@ -184,68 +197,14 @@ fn read_rule<'v>(
 }
 
 /// Ends the rules by what holds for all other requests: in `jwt_authn`, nothing.
-fn close(rules: &mut Vec<Rule>, filter: &Message<'_>, open: bool, notes: &Notes) {
-    if rules.last().is_some_and(|last| last.requests.is_empty()) {
+fn close(rules: &mut Vec<Rule>, filter: &Message<'_>, notes: &Notes) {
+    if rules.iter().any(|rule| rule.requests.is_empty()) {
         return;
     }
     let place = filter.place_of("rules");
-    if !open {
-        let text = "requests that no rule is for are refused until their route chooses a policy; add a `public` route \
-                    for those that need no token";
-        notes.stricter(place, text);
-        return;
-    }
     let text = "requests that no rule is for pass without a token; take the last route out of the policy to refuse them";
     notes.add(Kind::Open, place.clone(), text);
     rules.push(Rule { place, requests: Map::new(), access: Access::Public });
-}
-
-/// A policy by which nobody passes, for requests whose route chooses none.
-fn nobody(of: &Policy, filter: &Message<'_>, notes: &Notes) -> Policy {
-    let text = "there are no rules: what a request needs is chosen by its route; until it is, nobody passes";
-    notes.add(Kind::ByHand, filter.place.clone(), text);
-    let mut policy = of.clone();
-    // Every token has an `iss`.
-    let routes = json!([{ "claims": [{ "claim": "iss", "exists": false }] }]);
-    policy.document.insert("routes".to_owned(), routes);
-    policy
-}
-
-/// The requirements that routes of the file choose by name, each once, and what has to be done in these routes.
-fn per_route(root: &Value, filter: &str, notes: &Notes) -> Vec<(String, String)> {
-    let mut chosen: Vec<(String, String)> = Vec::new();
-    let off = "turn our filter off here, too: `typed_per_filter_config`, under its name, with \
-               `@type: type.googleapis.com/envoy.config.route.v3.FilterConfig` and `disabled: true`";
-    for Found { message, name, .. } in find::typed(root, find::FILTER_CONFIG) {
-        if name == filter && message.value.get("disabled") == Some(&Value::Bool(true)) {
-            notes.add(Kind::ByHand, message.place, off);
-        }
-    }
-    for Found { message, name, holder } in find::typed(root, find::JWT_AUTHN_PER_ROUTE) {
-        if name != filter {
-            continue;
-        }
-        let config = Message::read(message.value, &message.place, &["disabled", "requirement_name"], notes);
-        if config.flag("disabled") {
-            notes.add(Kind::ByHand, config.place, off);
-            continue;
-        }
-        let Some(name) = config.text("requirement_name") else { continue };
-        let text = if holder.value.get("match").is_some() {
-            format!(
-                "write `metadata: {{ filter_metadata: {{ tessera: {{ policy: {name} }} }} }}` to this route"
-            )
-        } else {
-            format!(
-                "write `metadata: {{ filter_metadata: {{ tessera: {{ policy: {name} }} }} }}` to every route below this"
-            )
-        };
-        notes.add(Kind::ByHand, config.place.clone(), text);
-        if !chosen.iter().any(|(known, _)| known == name) {
-            chosen.push((name.to_owned(), config.place_of("requirement_name")));
-        }
-    }
-    chosen
 }
 
 fn clusters<'p>(
@@ -277,22 +236,5 @@ fn left_out(root: &Value, filter: &Message<'_>, notes: &Notes) {
             notes.dropped(filter.place_of(name), text);
         }
     }
-    find::objects(root, &mut |object, place| {
-        if object.get("filter").and_then(Value::as_str) != Some(METADATA) {
-            return;
-        }
-        // A rule that denies would no longer find what it denies by.
-        let text = "this reads what `jwt_authn` leaves in the metadata, which is not there any more: let it read the \
-                    filter state `wasm.tessera.subject`, `wasm.tessera.scopes` … or write it into the policy's \
-                    `claims`, and convert then";
-        notes.refuse(place, text);
-    });
-}
-
-fn writes_metadata(filter: &Message<'_>) -> bool {
-    filter
-        .map("providers")
-        .values()
-        .filter_map(|provider| provider.value.as_object())
-        .any(|provider| provider.keys().any(|name| snake_case(name) == "payload_in_metadata"))
+    metadata::check_readers(root, filter, notes);
 }

@@ -76,6 +76,11 @@ impl Notes {
         self.add(Kind::Dropped, place, text);
     }
 
+    /// Whether something was refused.
+    pub(super) fn has_refused(&self) -> bool {
+        self.0.borrow().iter().any(|note| note.kind == Kind::Refused)
+    }
+
     /// All of them, what matters most first.
     pub(super) fn into_sorted(self) -> Vec<Note> {
         let mut notes = self.0.into_inner();

@@ -121,7 +121,11 @@ fn path(message: &Message<'_>, notes: &Notes) -> Option<Value> {
     };
     match kind {
         "prefix" | "path" | "path_separated_prefix" => {
-            let text = message.text(kind)?;
+            let text = message.get(kind)?.text(notes)?;
+            // Every path begins with nothing.
+            if (kind, text) == ("prefix", "") {
+                return Some(Value::Null);
+            }
             if let Some(fault) = path_fault(text) {
                 return refuse(place, fault);
             }

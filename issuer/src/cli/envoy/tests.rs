@@ -336,6 +336,7 @@ fn routes_choose_policies_by_name() {
         "reader": { "provider_name": "main" },
         "deployer": { "provider_name": "ci" },
         "unused": { "provider_name": "nobody" },
+        "open": {},
     });
     let mut root = bootstrap(&filter);
     let per_route = |config: Value| json!({ "envoy.filters.http.jwt_authn": config });
@@ -347,6 +348,7 @@ fn routes_choose_policies_by_name() {
     };
     root["routes"] = json!([
         { "match": { "prefix": "/deploy" }, "typed_per_filter_config": chosen("deployer") },
+        { "match": { "prefix": "/free" }, "typed_per_filter_config": chosen("open") },
         { "name": "host", "typed_per_filter_config": chosen("reader"), "routes": [{
             "match": { "prefix": "/open" },
             "typed_per_filter_config": per_route(json!({
@@ -363,12 +365,26 @@ fn routes_choose_policies_by_name() {
     let nobody = json!([{ "claims": [{ "claim": "iss", "exists": false }] }]);
     assert_eq!(configuration["policy"]["routes"], nobody);
     let by_hand = notes(&converted, Kind::ByHand);
-    assert_eq!(by_hand.len(), 4, "{by_hand:#?}");
+    assert_eq!(by_hand.len(), 5, "{by_hand:#?}");
     let said = |text: &str| by_hand.iter().any(|note| note.contains(text));
     assert!(
         said("policy: deployer } } }` to this route") && said("policy: reader } } }` to every route below")
     );
-    assert!(said("turn our filter off here") && said("until it is, nobody passes"));
+    assert!(said("turn our filter off here") && said("this asks for nothing"));
+    assert!(said("turn our filter off in every route that chose no requirement; until then nobody passes"));
+
+    // Rules beside that: they hold where a route chooses them, and nothing is open before it does.
+    let mut both = root.clone();
+    let filter =
+        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config";
+    both.pointer_mut(filter).unwrap()["rules"] = json!([rule("/a/", "main")]);
+    let converted = convert_root(&both, &options());
+    let configuration = converted.configuration.as_ref().unwrap();
+    assert_eq!(configuration["policy"]["routes"], nobody);
+    let rules = json!([{ "path": { "prefix": "/a/" } }, { "public": true }]);
+    assert_eq!(configuration["policies"]["rules"]["routes"], rules);
+    let by_hand = notes(&converted, Kind::ByHand);
+    assert!(by_hand.iter().any(|note| note.contains("policy: rules } } }` to every route")), "{by_hand:#?}");
 
     root["routes"][0]["typed_per_filter_config"] = chosen("missing");
     assert_eq!(convert_root(&root, &options()).configuration, None);

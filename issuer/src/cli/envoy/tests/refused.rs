@@ -85,10 +85,50 @@ fn providers_that_one_policy_cannot_hold_are_refused() {
 
 #[test]
 fn metadata_that_somebody_reads_is_not_just_gone() {
-    let mut root = bootstrap(&with(&json!({ "payload_in_metadata": "payload" })));
-    root["rbac"] =
-        json!({ "metadata": { "filter": "envoy.filters.http.jwt_authn", "path": [{ "key": "payload" }] } });
+    let written = json!({ "payload_in_metadata": "payload" });
+    let namespace = "envoy.filters.http.jwt_authn";
+    for (reader, place) in [
+        (json!({ "rbac": { "metadata": { "filter": namespace } } }), "/rbac/metadata/filter"),
+        (json!({ "rate_limit": { "metadata_key": { "key": namespace } } }), "/rate_limit/metadata_key/key"),
+        (json!({ "ext_authz": { "namespaces": ["other", namespace] } }), "/ext_authz/namespaces"),
+        (json!({ "value": format!("%DYNAMIC_METADATA({namespace}:payload:sub)%") }), "/value"),
+    ] {
+        let mut root = bootstrap(&with(&written));
+        root.as_object_mut().unwrap().extend(reader.as_object().unwrap().clone());
+        let converted = convert_root(&root, &options());
+        assert_eq!(converted.configuration, None, "{place}");
+        assert_eq!((converted.notes[0].kind, converted.notes[0].place.as_str()), (Kind::Refused, place));
+        // Where nothing was ever written, nothing is missed.
+        let (name, value) = reader.as_object().unwrap().iter().next().unwrap();
+        let mut root = bootstrap(&with(&json!({})));
+        root[name] = value.clone();
+        assert_ne!(convert_root(&root, &options()).configuration, None, "{place}");
+    }
+    let mut root = bootstrap(&with(&written));
+    root["access_log"] = json!([{ "format": format!("%DYNAMIC_METADATA({namespace})%") }]);
     let converted = convert_root(&root, &options());
-    assert_eq!(converted.configuration, None);
-    assert_eq!(converted.notes[0].place, "/rbac/metadata");
+    assert_ne!(converted.configuration, None);
+    assert!(notes(&converted, Kind::Dropped).iter().any(|text| text.starts_with("what this logs")));
+}
+
+#[test]
+fn what_cannot_be_read_is_not_left_out_in_silence() {
+    // An empty prefix is for every request, and a rule is not gone because part of it is empty.
+    let everything = json!([{ "match": { "prefix": "" }, "requires": { "provider_name": "main" } }]);
+    let expected = json!([{ "issuers": ["https://issuer.example"], "audiences": ["orders"] }]);
+    let mut filter = ruled(&everything);
+    assert_eq!(configuration(&filter)["policy"]["routes"], Value::Null);
+    filter["rules"] = json!([everything[0], rule("/b/", "ci")]);
+    assert_eq!(configuration(&filter)["policy"]["routes"], expected);
+    for rules in [
+        json!([{ "match": { "prefix": "/" }, "requires": { "provider_name": "" } }]),
+        json!([{ "match": { "path": "" }, "requires": { "provider_name": "main" } }]),
+        json!([{ "match": { "safe_regex": {} }, "requires": { "provider_name": "main" } }]),
+        json!([{ "match": { "prefix": "/" }, "requires": { "requires_any": {} } }]),
+        json!([{ "match": { "prefix": "/" }, "requires": { "requires_any": null }, "requirement_name": "" }, 7]),
+    ] {
+        let converted = convert(&ruled(&rules));
+        assert_eq!(converted.configuration, None, "{rules}");
+        assert!(converted.notes.iter().any(|note| note.kind == Kind::Refused), "{rules}");
+    }
 }

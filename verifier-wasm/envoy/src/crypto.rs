@@ -4,9 +4,10 @@ mod known_answers;
 
 use std::{fmt, sync::OnceLock};
 
-use proxy_wasm::hostcalls;
 use serde::Deserialize;
 use tessera_verifier::{Algorithm, Backend, HostCrypto, Signed};
+
+use crate::abi;
 
 /// Who does the arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -80,10 +81,7 @@ fn verify(signed: &Signed<'_>) -> Option<bool> {
         put_varint(&mut arguments, value.len());
         arguments.extend_from_slice(value);
     }
-    match hostcalls::call_foreign_function("verify_signature", Some(&arguments)) {
-        Ok(answer) => Some(answer.is_some_and(|answer| answer.starts_with(RESULT_TRUE))),
-        Err(_) => None,
-    }
+    abi::call_foreign("verify_signature", &arguments).ok().map(|answer| answer.starts_with(RESULT_TRUE))
 }
 
 /// The field `result` of `VerifySignatureResult`: number 1, a varint, true. A false one is left out.

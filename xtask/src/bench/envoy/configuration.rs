@@ -48,8 +48,12 @@ fn jwt_authn(kind: Kind, cache: Cache, jwks: &Value) -> Value {
     json!({ "name": "jwt_authn", "typed_config": typed(name, message) })
 }
 
-fn plugin(_crypto: Crypto, policy: &Value) -> Value {
-    json!({ "policy": policy, "clusters": {} })
+fn plugin(crypto: Crypto, policy: &Value) -> Value {
+    let crypto = match crypto {
+        Crypto::Auto => "auto",
+        Crypto::Wasm => "wasm",
+    };
+    json!({ "policy": policy, "crypto": crypto })
 }
 
 fn policy(kind: Kind, cache: Cache, jwks: &Value) -> Value {

@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod envoy;
 mod failure;
 mod grant;
 mod init;

@@ -50,6 +50,20 @@ pub struct PolicyFile {
     source: Option<SourceMap>,
 }
 
+/// How much of a file is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The longest file, in bytes.
+    pub bytes: usize,
+    /// The deepest nesting of YAML. JSON is passed on unseen, and whoever reads it has a bound of his own.
+    pub depth: usize,
+}
+
+impl Bounds {
+    /// What a policy may have.
+    pub const POLICY: Self = Self { bytes: limits::POLICY_BYTES, depth: limits::POLICY_DEPTH };
+}
+
 /// Why there is no document in a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -64,14 +78,18 @@ pub enum ReadError {
 impl PolicyFile {
     /// Reads a file of at most [`limits::POLICY_BYTES`].
     pub fn read(path: &Path) -> Result<Self, ReadError> {
+        Self::read_within(path, Bounds::POLICY)
+    }
+
+    /// Reads a file that a policy may be a part of.
+    pub fn read_within(path: &Path, bounds: Bounds) -> Result<Self, ReadError> {
         let mut bytes = Vec::new();
         // One more than is taken, so that too long is noticed.
-        let limit = u64::try_from(limits::POLICY_BYTES).map_or(u64::MAX, |limit| limit.saturating_add(1));
+        let limit = u64::try_from(bounds.bytes).map_or(u64::MAX, |limit| limit.saturating_add(1));
         File::open(path)?.take(limit).read_to_end(&mut bytes)?;
         let text = String::from_utf8(bytes).or_else(|error| {
             // The bound may have cut a character in two; then the text is too long, not damaged.
-            let (valid, too_long) =
-                (error.utf8_error().valid_up_to(), error.as_bytes().len() > limits::POLICY_BYTES);
+            let (valid, too_long) = (error.utf8_error().valid_up_to(), error.as_bytes().len() > bounds.bytes);
             let mut bytes = error.into_bytes();
             bytes.truncate(valid);
             let before = String::from_utf8(bytes).unwrap_or_default();
@@ -81,20 +99,25 @@ impl PolicyFile {
                 Err(vec![source::problem_after(&before, "this is not UTF-8")])
             }
         });
-        text.and_then(|text| Self::parse(&text)).map_err(ReadError::Problems)
+        text.and_then(|text| Self::parse_within(&text, bounds)).map_err(ReadError::Problems)
     }
 
     /// Takes the text of a file, of at most [`limits::POLICY_BYTES`]. JSON is taken unseen; whoever loads
     /// the document says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        if text.len() > limits::POLICY_BYTES {
-            let message = format!("the file is longer than {} bytes", limits::POLICY_BYTES);
+        Self::parse_within(text, Bounds::POLICY)
+    }
+
+    /// Takes the text of a file that a policy may be a part of, as [`parse`](Self::parse) does.
+    pub fn parse_within(text: &str, bounds: Bounds) -> Result<Self, Vec<Problem>> {
+        if text.len() > bounds.bytes {
+            let message = format!("the file is longer than {} bytes", bounds.bytes);
             return Err(vec![source::problem_after("", &message)]);
         }
         if text.trim_start().starts_with('{') {
             return Ok(Self { json: text.to_owned(), source: None });
         }
-        let (json, source) = yaml::convert(text)?;
+        let (json, source) = yaml::convert(text, bounds.depth)?;
         Ok(Self { json, source: Some(source) })
     }
 

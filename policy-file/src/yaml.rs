@@ -11,14 +11,15 @@ use crate::{
     source::{Position, SourceMap, number},
 };
 
-/// Turns a text into JSON, or tells all that keeps it from being that.
-pub(crate) fn convert(text: &str) -> Result<(String, SourceMap), Vec<Problem>> {
+/// Turns a text, nested no deeper than this, into JSON, or tells all that keeps it from being that.
+pub(crate) fn convert(text: &str, depth: usize) -> Result<(String, SourceMap), Vec<Problem>> {
     let mut converter = Converter {
         parser: Parser::new_from_str(text),
         json: String::with_capacity(text.len()),
         column: 1,
         source: SourceMap::default(),
         place: String::new(),
+        depth,
         problems: Vec::new(),
     };
     // Why it stopped is among the problems.
@@ -42,6 +43,8 @@ struct Converter<'t> {
     source: SourceMap,
     /// The JSON Pointer to where reading is.
     place: String,
+    /// The deepest nesting that is taken.
+    depth: usize,
     problems: Vec<Problem>,
 }
 
@@ -186,7 +189,7 @@ impl<'t> Converter<'t> {
     }
 
     fn deeper(&mut self, at: Position, depth: usize) -> Result<(), Stop> {
-        if depth < limits::POLICY_DEPTH { Ok(()) } else { Err(self.stop(at, "nested too deep")) }
+        if depth < self.depth { Ok(()) } else { Err(self.stop(at, "nested too deep")) }
     }
 
     /// The next event, and where it begins.

@@ -17,6 +17,9 @@ async fn documented_commands_work() {
     let path = env::join_paths(std::iter::once(dist).chain(env::split_paths(&path))).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     unix::fs::symlink(artefacts.tessera().parent().unwrap(), scratch.path().join("dist")).unwrap();
+    unix::fs::symlink(root().join("examples"), scratch.path().join("examples")).unwrap();
+    let moving = document("docs/from-jwt-authn.md");
+    fs::write(scratch.path().join("envoy.yaml"), yaml_example(&moving)).unwrap();
     fs::write(scratch.path().join("policy.json"), &json_examples(&document("docs/proxy.md"))[0]).unwrap();
     let mut servers = Vec::new();
     let ports = free_ports();
@@ -27,7 +30,7 @@ async fn documented_commands_work() {
         // `env` puts the artefacts first in PATH for servers, too.
         let path = format!("PATH={}", path.to_str().unwrap());
         match documented.proof {
-            Proof::Ci | Proof::Middleware => {}
+            Proof::Ci | Proof::Middleware | Proof::Envoy => {}
             Proof::Runs => {
                 let status = Command::new("env")
                     .args([&path, "sh", "-euc", &command])
@@ -45,6 +48,10 @@ async fn documented_commands_work() {
             }
         }
     }
+    // What the guide says that its example becomes.
+    let [said, made] = [json_examples(&moving)[0].clone(), read(&scratch.path().join("tessera.json"))]
+        .map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    assert_eq!(said, made);
 }
 
 #[test]
@@ -61,7 +68,21 @@ fn free_ports() -> Vec<(u16, u16)> {
     sockets.iter().map(|(port, socket)| (*port, socket.local_addr().unwrap().port())).collect()
 }
 
+/// The first YAML example in a document.
+fn yaml_example(document: &str) -> &str {
+    let (_, rest) = document.split_once("```yaml\n").unwrap();
+    rest.split_once("\n```").unwrap().0
+}
+
 /// A file of the repository.
 fn document(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+    read(&root().join(path))
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -12,6 +12,10 @@ mod documents;
 #[cfg(test)]
 mod envoy;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod from_envoy;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod judges;

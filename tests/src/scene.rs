@@ -1,6 +1,6 @@
 //! The whole scene: a platform that gives workloads their identity, the issuer, a resource service, and the proxy
-//! with the verifier before it. All of them real processes on free loopback ports, their state in a folder that
-//! goes with them.
+//! with the verifier before it. All of them real processes on loopback ports, free ones unless told otherwise, their
+//! state in a folder that goes with them.
 
 mod error;
 mod issuer;
@@ -65,6 +65,28 @@ pub struct Stage {
     pub orders: PathBuf,
 }
 
+/// Where the servers of a scene listen on the loopback address; 0 for a free port.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ports {
+    /// The issuer.
+    pub issuer: u16,
+    /// The platform.
+    pub platform: u16,
+    /// The resource service.
+    pub orders: u16,
+    /// The proxy.
+    pub proxy: u16,
+}
+
+impl Ports {
+    /// Four ports in a row.
+    #[must_use]
+    pub fn from(first: u16) -> Self {
+        let port = |offset| first.saturating_add(offset);
+        Self { issuer: first, platform: port(1), orders: port(2), proxy: port(3) }
+    }
+}
+
 /// The scene, with everything running. Dropping it ends the processes and removes their state.
 #[derive(Debug)]
 pub struct Scene {
@@ -85,17 +107,23 @@ pub struct Scene {
 impl Scene {
     /// Sets the scene: starts everything and registers everybody by the command line.
     pub async fn set(stage: &Stage) -> Result<Self, StageError> {
+        Self::set_on(stage, Ports::default()).await
+    }
+
+    /// Sets the scene on certain ports.
+    pub async fn set_on(stage: &Stage, ports: Ports) -> Result<Self, StageError> {
         let folder = tempfile::Builder::new().prefix("tessera-").tempdir()?;
         let program = stage.artefacts.tessera();
-        let issuer = Issuer::start("issuer", folder.path(), program, &[]).await?;
-        let platform = Issuer::start("platform", folder.path(), program, &[]).await?;
+        let issuer = Issuer::start_on(ports.issuer, "issuer", folder.path(), program, &[]).await?;
+        let platform = Issuer::start_on(ports.platform, "platform", folder.path(), program, &[]).await?;
         let mut commands = Vec::new();
         let workload_secret = registration::at_platform(&platform, &issuer, &mut commands).await?;
         let reports_secret = registration::at_issuer(&issuer, &platform, &mut commands).await?;
-        let orders = Server::start("orders", folder.path(), &stage.orders, [] as [&str; 0]).await?;
+        let address = loopback(ports.orders);
+        let orders = Server::start("orders", folder.path(), &stage.orders, [&address]).await?;
         let policy = folder.path().join("policy.json");
         fs::write(&policy, format!("{:#}\n", policy_for(&issuer)))?;
-        let proxy = start_proxy(stage, folder.path(), &policy, &orders).await?;
+        let proxy = start_proxy(stage, ports.proxy, folder.path(), &policy, &orders).await?;
         let scene =
             Self { platform, issuer, orders, proxy, commands, workload_secret, reports_secret, folder };
         // The last registration at either issuer: who sees it sees all of them.
@@ -195,15 +223,16 @@ fn policy_for(issuer: &Issuer) -> Value {
 
 async fn start_proxy(
     stage: &Stage,
+    port: u16,
     folder: &Path,
     policy: &Path,
     upstream: &Server,
 ) -> Result<Server, StageError> {
     let (policy, component) = (policy.as_os_str(), stage.artefacts.component().as_os_str());
-    let upstream = upstream.origin();
+    let (address, upstream) = (loopback(port), upstream.origin());
     let args = [
         "--listen".as_ref(),
-        "127.0.0.1:0".as_ref(),
+        address.as_ref(),
         "--upstream".as_ref(),
         upstream.as_ref(),
         "--policy".as_ref(),
@@ -212,6 +241,10 @@ async fn start_proxy(
         component,
     ];
     Ok(Server::start("proxy", folder, stage.artefacts.proxy(), args).await?)
+}
+
+fn loopback(port: u16) -> String {
+    format!("127.0.0.1:{port}")
 }
 
 /// A URL with another path. The paths are ours and valid; `set_path` would encode what is not.

@@ -7,7 +7,7 @@ use std::error::Error;
 
 use tessera_tests::{
     artefacts::Artefacts,
-    scene::{Scene, Stage, StageError},
+    scene::{Ports, Scene, Stage, StageError},
     story::{self, Surprise},
 };
 
@@ -20,7 +20,11 @@ use crate::{
     runtime,
 };
 
-pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
+/// The first port of a scene that stays; examples/envoy/envoy.yaml counts on it.
+const KEPT_PORTS: u16 = 7410;
+
+/// Plays the story. `keep` leaves everything running, on four ports in a row from `port`.
+pub(crate) fn run(cx: &Context, keep: bool, port: Option<u16>) -> Result<(), Failure> {
     carry_out(cx, build::FOR_THE_DEMO)?;
     let artefacts = Artefacts::within(&cx.dist()).map_err(|error| Failure::Build {
         what: error.to_string(),
@@ -28,8 +32,13 @@ pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
         source: None,
     })?;
     let stage = Stage { artefacts, orders: native::orders(cx)? };
+    let ports = match port {
+        Some(first) => Ports::from(first),
+        None if keep => Ports::from(KEPT_PORTS),
+        None => Ports::default(),
+    };
     runtime::block_on(async {
-        let (scene, surprises) = runtime::unless_stopped(play(&stage), interrupted).await?;
+        let (scene, surprises) = runtime::unless_stopped(play(&stage, ports), interrupted).await?;
         if keep {
             keep::invite(&scene).await.map_err(|error| broken(&error))?;
             runtime::stop_signal().await;
@@ -38,9 +47,9 @@ pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
     })
 }
 
-async fn play(stage: &Stage) -> Result<(Scene, Vec<Surprise>), Failure> {
+async fn play(stage: &Stage, ports: Ports) -> Result<(Scene, Vec<Surprise>), Failure> {
     narrator::set_scene();
-    let scene = Scene::set(stage).await.map_err(|error| broken(&error))?;
+    let scene = Scene::set_on(stage, ports).await.map_err(|error| broken(&error))?;
     narrator::introduce(&scene);
     let mut narrator = Narrator::default();
     let told = story::tell(&scene, &mut |event| narrator.tell(&event)).await;

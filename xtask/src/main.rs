@@ -26,7 +26,7 @@ use crate::{context::Context, failure::Failure};
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask demo                  the whole path, told step by step
-  cargo xtask demo --keep           the same, and everything stays for you to try
+  cargo xtask demo --keep           the same, and everything stays for you to try, on ports 7410 to 7413
   cargo xtask build                 the artefacts into dist/
   cargo xtask build --release       the same with optimised binaries
   cargo xtask test                  every test
@@ -91,6 +91,10 @@ struct DemoArgs {
     /// Leave everything running and print commands to try, until Ctrl-C.
     #[arg(long)]
     keep: bool,
+    /// Listen on four ports in a row from this one: issuer, platform, service, proxy. With --keep from 7410, if
+    /// nothing is said, otherwise on free ones.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65532))]
+    ports: Option<u16>,
 }
 
 /// What `test` can be told.
@@ -124,7 +128,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let cx = Context::discover()?;
     match cli.command {
         Verb::Build(BuildArgs { release }) => build::run(&Context { release, ..cx }),
-        Verb::Demo(DemoArgs { keep }) => demo::run(&cx, keep),
+        Verb::Demo(DemoArgs { keep, ports }) => demo::run(&cx, keep, ports),
         Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
         Verb::Bench(Bench::Verify(args)) => bench::verify(&cx, &args),
         Verb::Bench(Bench::Envoy(args)) => bench::envoy(&cx, &args),

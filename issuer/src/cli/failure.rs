@@ -1,7 +1,7 @@
 //! What a command fails with, and the exit code that says so.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tessera_host_demo::RuntimeError;
@@ -83,6 +83,14 @@ pub enum Failure {
         /// All that is wrong in it.
         problems: Vec<Problem>,
     },
+    /// There are no filters to convert, or several. Exit code 2.
+    #[error("{}", filters(path, places))]
+    Filter {
+        /// Which file.
+        path: PathBuf,
+        /// The filters that there are, a comma between them.
+        places: String,
+    },
     /// The verifier component is nowhere. Exit code 1.
     #[error(
         "there is no verifier component beside this program: name one with `--component FILE` or TESSERA_COMPONENT, \
@@ -126,7 +134,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::NoIssuer | Self::Usage(_) => 2,
+            Self::NoIssuer | Self::Usage(_) | Self::Filter { .. } => 2,
             Self::Config(_) | Self::Policy { .. } => super::POLICY_IS_WRONG,
             Self::Store(_) | Self::Kek(_) | Self::State(_) | Self::Key(_) => 4,
             Self::Bind(_) => 5,
@@ -145,4 +153,12 @@ impl Failure {
             | Self::Output(_) => 1,
         })
     }
+}
+
+fn filters(path: &Path, places: &str) -> String {
+    let path = path.display();
+    if places.is_empty() {
+        return format!("there is no jwt_authn filter (…jwt_authn.v3.JwtAuthentication) in {path}");
+    }
+    format!("name one of the jwt_authn filters in {path} by `--filter`: {places}")
 }

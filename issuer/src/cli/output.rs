@@ -49,6 +49,12 @@ pub(super) fn error(failure: &Failure) {
     say(ERROR, "error", &tessera_net::chain(failure));
 }
 
+/// Prints a line about a file to stderr, as it is.
+pub(super) fn note(line: &str) {
+    // Nothing more can be done about a closed terminal.
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
 /// Prints a warning to stderr, on one line.
 pub(super) fn warn(message: &str) {
     say(WARNING, "warning", message);

@@ -17,12 +17,15 @@ pub enum Proof {
     /// `.ci/run` has it as a line of its own.
     Ci,
     /// The end-to-end tests run it by `sh -c` in a scratch folder, with dist/ first in `PATH`, in the order of this
-    /// list, and it exits with 0. The folder has dist/, and the example of docs/proxy.md as policy.json.
+    /// list, and it exits with 0. The folder has dist/ and examples/, the example of docs/proxy.md as policy.json, and
+    /// that of docs/from-jwt-authn.md as envoy.yaml.
     Runs,
     /// As [`Proof::Runs`], but it is a server: it gets ready, and stays until the end of the list.
     Serves,
     /// The tests of the middleware run it, on a port of their own, with a `guarded.wasm` that they composed.
     Middleware,
+    /// The tests of the examples run them in this order, on ports of their own, in a scene.
+    Envoy,
 }
 
 /// Every command fenced as `sh` in a Markdown file of this repository, and no other.
@@ -66,6 +69,24 @@ pub const COMMANDS: &[Documented] = &[
         line: line!(),
     },
     Documented { command: "tessera policy check policy.json", proof: Proof::Runs, line: line!() },
+    Documented {
+        command: "tessera policy check examples/envoy/envoy.yaml",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera policy from-envoy envoy.yaml > tessera.json",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented { command: "tessera policy check tessera.json", proof: Proof::Runs, line: line!() },
+    Documented { command: "envoy -c examples/envoy/envoy.yaml", proof: Proof::Envoy, line: line!() },
+    Documented { command: "curl -i http://127.0.0.1:7414/orders", proof: Proof::Envoy, line: line!() },
+    Documented {
+        command: "curl --fail -H \"Authorization: Bearer $(cat orders.token)\" http://127.0.0.1:7414/orders",
+        proof: Proof::Envoy,
+        line: line!(),
+    },
     Documented {
         command: "tessera-proxy --listen 127.0.0.1:7401 --upstream http://127.0.0.1:8080 --policy policy.json",
         proof: Proof::Serves,

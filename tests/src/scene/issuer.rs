@@ -29,7 +29,19 @@ impl Issuer {
         program: &Path,
         options: &[&str],
     ) -> Result<Self, StageError> {
-        let options = [&["--listen", "127.0.0.1:0"], options].concat();
+        Self::start_on(0, name, folder, program, options).await
+    }
+
+    /// The same on a port of the loopback address, 0 for a free one.
+    pub(super) async fn start_on(
+        port: u16,
+        name: &'static str,
+        folder: &Path,
+        program: &Path,
+        options: &[&str],
+    ) -> Result<Self, StageError> {
+        let address = super::loopback(port);
+        let options = [&["--listen", &address], options].concat();
         let cli = Cli::init(program, &folder.join(name), &options).await?;
         let config = cli.config().as_os_str();
         let server =

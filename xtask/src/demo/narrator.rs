@@ -31,7 +31,7 @@ pub(super) struct Narrator {
 pub(super) fn set_scene() {
     anstream::println!("\n{TITLE}The scene{TITLE:#}");
     anstream::println!(
-        "  A platform and an issuer start on free loopback ports, their state in a folder that goes"
+        "  A platform and an issuer start on loopback ports, their state in a folder that goes"
     );
     anstream::println!("  with them; everybody is registered by the command line:");
 }

@@ -22,7 +22,7 @@ pub(crate) const DEFAULT_POLICY: usize = 0;
 ///   "policies": { "admin": { "issuers": ["…"], "audiences": ["…"] } },
 ///   "clusters": { "https://issuer.example": "issuer" },
 ///   "crypto": "auto",
-///   "attributes": ["decision", "reason"]
+///   "attributes": ["reason"]
 /// }
 /// ```
 pub(crate) struct Config {

@@ -41,7 +41,7 @@ pub(crate) fn assert_agreement(hosts: &[Host], files: &[CaseFile]) {
 }
 
 /// The whole corpus as one file: a host that compiles the component each time it is run does so once.
-fn corpus(scratch: &Path) -> CaseFile {
+pub(crate) fn corpus(scratch: &Path) -> CaseFile {
     let files = CaseFile::read_all(&cases_folder()).unwrap();
     let texts: Vec<String> = files.iter().map(|file| fs::read_to_string(file.path()).unwrap()).collect();
     let path = scratch.join("corpus.jsonl");
@@ -77,6 +77,24 @@ fn the_component_agrees_with_the_corpus() {
 #[test]
 fn the_wide_component_agrees_with_the_corpus() {
     assert_conformance(&wide());
+}
+
+/// The filter in a real Envoy. Where a request does not reach it as the case has it, tests/vectors/envoy.json says so.
+fn assert_conformance_in_envoy(arguments: &str) {
+    let scratch = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_envoy_host");
+    let host = Host::new(&format!("'{program}' {arguments}"));
+    assert_agreement(&[host], &[corpus(scratch.path())]);
+}
+
+#[test]
+fn the_filter_agrees_with_the_corpus_over_http_1() {
+    assert_conformance_in_envoy("");
+}
+
+#[test]
+fn the_filter_agrees_with_the_corpus_over_http_2() {
+    assert_conformance_in_envoy("--http2");
 }
 
 #[test]

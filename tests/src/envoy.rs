@@ -1,6 +1,8 @@
 //! A real Envoy as a process, and the pieces of its configuration.
 
 pub mod bootstrap;
+pub mod clock;
+pub mod corpus;
 
 use std::{
     ffi::OsString,

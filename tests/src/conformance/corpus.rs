@@ -150,6 +150,13 @@ impl Outcome {
         Self(without_nothing(outcome))
     }
 
+    /// An outcome as a case or a host writes it; members beyond those of an outcome are left alone.
+    #[must_use]
+    pub fn from_json(outcome: &Value) -> Self {
+        let nothing = Map::new();
+        Self::of(outcome.as_object().unwrap_or(&nothing), MEMBERS)
+    }
+
     /// As JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {

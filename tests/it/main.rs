@@ -20,6 +20,8 @@ mod host;
 #[cfg(test)]
 mod judges;
 #[cfg(test)]
+mod jwt_authn;
+#[cfg(test)]
 mod middleware;
 #[cfg(test)]
 mod proxy;

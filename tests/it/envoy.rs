@@ -1,5 +1,8 @@
 //! The filter in a real Envoy, in the place of our proxy.
 
+mod fetch;
+mod rig;
+
 use std::{fs, path::PathBuf};
 
 use http::{HeaderValue, header::AUTHORIZATION};

@@ -1,6 +1,8 @@
 //! The filter in a real Envoy, in the place of our proxy.
 
+mod failure;
 mod fetch;
+mod held;
 mod rig;
 
 use std::{fs, path::PathBuf};

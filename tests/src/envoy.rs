@@ -1,6 +1,7 @@
 //! A real Envoy as a process, and the pieces of its configuration.
 
 pub mod bootstrap;
+pub mod listeners;
 
 use std::{
     ffi::OsString,
@@ -32,6 +33,8 @@ pub struct Options {
     pub workers: u32,
     /// Further environment variables.
     pub environment: Vec<(String, OsString)>,
+    /// Further arguments of the command line.
+    pub arguments: Vec<OsString>,
 }
 
 /// A running Envoy. Dropping it ends the process.
@@ -67,7 +70,7 @@ pub enum EnvoyError {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, environment: Vec::new() }
+        Self { workers: 1, environment: Vec::new(), arguments: Vec::new() }
     }
 }
 
@@ -81,6 +84,7 @@ impl Envoy {
             .args(["--concurrency", &options.workers.to_string()])
             .arg("--admin-address-path")
             .arg(&admin_file)
+            .args(&options.arguments)
             .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .stderr(File::create(&log)?)
             .stdout(Stdio::null())

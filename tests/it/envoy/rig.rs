@@ -27,7 +27,7 @@ pub(super) const PUBLIC: &str = "/healthz";
 
 /// Far above anything that is waited for here, the slowest of which are fetches that time out.
 const SEEN_WITHIN: Duration = Duration::from_secs(45);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What the tests share: a key, where it is published, and what is behind the filter.
 pub(super) struct Scenery {
@@ -137,33 +137,27 @@ impl Rig {
 
     /// Sends requests with the token until one passes.
     pub(super) async fn passes_soon(&self, token: &Token) {
-        let deadline = Instant::now() + SEEN_WITHIN;
-        loop {
-            let status = self.send(token).await.status;
-            if status == 200 {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{status} still: {}", self.envoy.log());
-            sleep(LOOK_EVERY).await;
-        }
+        until(async || self.send(token).await.status == 200, || self.envoy.log()).await;
     }
 
     /// Waits until a statistic stands at a value.
     pub(super) async fn stat_becomes(&self, name: &str, value: u64) {
-        let deadline = Instant::now() + SEEN_WITHIN;
-        loop {
-            let now = self.envoy.stat(name).await;
-            if now == Some(value) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{name} is {now:?} and not {value}\n{}", self.envoy.log());
-            sleep(LOOK_EVERY).await;
-        }
+        let said = || format!("{name} is not {value}: {}", self.envoy.log());
+        until(async || self.envoy.stat(name).await == Some(value), said).await;
     }
 
     /// Waits until so many requests are inside of the listener, answered or paused.
     pub(super) async fn inside(&self, requests: u64) {
         self.stat_becomes("http.main.downstream_rq_active", requests).await;
+    }
+}
+
+/// Waits until something holds, which it has to do in time. `said` is told when it does not.
+pub(super) async fn until(holds: impl AsyncFn() -> bool, said: impl Fn() -> String) {
+    let deadline = Instant::now() + SEEN_WITHIN;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "in vain: {}", said());
+        sleep(LOOK_EVERY).await;
     }
 }
 

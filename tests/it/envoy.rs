@@ -3,6 +3,7 @@
 mod failure;
 mod fetch;
 mod held;
+mod hostile;
 mod rig;
 
 use std::{fs, path::PathBuf};

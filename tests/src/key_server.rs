@@ -1,11 +1,6 @@
 //! A server of key sets inside the test process, which answers what it is told to, well or badly.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};

@@ -12,6 +12,8 @@ pub mod process;
 pub mod scene;
 #[cfg(feature = "e2e")]
 pub mod signing;
+#[cfg(feature = "e2e")]
+pub mod soak;
 pub mod story;
 pub mod token;
 pub mod world;

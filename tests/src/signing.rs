@@ -164,6 +164,12 @@ impl Claims {
         }
     }
 
+    /// The members as they are.
+    #[must_use]
+    pub fn members(&self) -> &Value {
+        &self.members
+    }
+
     /// The same with another value for a claim.
     #[must_use]
     pub fn with(mut self, claim: &str, value: impl Into<Value>) -> Self {

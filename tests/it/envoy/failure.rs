@@ -168,7 +168,8 @@ async fn two_filters_in_one_machine_do_not_share_their_issuers_keys() {
 /// Said by Envoy itself, before anything of the filter runs: what it calls the failure policies.
 #[tokio::test]
 async fn envoy_knows_the_failure_policies_by_these_names() {
-    for (name, known) in [("FAIL_CLOSED", true), ("FAIL_RELOAD", true), ("FAIL_OPEN", true), ("OPEN", false)] {
+    for (name, known) in [("FAIL_CLOSED", true), ("FAIL_RELOAD", true), ("FAIL_OPEN", true), ("OPEN", false)]
+    {
         let mut plugin = filter(&json!({ "policy": policy(), "clusters": { rig::ISSUER: "issuer" } }));
         plugin["typed_config"]["config"]["failure_policy"] = json!(name);
         let listener = bootstrap::listener("main", &[plugin], &[bootstrap::route_answered()]);

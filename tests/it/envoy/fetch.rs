@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use tessera_tests::{
-    envoy::bootstrap,
-    http::get,
-    key_server::Answer,
-};
+use tessera_tests::{envoy::bootstrap, http::get, key_server::Answer};
 use tokio::{net::TcpListener, time::timeout};
 use url::Url;
 

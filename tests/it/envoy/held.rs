@@ -23,7 +23,8 @@ const RECEIVED: &str = "http.main.downstream_cx_rx_bytes_total";
 async fn waiting() -> Rig {
     let scenery = Scenery::with(Answer::Held).await;
     let rig = scenery.start_with(|setup| {
-        let options = json!({ "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } } });
+        let options =
+            json!({ "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } } });
         setup.clusters[0]["typed_extension_protocol_options"] = json!({
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -56,11 +57,8 @@ async fn body_and_trailers_wait_with_their_header() {
     let body = "o".repeat(20_000);
     let posted = post_with_trailers(&rig, body.clone().into());
     // All of it is there, and nothing of it goes on.
-    until(
-        async || rig.envoy.stat(RECEIVED).await.is_some_and(|bytes| bytes > 20_000),
-        || rig.envoy.log(),
-    )
-    .await;
+    until(async || rig.envoy.stat(RECEIVED).await.is_some_and(|bytes| bytes > 20_000), || rig.envoy.log())
+        .await;
     rig.inside(1).await;
     assert_eq!(rig.scenery.service.arrived(), 0);
 
@@ -78,11 +76,8 @@ async fn a_body_beyond_the_buffers_waits_with_its_header() {
     let rig = waiting().await;
     let body = "o".repeat(4 * 1024 * 1024);
     let posted = post_with_trailers(&rig, body.clone().into());
-    until(
-        async || rig.envoy.stat(RECEIVED).await.is_some_and(|bytes| bytes > 60_000),
-        || rig.envoy.log(),
-    )
-    .await;
+    until(async || rig.envoy.stat(RECEIVED).await.is_some_and(|bytes| bytes > 60_000), || rig.envoy.log())
+        .await;
     assert_eq!(rig.scenery.service.arrived(), 0);
     rig.scenery.source.answer(KEYS, rig.scenery.keys());
     let (status, reached) = posted.await.unwrap();

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use serde_json::{Value, json};
 use tessera_tests::{
     echo::Echo,
@@ -184,9 +183,4 @@ pub(super) fn reached(response: &Exchange, name: &str) -> Vec<String> {
     let fields = response.json()["fields"].as_array().cloned().unwrap_or_default();
     let named = fields.iter().filter(|field| field[0] == name);
     named.filter_map(|field| field[1].as_str().map(str::to_owned)).collect()
-}
-
-/// Nothing of a response came from inside of a value: no field has this name.
-pub(super) fn assert_no_field(headers: &HeaderMap, name: &str) {
-    assert!(!headers.contains_key(name), "{name} came out");
 }

@@ -141,7 +141,7 @@ async fn v44_a_bad_configuration_stops_it_with_every_problem() {
         ),
         (
             json!({ "policy": { "issuers": [issuer("a")], "audiences": ["x"] }, "clusters": {} }),
-            ["/clusters", "no cluster for https://issuer.example/keys"],
+            ["/clusters: `https://issuer.example` is not there", "add the cluster that reaches it"],
         ),
         (json!({ "polcy": {} }), ["the configuration is unusable", "polcy"]),
     ] {

@@ -3,7 +3,7 @@
 use alloc::{string::String, sync::Arc, vec, vec::Vec};
 
 use crate::{
-    cache::{TokenCache, TokenDigest},
+    cache::{TokenCache, TokenIdentity},
     crypto::{Backend, Tables},
     decision::VerifiedToken,
     document::DocumentError,
@@ -59,6 +59,11 @@ impl Authenticator {
         &self.claims
     }
 
+    /// How often a token was remembered.
+    pub(crate) fn cache_hits(&self) -> u64 {
+        self.cache.hits()
+    }
+
     /// How many tokens are remembered.
     #[cfg(test)]
     pub(crate) fn remembered(&self) -> usize {
@@ -72,19 +77,23 @@ impl Authenticator {
         if !self.cache.is_on() || token.len() > limits::TOKEN_BYTES {
             return self.verify_anew(token, now);
         }
-        let digest = TokenDigest::of(token);
-        if let Some(known) = self.recall(&digest, now)? {
+        let identity = TokenIdentity::of(token);
+        if let Some(known) = self.recall(&identity, now)? {
             return Ok(known);
         }
         let verified = self.verify_anew(token, now)?;
-        self.cache.insert(digest, &verified);
+        self.cache.insert(&identity, &verified);
         Ok(verified)
     }
 
     /// A token that was verified before, if its issuer's keys are still to be trusted. What time does to
     /// it is asked again.
-    fn recall(&mut self, digest: &TokenDigest, now: Timestamp) -> Result<Option<Arc<VerifiedToken>>, Error> {
-        let Some(known) = self.cache.get(digest) else { return Ok(None) };
+    fn recall(
+        &mut self,
+        identity: &TokenIdentity<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<VerifiedToken>>, Error> {
+        let Some(known) = self.cache.get(identity) else { return Ok(None) };
         let Some(issuer) = self.issuers.get(known.issuer_index).filter(|issuer| issuer.keys.serve(now))
         else {
             return Ok(None);
@@ -92,7 +101,7 @@ impl Authenticator {
         match check_times(issuer, &known.claims, now) {
             Ok(()) => Ok(Some(known)),
             Err(error) => {
-                self.cache.remove(digest);
+                self.cache.remove(identity);
                 Err(error)
             }
         }

@@ -1,19 +1,30 @@
 //! Tokens that were verified, so that the next request with one costs a digest and not a signature.
 //!
-//! A token is found by its whole SHA-256: the bytes of a signature are no identity, since a signature can
-//! have several forms, and a token kept here in full could be stolen from here. What changes with time or
-//! from route to route is asked again of a remembered token: expiry, audience, scopes, conditions.
+//! A token is found by all of it: what is signed, letter by letter, and the whole SHA-256 of its signature. The
+//! signature alone is no identity, and is not kept either: a token kept here in full could be stolen from here.
+//! Only the signature is digested, since a digest of all would cost more than everything else about a request.
+//! What changes with time or from route to route is asked again of a remembered token: expiry, audience, scopes,
+//! conditions.
 
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use core::fmt;
 
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 
 use crate::{decision::VerifiedToken, policy::CacheBounds};
 
-/// The SHA-256 of a token.
+/// What a token is known by.
+#[derive(Clone, Copy)]
+pub(crate) struct TokenIdentity<'t> {
+    /// Header and payload, as they are signed.
+    signed: &'t str,
+    signature: SignatureDigest,
+}
+
+/// The SHA-256 of a token's signature, as it is written in the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TokenDigest([u8; 32]);
+struct SignatureDigest([u8; 32]);
 
 /// Verified tokens, bounded by number and by bytes.
 #[derive(Clone, Debug)]
@@ -23,22 +34,28 @@ pub(crate) struct TokenCache {
     /// What the entries take, in bytes.
     bytes: usize,
     /// The order of leaving: who comes first and was not asked for since goes (the clock algorithm).
-    queue: VecDeque<TokenDigest>,
+    queue: VecDeque<SignatureDigest>,
+    hits: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Entry {
-    digest: TokenDigest,
+    signed: Box<str>,
+    digest: SignatureDigest,
     token: Arc<VerifiedToken>,
     /// Asked for since it was last at the head of the queue.
     used: bool,
 }
 
-impl TokenDigest {
-    pub(crate) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token).into())
+impl<'t> TokenIdentity<'t> {
+    /// Of any text: one that is no token is not remembered.
+    pub(crate) fn of(token: &'t str) -> Self {
+        let (signed, signature) = token.rsplit_once('.').unwrap_or_default();
+        Self { signed, signature: SignatureDigest(Sha256::digest(signature).into()) }
     }
+}
 
+impl SignatureDigest {
     /// Some bits of it: whoever could make them collide could make all of it.
     fn hash(&self) -> u64 {
         self.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -47,7 +64,7 @@ impl TokenDigest {
 
 impl TokenCache {
     pub(crate) fn new(bounds: CacheBounds) -> Self {
-        Self { bounds, entries: HashTable::new(), bytes: 0, queue: VecDeque::new() }
+        Self { bounds, entries: HashTable::new(), bytes: 0, queue: VecDeque::new(), hits: 0 }
     }
 
     /// Whether it holds anything, ever.
@@ -60,28 +77,42 @@ impl TokenCache {
         self.entries.len()
     }
 
-    pub(crate) fn get(&mut self, digest: &TokenDigest) -> Option<Arc<VerifiedToken>> {
-        let entry = self.entries.find_mut(digest.hash(), |entry| entry.digest == *digest)?;
+    /// How often a token was found here.
+    pub(crate) fn hits(&self) -> u64 {
+        self.hits
+    }
+
+    pub(crate) fn get(&mut self, token: &TokenIdentity<'_>) -> Option<Arc<VerifiedToken>> {
+        let entry = self
+            .entries
+            .find_mut(token.signature.hash(), |entry| entry.digest == token.signature)
+            .filter(|entry| is_same(&entry.signed, token.signed))?;
         entry.used = true;
+        self.hits += 1;
         Some(Arc::clone(&entry.token))
     }
 
-    pub(crate) fn insert(&mut self, digest: TokenDigest, token: &Arc<VerifiedToken>) {
-        let size = size(token);
+    pub(crate) fn insert(&mut self, identity: &TokenIdentity<'_>, token: &Arc<VerifiedToken>) {
+        let entry = Entry {
+            signed: identity.signed.into(),
+            digest: identity.signature,
+            token: Arc::clone(token),
+            used: false,
+        };
+        let size = entry.bytes();
         if size > self.bounds.bytes {
             return;
         }
-        self.remove(&digest);
+        self.remove(identity);
         self.compact();
         while self.entries.len() >= self.bounds.entries || self.bytes + size > self.bounds.bytes {
             if !self.make_room() {
                 return;
             }
         }
-        let entry = Entry { digest, token: Arc::clone(token), used: false };
-        self.entries.insert_unique(digest.hash(), entry, |entry| entry.digest.hash());
+        self.queue.push_back(entry.digest);
+        self.entries.insert_unique(entry.digest.hash(), entry, |entry| entry.digest.hash());
         self.bytes += size;
-        self.queue.push_back(digest);
     }
 
     /// Lets one entry go, or gives the first of the queue its second chance. Says whether there was one.
@@ -92,16 +123,20 @@ impl TokenCache {
                 entry.used = false;
                 self.queue.push_back(first);
             }
-            _ => self.remove(&first),
+            _ => self.remove_digest(&first),
         }
         true
     }
 
     /// Forgets a token that is good no longer. Its place in the queue stays, until it comes up there.
-    pub(crate) fn remove(&mut self, digest: &TokenDigest) {
+    pub(crate) fn remove(&mut self, token: &TokenIdentity<'_>) {
+        self.remove_digest(&token.signature);
+    }
+
+    fn remove_digest(&mut self, digest: &SignatureDigest) {
         if let Ok(entry) = self.entries.find_entry(digest.hash(), |entry| entry.digest == *digest) {
             let (entry, _) = entry.remove();
-            self.bytes -= size(&entry.token);
+            self.bytes -= entry.bytes();
         }
     }
 
@@ -110,7 +145,7 @@ impl TokenCache {
         let mut freed = 0;
         self.entries.retain(|entry| {
             let kept = keep(&entry.token);
-            freed += if kept { 0 } else { size(&entry.token) };
+            freed += if kept { 0 } else { entry.bytes() };
             kept
         });
         self.bytes -= freed;
@@ -127,9 +162,28 @@ impl TokenCache {
 /// How many places without an entry the queue may have, besides as many as there are entries.
 const QUEUE_SLACK: usize = 64;
 
-/// What an entry takes, in bytes, with its places in the table and the queue.
-fn size(token: &VerifiedToken) -> usize {
-    token.bytes() + 2 * size_of::<Entry>() + size_of::<TokenDigest>()
+impl Entry {
+    /// What it takes, in bytes, with its places in the table and the queue.
+    fn bytes(&self) -> usize {
+        self.token.bytes() + self.signed.len() + 2 * size_of::<Self>() + size_of::<SignatureDigest>()
+    }
+}
+
+impl fmt::Debug for Entry {
+    /// What is signed holds claims, which are nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+/// Whether two texts are the same. Eight bytes at a time: WebAssembly has no comparison of memory, and what stands
+/// in for it goes byte by byte.
+fn is_same(one: &str, other: &str) -> bool {
+    let ((ones, one_rest), (others, other_rest)) = (one.as_bytes().as_chunks(), other.as_bytes().as_chunks());
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    one.len() == other.len()
+        && ones.iter().zip(others).all(|(one, other)| word(one) == word(other))
+        && one_rest == other_rest
 }
 
 #[cfg(test)]

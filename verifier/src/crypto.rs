@@ -5,22 +5,26 @@
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
+mod host;
 mod portable;
 
 use alloc::vec::Vec;
 
+pub use host::{HostCrypto, Signed};
 pub(crate) use portable::Tables;
 
 use crate::algorithm::{Algorithm, KeyKind};
 
-/// Who does the arithmetic. Both give the same verdict on everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who does the arithmetic. All give the same verdict on everything.
+#[derive(Clone, Copy, Debug)]
 pub enum Backend {
     /// Rust alone: it runs wherever the verifier does, WebAssembly included.
     Portable,
     /// aws-lc: native code only, and there the quickest.
     #[cfg(feature = "aws-lc")]
     AwsLc,
+    /// What the host lends, where that is the quicker way, else Rust.
+    Host(HostCrypto),
 }
 
 /// The numbers of a public key, in big-endian bytes (Ed25519: the encoding of RFC 8032). Their sizes are
@@ -51,6 +55,7 @@ pub(crate) enum PublicKey {
     Portable(portable::PublicKey),
     #[cfg(feature = "aws-lc")]
     AwsLc(aws_lc::PublicKey),
+    Host(host::PublicKey),
 }
 
 /// The bytes are no signature of this key over this message.
@@ -90,6 +95,7 @@ impl PublicKey {
             Backend::Portable => Ok(PublicKey::Portable(portable)),
             #[cfg(feature = "aws-lc")]
             Backend::AwsLc => aws_lc::PublicKey::new(numbers).map(PublicKey::AwsLc),
+            Backend::Host(host) => Ok(PublicKey::Host(host::PublicKey::new(host, portable, numbers))),
         }
     }
 
@@ -105,6 +111,7 @@ impl PublicKey {
             PublicKey::Portable(key) => key.verify(algorithm, message, signature),
             #[cfg(feature = "aws-lc")]
             PublicKey::AwsLc(key) => key.verify(algorithm, message, signature),
+            PublicKey::Host(key) => key.verify(algorithm, message, signature),
         }
     }
 
@@ -114,6 +121,7 @@ impl PublicKey {
             PublicKey::Portable(key) => key.prepare(tables),
             #[cfg(feature = "aws-lc")]
             PublicKey::AwsLc(_) => {}
+            PublicKey::Host(key) => key.prepare(tables),
         }
     }
 }

@@ -84,7 +84,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use credentials::Request;
-pub use crypto::Backend;
+pub use crypto::{Backend, HostCrypto, Signed};
 pub use decision::{Authentication, Decision, Document, Grant, VerifiedToken};
 pub use document::DocumentError;
 pub use error::{Error, Part};

@@ -24,6 +24,8 @@ use base64::{
 };
 use serde_json::{Value, json};
 
+#[cfg(feature = "aws-lc")]
+use crate::crypto::HostCrypto;
 use crate::{algorithm::Algorithm, crypto::Backend, time::Timestamp};
 
 /// The time of the tests.
@@ -42,7 +44,27 @@ pub(crate) const BACKENDS: &[Backend] = &[
     Backend::Portable,
     #[cfg(feature = "aws-lc")]
     Backend::AwsLc,
+    #[cfg(feature = "aws-lc")]
+    Backend::Host(LENT),
 ];
+
+/// A host that lends what Envoy lends, and reads keys by its own means.
+#[cfg(feature = "aws-lc")]
+const LENT: HostCrypto = HostCrypto {
+    algorithms: &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Es256],
+    verify: |signed| {
+        use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+        let algorithm: &dyn VerificationAlgorithm = match signed.algorithm {
+            Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+            Algorithm::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+            Algorithm::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+            Algorithm::Es256 => &signature::ECDSA_P256_SHA256_ASN1,
+            other => panic!("{other:?} is not lent"),
+        };
+        let key = UnparsedPublicKey::new(algorithm, signed.key);
+        Some(key.verify(signed.message, &signed.native_signature()).is_ok())
+    },
+};
 
 /// A private key and what it signs with. Every test has new ones, but for RSA.
 pub(crate) struct Signer {

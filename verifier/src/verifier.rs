@@ -142,6 +142,12 @@ impl Verifier {
         self.authenticator.fail(id, now);
     }
 
+    /// How many tokens were remembered from an earlier request, since the policy was loaded.
+    #[must_use]
+    pub fn cache_hits(&self) -> u64 {
+        self.authenticator.cache_hits()
+    }
+
     /// Decides about a request: its token, its route, what the route requires.
     pub fn authorize(&mut self, request: &Request<'_>, now: Timestamp) -> Decision {
         self.decide(request, now, true)

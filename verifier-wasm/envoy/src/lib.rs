@@ -1,22 +1,29 @@
 //! The verifier core as a proxy-wasm filter, for Envoy and what is built on it.
 //!
-//! An adapter: header fields in; `Continue`, a local reply or a pause out. The plug-in's configuration is
-//! a JSON object with the [policy document](config::Config::policy) and the Envoy clusters through which
-//! key sets are fetched.
+//! An adapter: header fields in; `Continue`, a local reply or a pause out. The plug-in's
+//! [configuration](config::Config) is a JSON object with the policy document and the Envoy clusters through which key
+//! sets are fetched.
 //!
-//! Each worker's VM keeps its own key sets. The root context fetches them, on its tick; a request that
-//! needs one that is not there pauses until the fetch is over, and is then decided again. Fetches
-//! never belong to a request, since Envoy drops the fetches of a client that goes away.
+//! Each worker has a virtual machine, and in it a [root context](root::Root), which fetches
+//! [documents](documents::Documents) on its tick, and a [context for each request](filter::Filter). A request that
+//! needs a document pauses until that is there, or until it is too late, and is then decided. Fetches never belong to a
+//! request, since Envoy drops the fetches of a client that goes away.
 
+mod attributes;
+mod clusters;
 mod config;
+mod crypto;
+mod documents;
 mod filter;
+mod metrics;
 mod request;
-
-use std::{cell::RefCell, rc::Rc};
+mod root;
+mod shared;
+mod shelf;
 
 use proxy_wasm::{traits::RootContext, types::LogLevel};
 
-use filter::{Root, Shared};
+use root::Root;
 
 /// Private, since the macro makes a public function without documentation: the one that Envoy calls first.
 mod start {
@@ -27,6 +34,3 @@ mod start {
         proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> { Box::new(Root::default()) });
     }}
 }
-
-/// What the contexts of a VM share. A VM has one thread.
-type SharedCell = Rc<RefCell<Shared>>;

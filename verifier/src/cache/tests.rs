@@ -19,21 +19,48 @@ fn cache(entries: usize, bytes: usize) -> TokenCache {
     TokenCache::new(CacheBounds { entries, bytes })
 }
 
-fn digest(number: usize) -> TokenDigest {
-    TokenDigest::of(&format!("{number}"))
+fn text(number: usize) -> &'static str {
+    format!("header.payload-{number}.signature-{number}").leak()
+}
+
+fn identity(number: usize) -> TokenIdentity<'static> {
+    TokenIdentity::of(text(number))
+}
+
+/// What a token takes in a cache.
+fn size(token: &Arc<VerifiedToken>) -> usize {
+    let mut cache = cache(1, usize::MAX);
+    cache.insert(&identity(0), token);
+    cache.bytes
 }
 
 #[test]
-fn v41_finds_a_token_by_all_of_its_digest() {
+fn v41_finds_a_token_by_all_of_it() {
     let mut cache = cache(10, 1 << 20);
     let known = token(0, 1);
-    cache.insert(digest(1), &known);
-    assert!(cache.get(&digest(1)).is_some_and(|found| Arc::ptr_eq(&found, &known)));
-    for byte in 0..32 {
-        let mut other = digest(1);
-        other.0[byte] ^= 1;
-        assert!(cache.get(&other).is_none(), "byte {byte} counts");
+    cache.insert(&identity(1), &known);
+    assert!(cache.get(&identity(1)).is_some_and(|found| Arc::ptr_eq(&found, &known)));
+    for byte in 0..text(1).len() {
+        let mut other = text(1).as_bytes().to_vec();
+        other[byte] ^= 1;
+        let other = String::from_utf8(other).unwrap();
+        assert!(cache.get(&TokenIdentity::of(&other)).is_none(), "byte {byte} counts: {other}");
     }
+    for byte in 0..32 {
+        let mut other = identity(1);
+        other.signature.0[byte] ^= 1;
+        assert!(cache.get(&other).is_none(), "byte {byte} of the digest counts");
+    }
+    assert_eq!(cache.hits(), 1);
+}
+
+#[test]
+fn v41_holds_no_signature() {
+    let mut cache = cache(10, 1 << 20);
+    cache.insert(&identity(7), &token(0, 1));
+    let held: Vec<&str> = cache.entries.iter().map(|entry| &*entry.signed).collect();
+    assert_eq!(held, ["header.payload-7"]);
+    assert!(!format!("{cache:?}").contains("payload-7"), "{cache:?}");
 }
 
 #[test]
@@ -41,8 +68,8 @@ fn is_bounded_by_number_and_keeps_what_is_asked_for() {
     let mut cache = cache(3, 1 << 20);
     let token = token(0, 1);
     for number in 0..100 {
-        cache.insert(digest(number), &token);
-        assert!(cache.get(&digest(0)).is_some(), "asked for each time, so kept: {number}");
+        cache.insert(&identity(number), &token);
+        assert!(cache.get(&identity(0)).is_some(), "asked for each time, so kept: {number}");
     }
     assert_eq!((cache.entries.len(), cache.queue.len()), (3, 3));
 }
@@ -52,11 +79,11 @@ fn is_bounded_by_bytes() {
     let (small, large) = (token(0, 1), token(3000, 1));
     let mut cache = cache(1000, 4 * size(&small));
     for number in 0..10 {
-        cache.insert(digest(number), &small);
+        cache.insert(&identity(number), &small);
     }
     assert_eq!((cache.entries.len(), cache.bytes), (4, 4 * size(&small)));
-    cache.insert(digest(99), &large);
-    assert!(cache.get(&digest(99)).is_none(), "larger than all of the cache");
+    cache.insert(&identity(99), &large);
+    assert!(cache.get(&identity(99)).is_none(), "larger than all of the cache");
     assert_eq!(cache.entries.len(), 4);
 }
 
@@ -64,10 +91,10 @@ fn is_bounded_by_bytes() {
 fn v41_forgets_the_tokens_of_a_key() {
     let mut cache = cache(10, 1 << 20);
     for number in 0..6 {
-        cache.insert(digest(number), &token(0, u8::try_from(number % 2).unwrap()));
+        cache.insert(&identity(number), &token(0, u8::try_from(number % 2).unwrap()));
     }
     cache.retain(|token| token.key != [1; 32]);
-    let left: Vec<usize> = (0..6).filter(|number| cache.get(&digest(*number)).is_some()).collect();
+    let left: Vec<usize> = (0..6).filter(|number| cache.get(&identity(*number)).is_some()).collect();
     assert_eq!(left, [0, 2, 4]);
     assert_eq!(cache.bytes, 3 * size(&token(0, 1)));
 }
@@ -77,8 +104,8 @@ fn the_queue_does_not_grow_with_what_is_forgotten() {
     let mut cache = cache(1000, 1 << 20);
     let token = token(0, 1);
     for number in 0..10_000 {
-        cache.insert(digest(number), &token);
-        cache.remove(&digest(number));
+        cache.insert(&identity(number), &token);
+        cache.remove(&identity(number));
     }
     assert!(cache.queue.len() <= QUEUE_SLACK + 1, "{}", cache.queue.len());
     assert_eq!(cache.bytes, 0);
@@ -93,13 +120,13 @@ proptest! {
         for (what, number, padding) in steps {
             match what {
                 0 | 1 => {
-                    cache.insert(digest(number), &token(padding, u8::try_from(number % 3).unwrap()));
+                    cache.insert(&identity(number), &token(padding, u8::try_from(number % 3).unwrap()));
                     known.insert(number);
                 }
-                2 => cache.remove(&digest(number)),
+                2 => cache.remove(&identity(number)),
                 _ => cache.retain(|token| usize::from(token.key[0]) != number % 3),
             }
-            let held: usize = cache.entries.iter().map(|entry| size(&entry.token)).sum();
+            let held: usize = cache.entries.iter().map(|entry| entry.bytes()).sum();
             prop_assert_eq!(cache.bytes, held);
             prop_assert!(cache.entries.len() <= 6 && held <= 12_000);
             let mut queued: Vec<[u8; 32]> = cache.queue.iter().map(|digest| digest.0).collect();

@@ -8,7 +8,7 @@ mod tables;
 
 use self::{ed25519::Ed25519Key, p256::P256Key, p384::P384Key, rsa::RsaKey};
 use super::{InvalidKey, KeyNumbers, WrongSignature};
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, KeyKind};
 
 pub(crate) use tables::Tables;
 
@@ -43,6 +43,26 @@ impl PublicKey {
             (Self::P384(key), Algorithm::Es384) => key.verify(message, signature),
             (Self::Ed25519(key), Algorithm::EdDsa) => key.verify(message, signature),
             (Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => Err(WrongSignature),
+        }
+    }
+
+    /// Whether this algorithm is for such a key.
+    pub(super) fn serves(&self, algorithm: Algorithm) -> bool {
+        let kind = match self {
+            Self::Rsa(_) => KeyKind::Rsa,
+            Self::P256(_) => KeyKind::P256,
+            Self::P384(_) => KeyKind::P384,
+            Self::Ed25519(_) => KeyKind::Ed25519,
+        };
+        algorithm.key_kind() == kind
+    }
+
+    /// Whether tables make it quicker than a key is by itself.
+    pub(super) fn is_prepared(&self) -> bool {
+        match self {
+            Self::Rsa(_) | Self::P384(_) => false,
+            Self::P256(key) => key.is_prepared(),
+            Self::Ed25519(key) => key.is_prepared(),
         }
     }
 

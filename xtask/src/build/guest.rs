@@ -107,7 +107,9 @@ impl Build {
         package: "tessera-verifier-envoy",
         module: "tessera_verifier_envoy.wasm",
         form: Form::ProxyWasm,
-        ..Self::BASELINE
+        // V8 has it, and no wide arithmetic.
+        flags: &["-Ctarget-feature=+simd128"],
+        features: WasmFeatures::WASM2,
     };
 
     const MIDDLEWARE: Self = Self {

@@ -64,7 +64,7 @@ impl Ed25519Key {
         self.prepared = opposite.map(|opposite| Prepared { generator, opposite: Arc::new(opposite) });
     }
 
-    #[cfg(test)]
+    /// Whether there are tables.
     pub(super) fn is_prepared(&self) -> bool {
         self.prepared.is_some()
     }

@@ -75,7 +75,7 @@ impl P256Key {
         self.prepared = key.map(|key| Prepared { generator, key: Arc::new(key) });
     }
 
-    #[cfg(test)]
+    /// Whether there are tables.
     pub(super) fn is_prepared(&self) -> bool {
         self.prepared.is_some()
     }

@@ -4,7 +4,9 @@ mod failure;
 mod fetch;
 mod held;
 mod hostile;
+mod long;
 mod rig;
+mod told;
 
 use std::{fs, path::PathBuf};
 

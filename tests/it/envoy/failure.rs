@@ -14,7 +14,7 @@ use tessera_tests::{
 
 use super::{
     filter, program,
-    rig::{self, Rig, Scenery, policy},
+    rig::{self, KEYS, Rig, Scenery, policy},
 };
 
 const FAULT: HeaderName = HeaderName::from_static("x-fault");
@@ -127,6 +127,33 @@ async fn a_refused_configuration_leaves_the_one_before_at_work() {
     rig.assert_alive().await;
 }
 
+/// A new configuration may start while the source of the keys is down: what its predecessors fetched is there.
+#[tokio::test]
+async fn new_machines_take_over_the_keys_of_those_before() {
+    let scenery = Scenery::set().await;
+    let mut setup = scenery.setup();
+    let with_machines = |plugin: &Value, name: &str| {
+        let mut filter = filter(plugin);
+        filter["typed_config"]["config"]["vm_config"]["configuration"] =
+            bootstrap::typed("google.protobuf.StringValue", json!({ "value": name }));
+        bootstrap::listener("main", &[filter], &[bootstrap::route_to("service")])
+    };
+    let mut file = ListenerFile::with(&[with_machines(&setup.plugin, "first")]).unwrap();
+    let rig = Rig::run(scenery, &file.bootstrap(&setup.clusters), &setup.options).await;
+    let token = rig.token();
+    rig.passes_soon(&token).await;
+
+    rig.scenery.source.answer(KEYS, Answer::Closed);
+    setup.plugin["policy"]["challenge"]["realm"] = json!("second");
+    file.replace(&[with_machines(&setup.plugin, "second")]).unwrap();
+    let anonymous = async || get(rig.at("/orders")).send().await.unwrap();
+    let second = async || anonymous().await.challenge() == Some(r#"Bearer realm="second""#);
+    rig::until(second, || rig.envoy.log()).await;
+    for _ in 0..8 {
+        assert_eq!(rig.send(&token).await.status, 200, "{}", rig.envoy.log());
+    }
+}
+
 /// Plug-ins of one binary share a virtual machine, and what they share beyond it: each has keys of its own all the
 /// same, also where the issuer of each is the first of its policy.
 #[tokio::test]
@@ -163,6 +190,8 @@ async fn two_filters_in_one_machine_do_not_share_their_issuers_keys() {
         assert_eq!(at_other(mine_as_other.as_str()).await, 401);
         assert_eq!(rig.send(&others).await.status, 401, "an issuer that only the other trusts");
     }
+    assert_eq!(rig.scenery.source.requests(KEYS), 1, "{}", rig.envoy.log());
+    assert_eq!(rig.scenery.source.requests("/other"), 1);
 }
 
 /// Said by Envoy itself, before anything of the filter runs: what it calls the failure policies.

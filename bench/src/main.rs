@@ -8,14 +8,14 @@ mod contender;
 mod error;
 mod material;
 mod race;
-mod report;
 mod suite;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use tessera_bench_report::Report;
 
-use crate::{error::BenchError, race::Pace, report::Report, suite::Suite};
+use crate::{error::BenchError, race::Pace, suite::Suite};
 
 /// Measures the verifier against its peers and writes the figures as JSON to stdout.
 #[derive(Debug, Parser)]

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{
-    contender::Contender,
-    error::BenchError,
-    report::{Row, Unit},
-};
+use tessera_bench_report::{Row, Unit};
+
+use crate::{contender::Contender, error::BenchError};
 
 /// How much time is spent.
 #[derive(Clone, Copy)]

@@ -7,14 +7,10 @@ mod signatures;
 
 use std::path::{Path, PathBuf};
 
+use tessera_bench_report::{Report, Row};
 use tessera_verifier::Algorithm;
 
-use crate::{
-    contender::Runtime,
-    error::BenchError,
-    race::Pace,
-    report::{Report, Row},
-};
+use crate::{contender::Runtime, error::BenchError, race::Pace};
 
 /// Everything that is measured.
 pub(crate) struct Suite {

@@ -1,9 +1,9 @@
 """Lets PyJWT and Authlib mint tokens, and lets PyJWT judge ours. The question comes as JSON on stdin, the answer goes as
 JSON to stdout:
 
-  {"ask": "mint", "claims": {…}}
-    → [{"minter": "PyJWT" | "Authlib", "alg": A, "token": T, "jwk": PUBLIC KEY}, …], one in every algorithm that each of
-      them has an asymmetric key for
+  {"ask": "mint", "claims": {…}, "algorithms": [A, …]}
+    → [{"minter": "PyJWT" | "Authlib", "alg": A, "token": T, "jwk": PUBLIC KEY}, …], one by each of them in every one of
+      these algorithms; without "algorithms", in every one that they have an asymmetric key for
   {"ask": "controls", "cases": [FILE, …]}
     → {"judged": N, "refused": [{"id": ID, "reason": R}, …]}: what PyJWT makes of the signatures of every token that the
       cases of these files expect to be allowed
@@ -53,7 +53,7 @@ def by_authlib(claims, alg):
 
 
 def mint(question):
-    return [by(question["claims"], alg) for by in (by_pyjwt, by_authlib) for alg in ALGORITHMS]
+    return [by(question["claims"], alg) for by in (by_pyjwt, by_authlib) for alg in question.get("algorithms", ALGORITHMS)]
 
 
 def controls(question):

@@ -70,6 +70,16 @@ impl Token {
         let compact = format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims.to_string()));
         Self { compact, header: self.header.clone(), claims }
     }
+
+    /// The forgery of somebody who has no key: another character in the middle of the signature.
+    #[must_use]
+    pub fn with_other_signature(&self) -> Self {
+        let (signed, signature) = self.compact.rsplit_once('.').unwrap_or_default();
+        let (front, back) = signature.split_at_checked(signature.len() / 2).unwrap_or_default();
+        let other = if back.starts_with('A') { 'B' } else { 'A' };
+        let rest: String = back.chars().skip(1).collect();
+        Self { compact: format!("{signed}.{front}{other}{rest}"), ..self.clone() }
+    }
 }
 
 impl std::fmt::Debug for Token {
@@ -110,6 +120,15 @@ mod tests {
         assert_eq!(forged.claims()["scope"], "orders:write");
         assert_eq!(forged.key_id(), Some("k1"));
         assert!(forged.as_str().ends_with(".c2lnbmF0dXJl"));
+    }
+
+    #[test]
+    fn a_forgery_differs_in_its_signature_only() {
+        let forged = token().with_other_signature();
+        assert_eq!(forged.claims(), token().claims());
+        let signed = token().as_str().strip_suffix("c2lnbmF0dXJl").unwrap().to_owned();
+        assert_eq!(forged.as_str(), format!("{signed}c2lnbmA0dXJl"));
+        assert_eq!(forged.with_other_signature().as_str(), format!("{signed}c2lnbmB0dXJl"));
     }
 
     #[test]

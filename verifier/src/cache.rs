@@ -1,8 +1,10 @@
 //! Tokens that were verified, so that the next request with one costs a digest and not a signature.
 //!
-//! A token is found by all of it: what is signed, letter by letter, and the whole SHA-256 of its signature. The
-//! signature alone is no identity, and is not kept either: a token kept here in full could be stolen from here.
-//! Only the signature is digested, since a digest of all would cost more than everything else about a request.
+//! A token is found by all of it: letter by letter up to the middle of its signature, and by the SHA-256 of the
+//! rest. The signature alone is no identity, and is not kept in full either: a whole token could be stolen from
+//! here. Half of a signature lets nobody complete it, not even with an RSA key of exponent 3, for which all but a
+//! third of the bits would do (Coppersmith). All of a token is not digested, since that
+//! would cost more than everything else about a request.
 //! What changes with time or from route to route is asked again of a remembered token: expiry, audience, scopes,
 //! conditions.
 
@@ -17,14 +19,14 @@ use crate::{decision::VerifiedToken, policy::CacheBounds};
 /// What a token is known by.
 #[derive(Clone, Copy)]
 pub(crate) struct TokenIdentity<'t> {
-    /// Header and payload, as they are signed.
-    signed: &'t str,
-    signature: SignatureDigest,
+    /// Header, payload, and half of the signature.
+    head: &'t str,
+    tail: TailDigest,
 }
 
-/// The SHA-256 of a token's signature, as it is written in the token.
+/// The SHA-256 of the other half of a token's signature, as it is written in the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SignatureDigest([u8; 32]);
+struct TailDigest([u8; 32]);
 
 /// Verified tokens, bounded by number and by bytes.
 #[derive(Clone, Debug)]
@@ -34,14 +36,14 @@ pub(crate) struct TokenCache {
     /// What the entries take, in bytes.
     bytes: usize,
     /// The order of leaving: who comes first and was not asked for since goes (the clock algorithm).
-    queue: VecDeque<SignatureDigest>,
+    queue: VecDeque<TailDigest>,
     hits: u64,
 }
 
 #[derive(Clone)]
 struct Entry {
-    signed: Box<str>,
-    digest: SignatureDigest,
+    head: Box<str>,
+    digest: TailDigest,
     token: Arc<VerifiedToken>,
     /// Asked for since it was last at the head of the queue.
     used: bool,
@@ -50,12 +52,13 @@ struct Entry {
 impl<'t> TokenIdentity<'t> {
     /// Of any text: one that is no token is not remembered.
     pub(crate) fn of(token: &'t str) -> Self {
-        let (signed, signature) = token.rsplit_once('.').unwrap_or_default();
-        Self { signed, signature: SignatureDigest(Sha256::digest(signature).into()) }
+        let signature = token.rfind('.').map_or(0, |dot| dot + 1);
+        let (head, tail) = token.split_at_checked(signature.midpoint(token.len())).unwrap_or(("", token));
+        Self { head, tail: TailDigest(Sha256::digest(tail).into()) }
     }
 }
 
-impl SignatureDigest {
+impl TailDigest {
     /// Some bits of it: whoever could make them collide could make all of it.
     fn hash(&self) -> u64 {
         self.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -85,8 +88,8 @@ impl TokenCache {
     pub(crate) fn get(&mut self, token: &TokenIdentity<'_>) -> Option<Arc<VerifiedToken>> {
         let entry = self
             .entries
-            .find_mut(token.signature.hash(), |entry| entry.digest == token.signature)
-            .filter(|entry| is_same(&entry.signed, token.signed))?;
+            .find_mut(token.tail.hash(), |entry| entry.digest == token.tail)
+            .filter(|entry| is_same(&entry.head, token.head))?;
         entry.used = true;
         self.hits += 1;
         Some(Arc::clone(&entry.token))
@@ -94,8 +97,8 @@ impl TokenCache {
 
     pub(crate) fn insert(&mut self, identity: &TokenIdentity<'_>, token: &Arc<VerifiedToken>) {
         let entry = Entry {
-            signed: identity.signed.into(),
-            digest: identity.signature,
+            head: identity.head.into(),
+            digest: identity.tail,
             token: Arc::clone(token),
             used: false,
         };
@@ -130,10 +133,10 @@ impl TokenCache {
 
     /// Forgets a token that is good no longer. Its place in the queue stays, until it comes up there.
     pub(crate) fn remove(&mut self, token: &TokenIdentity<'_>) {
-        self.remove_digest(&token.signature);
+        self.remove_digest(&token.tail);
     }
 
-    fn remove_digest(&mut self, digest: &SignatureDigest) {
+    fn remove_digest(&mut self, digest: &TailDigest) {
         if let Ok(entry) = self.entries.find_entry(digest.hash(), |entry| entry.digest == *digest) {
             let (entry, _) = entry.remove();
             self.bytes -= entry.bytes();
@@ -165,12 +168,12 @@ const QUEUE_SLACK: usize = 64;
 impl Entry {
     /// What it takes, in bytes, with its places in the table and the queue.
     fn bytes(&self) -> usize {
-        self.token.bytes() + self.signed.len() + 2 * size_of::<Self>() + size_of::<SignatureDigest>()
+        self.token.bytes() + self.head.len() + 2 * size_of::<Self>() + size_of::<TailDigest>()
     }
 }
 
 impl fmt::Debug for Entry {
-    /// What is signed holds claims, which are nobody's business.
+    /// The head holds claims, which are nobody's business.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry").field("token", &self.token).finish_non_exhaustive()
     }

@@ -87,7 +87,7 @@ impl Grant {
     /// Whether a field of this name is one to remove.
     #[must_use]
     pub fn removes(&self, name: &str) -> bool {
-        self.remove.contains(&http::folded(name))
+        self.remove.iter().any(|removed| http::folds_to(name, removed))
     }
 
     /// The fields to set then. Names are in lower case, values printable ASCII.

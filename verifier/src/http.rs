@@ -16,3 +16,9 @@ pub(crate) fn is_printable(text: &str) -> bool {
 pub(crate) fn folded(name: &str) -> alloc::string::String {
     name.to_ascii_lowercase().replace('_', "-")
 }
+
+/// Whether a field name has this spelling once it is [`folded`].
+pub(crate) fn folds_to(name: &str, folded: &str) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == folded.len() && name.bytes().map(fold).eq(folded.bytes())
+}

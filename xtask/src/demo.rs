@@ -3,14 +3,13 @@
 mod keep;
 mod narrator;
 
-use std::{error::Error, future};
+use std::error::Error;
 
 use tessera_tests::{
     artefacts::Artefacts,
     scene::{Scene, Stage, StageError},
     story::{self, Surprise},
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::narrator::Narrator;
 use crate::{
@@ -18,6 +17,7 @@ use crate::{
     context::Context,
     failure::Failure,
     plan::carry_out,
+    runtime,
 };
 
 pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
@@ -28,43 +28,25 @@ pub(crate) fn run(cx: &Context, keep: bool) -> Result<(), Failure> {
         source: None,
     })?;
     let stage = Stage { artefacts, orders: native::orders(cx)? };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| Failure::Machine {
-        doing: "start the threads of the demo".to_owned(),
-        remedy: "ulimit -u   # how many processes may you have?".to_owned(),
-        source,
-    })?;
-    runtime.block_on(async {
-        // Leaving by way of this function, whatever happens, ends the processes and removes their folder.
-        let (scene, surprises) = tokio::select! {
-            played = play(&stage) => played.map_err(|error| broken(&error))?,
-            () = stop_signal() => return Err(interrupted()),
-        };
+    runtime::block_on(async {
+        let (scene, surprises) = runtime::unless_stopped(play(&stage), interrupted).await?;
         if keep {
             keep::invite(&scene).await.map_err(|error| broken(&error))?;
-            stop_signal().await;
+            runtime::stop_signal().await;
         }
         verdict(&surprises)
     })
 }
 
-async fn play(stage: &Stage) -> Result<(Scene, Vec<Surprise>), StageError> {
+async fn play(stage: &Stage) -> Result<(Scene, Vec<Surprise>), Failure> {
     narrator::set_scene();
-    let scene = Scene::set(stage).await?;
+    let scene = Scene::set(stage).await.map_err(|error| broken(&error))?;
     narrator::introduce(&scene);
     let mut narrator = Narrator::default();
-    let surprises = story::tell(&scene, &mut |event| narrator.tell(&event)).await?;
+    let told = story::tell(&scene, &mut |event| narrator.tell(&event)).await;
+    let surprises = told.map_err(|error| broken(&error))?;
     narrator.close(&surprises);
     Ok((scene, surprises))
-}
-
-/// Ctrl-C, or the signal that ends services. Where neither can be listened for, there is none to come.
-async fn stop_signal() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 fn interrupted() -> Failure {

@@ -13,6 +13,7 @@ mod fuzz;
 mod lint;
 mod mutants;
 mod plan;
+mod runtime;
 mod setup;
 mod soak;
 mod test;
@@ -32,6 +33,7 @@ Examples:
   cargo xtask test                  every test
   cargo xtask test judges           the tests with \"judges\" in their name
   cargo xtask bench verify          the verifier against its peers, in one run
+  cargo xtask bench envoy           the filter against Envoy's own, in a real Envoy
   cargo xtask soak 100000           the Envoy filter over rotations, outages and reloads
   cargo xtask lint                  formatting, clippy, dependencies, documents
   cargo xtask fuzz 600              every fuzz target of the verifier, for ten minutes in all
@@ -107,18 +109,9 @@ struct TestArgs {
 #[derive(Debug, Subcommand)]
 enum Bench {
     /// Verification: jsonwebtoken, our native builds and the components, cold and warm.
-    Verify(BenchArgs),
-}
-
-/// What `bench` can be told.
-#[derive(Debug, Args)]
-struct BenchArgs {
-    /// Fewer and shorter rounds: figures to look at, not to quote.
-    #[arg(long, conflicts_with = "record")]
-    quick: bool,
-    /// Put the table into docs/measurements.md.
-    #[arg(long)]
-    record: bool,
+    Verify(bench::BenchArgs),
+    /// The filter for Envoy: against the built-in one, one that does nothing, and none, in a real Envoy.
+    Envoy(bench::EnvoyArgs),
 }
 
 fn main() -> ExitCode {
@@ -138,6 +131,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Demo(DemoArgs { keep }) => demo::run(&cx, keep),
         Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
         Verb::Bench(Bench::Verify(args)) => bench::verify(&cx, &args),
+        Verb::Bench(Bench::Envoy(args)) => bench::envoy(&cx, &args),
         Verb::Soak(args) => soak::run(&cx, &args),
         Verb::Lint => lint::run(&cx),
         Verb::Fuzz(args) => fuzz::run(&cx, &args),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
+use tessera_bench_report::Row;
 use tessera_verifier::Algorithm;
 
 use super::Suite;
@@ -11,7 +12,6 @@ use crate::{
     error::BenchError,
     material::{Issuer, PolicyShape},
     race::Race,
-    report::Row,
 };
 
 /// Makes instances and lets them go.

@@ -1,12 +1,12 @@
 //! Whether memory grows with the number of decisions.
 
+use tessera_bench_report::{Row, Unit};
 use tessera_verifier::Algorithm;
 
 use super::{Suite, scale::bytes_as_figure};
 use crate::{
     error::BenchError,
     material::{Issuer, PolicyShape},
-    report::{Row, Unit},
 };
 
 /// The bounds of the token cache, in entries and bytes.

@@ -1,5 +1,6 @@
 //! What grows with the policy, the key set and the token cache, and what does not.
 
+use tessera_bench_report::{Row, Unit};
 use tessera_verifier::Algorithm;
 
 use super::Suite;
@@ -8,7 +9,6 @@ use crate::{
     error::BenchError,
     material::{Issuer, MaterialError, PolicyShape},
     race::Race,
-    report::{Row, Unit},
 };
 
 /// The row that ratios are against comes first.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use tessera_bench_report::Row;
 use tessera_verifier::{Algorithm, Backend};
 
 use super::Suite;
@@ -11,7 +12,6 @@ use crate::{
     error::BenchError,
     material::{Issuer, PolicyShape},
     race::Race,
-    report::Row,
 };
 
 /// The algorithms that peers in other languages are asked about: one of each kind of key.

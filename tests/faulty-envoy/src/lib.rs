@@ -3,39 +3,90 @@
 //! The request's field `x-fault` says how: `none` lets it pass, `trap` ends the virtual machine, `hold` pauses the
 //! request for good. Any other request is refused with 401: that is the guard which is gone when the plug-in is.
 
-use proxy_wasm::{
-    hostcalls,
-    traits::{Context, HttpContext},
-    types::{Action, LogLevel, MapType},
-};
+#![expect(unsafe_code, reason = "proxy-wasm's ABI is pointers and lengths")]
 
-/// Private, since the macro makes a public function without documentation: the one that Envoy calls first.
-mod start {
-    use super::{Guard, HttpContext, LogLevel};
+use std::ptr;
 
-    proxy_wasm::main! {{
-        proxy_wasm::set_log_level(LogLevel::Info);
-        proxy_wasm::set_http_context(|_, _| -> Box<dyn HttpContext> { Box::new(Guard) });
-    }}
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_length: usize,
+        value: *mut *mut u8,
+        value_length: *mut usize,
+    ) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_length: usize,
+        body: *const u8,
+        body_length: usize,
+        headers: *const u8,
+        headers_length: usize,
+        grpc_status: i32,
+    ) -> u32;
 }
 
-/// The context of a request.
-struct Guard;
+const REQUEST_HEADERS: u32 = 0;
+const FAULT: &[u8] = b"x-fault";
+const NO_GRPC_STATUS: i32 = -1;
+/// Fields in the form in which they cross the ABI begin with their number.
+const NO_FIELDS: [u8; 4] = [0; 4];
 
-impl Context for Guard {}
+/// What Envoy does next with the request.
+#[repr(u32)]
+enum Action {
+    Continue = 0,
+    Pause = 1,
+}
 
-impl HttpContext for Guard {
-    fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
-        let fault = hostcalls::get_map_value(MapType::HttpRequestHeaders, "x-fault").ok().flatten();
-        match fault.as_deref() {
-            Some("none") => Action::Continue,
-            Some("hold") => Action::Pause,
-            fault => {
-                // A failed assertion is how a plug-in traps.
-                assert!(fault != Some("trap"), "as asked");
-                let _ = hostcalls::send_http_response(401, vec![], None);
-                Action::Pause
-            }
+#[unsafe(no_mangle)]
+extern "C" fn proxy_abi_version_0_2_1() {}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_context_create(_context: u32, _root: u32) {}
+
+/// Room for what Envoy hands over.
+#[unsafe(export_name = "malloc")]
+extern "C" fn allocate(size: usize) -> *mut u8 {
+    Box::into_raw(vec![0; size].into_boxed_slice()).cast()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_headers(_context: u32, _headers: u32, _last: u32) -> Action {
+    match fault().as_slice() {
+        b"none" => Action::Continue,
+        b"hold" => Action::Pause,
+        // A failed assertion is how a plug-in traps.
+        fault => {
+            assert!(fault != b"trap", "as asked");
+            // SAFETY: pointers and lengths are those of slices, or null and 0.
+            let _ = unsafe {
+                let (fields, length) = (NO_FIELDS.as_ptr(), NO_FIELDS.len());
+                proxy_send_local_response(401, ptr::null(), 0, ptr::null(), 0, fields, length, NO_GRPC_STATUS)
+            };
+            Action::Pause
         }
     }
+}
+
+/// What the request asks for; nothing, if it does not say.
+fn fault() -> Vec<u8> {
+    let (mut value, mut length) = (ptr::null_mut(), 0);
+    // SAFETY: a slice goes out; the places are those of variables of the right types.
+    let status = unsafe {
+        proxy_get_header_map_value(
+            REQUEST_HEADERS,
+            FAULT.as_ptr(),
+            FAULT.len(),
+            &raw mut value,
+            &raw mut length,
+        )
+    };
+    if status != 0 || value.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: Envoy got the address from `allocate`, for exactly so many bytes, and has forgotten it.
+    unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(value, length)) }.into_vec()
 }

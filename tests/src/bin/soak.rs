@@ -28,7 +28,13 @@ async fn main() -> ExitCode {
         let (seconds, megabytes) = (elapsed.as_secs(), memory / 1024 / 1024);
         eprintln!("{seconds:>5} s {answered:>9} requests {wrong:>5} wrong {megabytes:>5} MB");
     };
-    let summary = match run(&Plan { envoy, filter, requests }, tell).await {
+    let plan = Plan { envoy, filter, requests };
+    let summary = tokio::select! {
+        summary = run(&plan, tell) => summary,
+        // Leaving by way of this function ends Envoy.
+        _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,
+    };
+    let summary = match summary {
         Ok(summary) => summary,
         Err(error) => {
             eprintln!("the run broke off: {error}");

@@ -1,8 +1,9 @@
 //! What is told to Envoy's other filters and its logs about a request: entries of its filter state.
 
-use proxy_wasm::hostcalls;
 use serde::Deserialize;
 use tessera_verifier::{Grant, VerifiedToken};
+
+use crate::abi::{self, Status};
 
 /// Something of a decision. Its name in the filter state is `wasm.tessera.` and the name here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -54,9 +55,9 @@ impl Outcome {
 }
 
 impl Attribute {
-    /// Those that are written where the configuration does not say.
+    /// Those that are written where the configuration does not say: none that costs a request anything which passes.
     pub(crate) fn usual() -> Vec<Self> {
-        vec![Self::Decision, Self::Reason]
+        vec![Self::Reason]
     }
 
     fn path(self) -> &'static str {
@@ -72,7 +73,7 @@ impl Attribute {
     }
 
     /// Writes it for the request whose context is the effective one, if it has a value there.
-    pub(crate) fn write(self, outcome: Outcome, grant: Option<&Grant>) {
+    pub(crate) fn write(self, outcome: Outcome, grant: Option<&Grant>) -> Result<(), Status> {
         let token = grant.and_then(Grant::token);
         let owned;
         let value = match self {
@@ -90,9 +91,6 @@ impl Attribute {
             Self::Decision => Some(outcome.name()),
             Self::Reason => outcome.reason(),
         };
-        if let Some(value) = value {
-            // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
-            let _ = hostcalls::set_property(vec![self.path()], Some(value.as_bytes()));
-        }
+        value.map_or(Ok(()), |value| abi::set_property(self.path(), value))
     }
 }

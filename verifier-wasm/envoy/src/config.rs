@@ -29,6 +29,7 @@ pub(crate) struct Config {
     /// At [`DEFAULT_POLICY`] the `policy`, then the `policies`, by name.
     pub(crate) policies: Vec<(String, Verifier)>,
     pub(crate) clusters: Clusters,
+    pub(crate) crypto: Crypto,
     pub(crate) attributes: Vec<Attribute>,
 }
 
@@ -78,7 +79,7 @@ impl Config {
         let clusters =
             Clusters::new(clusters.0).map_err(|faults| problems.extend(faults)).unwrap_or_default();
         if problems.is_empty() {
-            Ok(Self { policies, clusters, attributes })
+            Ok(Self { policies, clusters, crypto, attributes })
         } else {
             Err(ConfigError(problems))
         }

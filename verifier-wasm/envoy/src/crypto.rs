@@ -2,11 +2,12 @@
 
 mod known_answers;
 
-use std::sync::OnceLock;
+use std::{fmt, sync::OnceLock};
 
-use proxy_wasm::hostcalls;
 use serde::Deserialize;
 use tessera_verifier::{Algorithm, Backend, HostCrypto, Signed};
+
+use crate::abi;
 
 /// Who does the arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -21,20 +22,35 @@ pub(crate) enum Crypto {
 
 impl Crypto {
     pub(crate) fn backend(self) -> Backend {
-        let algorithms = match self {
-            Self::Auto => algorithms(),
-            Self::Wasm => &[],
-        };
+        let algorithms = self.lent();
         if algorithms.is_empty() {
             Backend::Portable
         } else {
             Backend::Host(HostCrypto { algorithms, verify })
         }
     }
+
+    /// What Envoy lends, and is asked for.
+    fn lent(self) -> &'static [Algorithm] {
+        match self {
+            Self::Auto => algorithms(),
+            Self::Wasm => &[],
+        }
+    }
+}
+
+impl fmt::Display for Crypto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lent: Vec<&str> = self.lent().iter().map(|algorithm| algorithm.name()).collect();
+        match lent.as_slice() {
+            [] => write!(f, "every signature is verified in the sandbox"),
+            lent => write!(f, "Envoy lends its cryptography for {}", lent.join(", ")),
+        }
+    }
 }
 
 /// The algorithms for which this Envoy gives the known answers. It is asked once.
-pub(crate) fn algorithms() -> &'static [Algorithm] {
+fn algorithms() -> &'static [Algorithm] {
     static ALGORITHMS: OnceLock<Vec<Algorithm>> = OnceLock::new();
     ALGORITHMS.get_or_init(|| {
         let answers = known_answers::all();
@@ -65,10 +81,7 @@ fn verify(signed: &Signed<'_>) -> Option<bool> {
         put_varint(&mut arguments, value.len());
         arguments.extend_from_slice(value);
     }
-    match hostcalls::call_foreign_function("verify_signature", Some(&arguments)) {
-        Ok(answer) => Some(answer.is_some_and(|answer| answer.starts_with(RESULT_TRUE))),
-        Err(_) => None,
-    }
+    abi::call_foreign("verify_signature", &arguments).ok().map(|answer| answer.starts_with(RESULT_TRUE))
 }
 
 /// The field `result` of `VerifySignatureResult`: number 1, a varint, true. A false one is left out.

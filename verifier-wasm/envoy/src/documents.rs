@@ -7,10 +7,10 @@
 use std::{collections::HashMap, rc::Rc, time::Duration};
 
 use log::{error, warn};
-use proxy_wasm::hostcalls;
 use tessera_verifier::{DocumentId, Want, limits};
 
 use crate::{
+    abi,
     clusters::{Clusters, Source, split},
     shelf::{Copy, Record, Shelf},
 };
@@ -94,8 +94,7 @@ impl Documents {
         Some(self.tell(&[waiter], news))
     }
 
-    /// Gets a document, now or later. To be called by the root context only: Envoy drops the calls of a request whose
-    /// client goes away.
+    /// Gets a document, now or later. The effective context has to be the root.
     pub(crate) fn want(&mut self, waiter: Waiter, want: &Want, now: u64) -> Option<News> {
         let Some(source) = self.clusters.source(&want.url) else {
             // The query of a URL may hold what is nobody's business.
@@ -195,14 +194,14 @@ impl Waiting {
     /// Starts to fetch. Says whether Envoy takes the call.
     fn fetch(&mut self) -> bool {
         let Source { cluster, scheme, authority, path } = &self.source;
-        let headers = vec![
+        let headers = [
             (":method", "GET"),
             (":scheme", scheme),
             (":authority", authority),
             (":path", path),
             ("accept", "application/json"),
         ];
-        match hostcalls::dispatch_http_call(cluster, headers, None, vec![], self.timeout) {
+        match abi::call(cluster, &headers, self.timeout) {
             Ok(call) => self.call = Some(call),
             Err(status) => {
                 warn!("cannot fetch from {scheme}://{authority} through cluster {cluster}: {status:?}");

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proxy_wasm::{hostcalls, types::MetricType};
-
-use crate::attributes::Outcome;
+use crate::{abi, attributes::Outcome};
 
 /// What is counted. The counts are told to Envoy now and then, not with each request: that would cost every
 /// request two calls out of the sandbox.
@@ -80,9 +78,8 @@ impl Metrics {
     pub(crate) fn flush(&mut self) {
         for (name, counter) in self.counters.iter_mut().filter(|(_, counter)| counter.pending > 0) {
             counter.id = counter.id.or_else(|| name.define());
-            let pending = i64::try_from(counter.pending).unwrap_or(i64::MAX);
             if let Some(id) = counter.id
-                && hostcalls::increment_metric(id, pending).is_ok()
+                && abi::count(id, counter.pending).is_ok()
             {
                 counter.pending = 0;
             }
@@ -103,6 +100,6 @@ impl Name {
             Self::Fetches => "tessera.fetches",
             Self::FetchFailures => "tessera.fetch_failures",
         };
-        hostcalls::define_metric(MetricType::Counter, name).ok()
+        abi::counter(name).ok()
     }
 }

@@ -1,21 +1,18 @@
 //! A request's header fields, in the form that the core takes, and what is done with its decision.
 
+use std::{borrow::Cow, rc::Rc};
+
 use log::{info, warn};
-use proxy_wasm::{hostcalls, types::MapType};
 use tessera_verifier::{Decision, Document, Grant, Rejection, Request, Timestamp, Verifier, Want};
 
-use crate::attributes::{Attribute, Outcome};
+use crate::{
+    abi::{self, Fields, LocalResponse, Map, Status},
+    attributes::{Attribute, Outcome},
+};
 
-/// What of a request decides about it. Kept while the request is paused, since its header cannot be read
-/// from another context.
-pub(crate) struct RequestHead {
-    method: String,
-    host: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    /// The names of the fields that decide nothing.
-    others: Vec<String>,
-}
+/// What of a request decides about it: its fields, as Envoy holds them. Some of its versions join several lines of
+/// one name by commas. Kept while the request is paused, since its header cannot be read from another context.
+pub(crate) struct RequestHead(Rc<Fields>);
 
 /// How far a request got.
 pub(crate) enum Answer {
@@ -27,6 +24,10 @@ pub(crate) enum Answer {
 pub(crate) struct Decided {
     pub(crate) outcome: Outcome,
     effect: Effect,
+    /// Those of the request.
+    fields: Rc<Fields>,
+    /// What Envoy is told of the decision.
+    attributes: Rc<[Attribute]>,
 }
 
 enum Effect {
@@ -38,53 +39,57 @@ enum Effect {
 struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: Option<String>,
+    body: String,
 }
 
 impl RequestHead {
-    /// Reads the fields of the request whose context is the effective one.
-    /// The fields come as Envoy holds them: some of its versions join several lines of one name by commas.
-    pub(crate) fn read(fields: &[String]) -> Self {
-        let lines = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
-        let mut head = Self {
-            method: String::new(),
-            host: String::new(),
-            target: String::new(),
-            headers: Vec::new(),
-            others: Vec::with_capacity(lines.len()),
-        };
-        for (name, value) in lines {
-            // What is not UTF-8 gets replacement characters, with which it matches nothing.
-            let text = |value: Vec<u8>| {
-                String::from_utf8(value)
-                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-            };
-            match name.as_str() {
-                ":method" => head.method = text(value),
-                ":authority" => head.host = text(value),
-                ":path" => head.target = text(value),
-                _ if fields.contains(&name) => head.headers.push((name, text(value))),
-                _ => head.others.push(name),
-            }
-        }
-        head
+    pub(crate) fn new(fields: Fields) -> Self {
+        Self(Rc::new(fields))
     }
 
-    pub(crate) fn decide(&self, verifier: &mut Verifier, now: Timestamp) -> Answer {
-        self.ask(|request| verifier.authorize(request, now))
+    pub(crate) fn decide(
+        &self,
+        verifier: &mut Verifier,
+        attributes: &Rc<[Attribute]>,
+        now: Timestamp,
+    ) -> Answer {
+        self.ask(verifier, attributes, |verifier, request| verifier.authorize(request, now))
     }
 
     /// Decides with what there is.
-    pub(crate) fn conclude(&self, verifier: &mut Verifier, now: Timestamp) -> Answer {
-        self.ask(|request| verifier.conclude(request, now))
+    pub(crate) fn conclude(
+        &self,
+        verifier: &mut Verifier,
+        attributes: &Rc<[Attribute]>,
+        now: Timestamp,
+    ) -> Answer {
+        self.ask(verifier, attributes, |verifier, request| verifier.conclude(request, now))
     }
 
-    fn ask(&self, ask: impl FnOnce(&Request<'_>) -> Decision) -> Answer {
+    fn ask(
+        &self,
+        verifier: &mut Verifier,
+        attributes: &Rc<[Attribute]>,
+        ask: impl FnOnce(&mut Verifier, &Request<'_>) -> Decision,
+    ) -> Answer {
+        let (mut method, mut host, mut target) = (Cow::default(), Cow::default(), Cow::default());
+        let mut headers = Vec::new();
+        for (name, value) in self.0.iter() {
+            match name {
+                b":method" => method = text(value),
+                b":authority" => host = text(value),
+                b":path" => target = text(value),
+                _ if verifier.reads().iter().any(|read| read.as_bytes() == name) => {
+                    headers.push((text(name), text(value)));
+                }
+                _ => {}
+            }
+        }
         let headers: Vec<(&str, &str)> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let request =
-            Request { method: &self.method, host: &self.host, target: &self.target, headers: &headers };
-        let (outcome, effect) = match ask(&request) {
+            headers.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+        let request = Request { method: &method, host: &host, target: &target, headers: &headers };
+        let decision = ask(verifier, &request);
+        let (outcome, effect) = match decision {
             Decision::Need(wants) => return Answer::Need(wants),
             Decision::Allow(grant) => {
                 let outcome = grant.refusal().map_or(Outcome::Allow, |refusal| {
@@ -99,52 +104,53 @@ impl RequestHead {
                 (Outcome::Deny(rejection.error().name()), Effect::Reply(Reply::from(&rejection)))
             }
         };
-        Answer::Decided(Decided { outcome, effect })
+        let (fields, attributes) = (Rc::clone(&self.0), Rc::clone(attributes));
+        Answer::Decided(Decided { outcome, effect, fields, attributes })
     }
+}
 
-    /// Changes the request whose context is the effective one as it has to be upstream. Should Envoy not take a
-    /// change, the SDK traps, which Envoy answers with 503.
-    fn apply(&self, grant: &Grant) {
-        let read = self.headers.iter().map(|(name, _)| name);
-        let mut removed: Vec<&String> = read.chain(&self.others).filter(|name| grant.removes(name)).collect();
-        removed.sort_unstable();
-        removed.dedup();
-        for name in removed {
-            let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None);
-        }
-        for (name, value) in grant.set() {
-            let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
-        }
-        if let Some(target) = grant.target() {
-            let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, ":path", Some(target));
-        }
-    }
+/// A value as text. What is not UTF-8 gets replacement characters, with which it matches nothing.
+fn text(value: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(value)
 }
 
 impl Decided {
     /// What is answered without a verifier.
     pub(crate) fn unavailable(reason: &'static str) -> Self {
         let headers = vec![("cache-control", "no-store".to_owned())];
-        Self {
-            outcome: Outcome::Deny(reason),
-            effect: Effect::Reply(Reply { status: 503, headers, body: None }),
-        }
+        let effect = Effect::Reply(Reply { status: 503, headers, body: String::new() });
+        Self { outcome: Outcome::Deny(reason), effect, fields: Rc::default(), attributes: Rc::new([]) }
     }
 
     /// Does to the request whose context is the effective one what was decided about it. Says whether it passes.
-    pub(crate) fn carry_out(&self, head: &RequestHead, attributes: &[Attribute]) -> bool {
+    pub(crate) fn effect(&self) -> Result<bool, Status> {
         let grant = match &self.effect {
             Effect::Pass(grant) => Some(grant),
             Effect::Reply(_) => None,
         };
-        for attribute in attributes {
-            attribute.write(self.outcome, grant);
+        for attribute in self.attributes.iter() {
+            attribute.write(self.outcome, grant)?;
         }
         match &self.effect {
-            Effect::Pass(grant) => head.apply(grant),
-            Effect::Reply(reply) => reply.send(),
+            Effect::Pass(grant) => self.change_request(grant)?,
+            Effect::Reply(reply) => reply.send(self.outcome)?,
         }
-        grant.is_some()
+        Ok(grant.is_some())
+    }
+
+    /// Changes the request as it has to be upstream.
+    fn change_request(&self, grant: &Grant) -> Result<(), Status> {
+        let mut removed: Vec<&[u8]> = Vec::new();
+        for (name, _) in self.fields.iter() {
+            if std::str::from_utf8(name).is_ok_and(|name| grant.removes(name)) && !removed.contains(&name) {
+                removed.push(name);
+                abi::remove_field(Map::RequestHeaders, name)?;
+            }
+        }
+        for (name, value) in grant.set() {
+            abi::set_field(Map::RequestHeaders, name, value)?;
+        }
+        grant.target().map_or(Ok(()), |target| abi::set_field(Map::RequestHeaders, ":path", target))
     }
 }
 
@@ -153,26 +159,26 @@ impl From<&Rejection> for Reply {
         let mut headers = vec![("cache-control", "no-store".to_owned())];
         // Printable ASCII on one line by the core's word; Envoy would send anything.
         headers.extend(rejection.challenge().map(|challenge| ("www-authenticate", challenge.to_owned())));
-        Self { status: rejection.status(), headers, body: None }
+        Self { status: rejection.status(), headers, body: String::new() }
     }
 }
 
 impl From<Document> for Reply {
     fn from(Document { status, headers, body }: Document) -> Self {
         let own = |(name, value): (&'static str, &str)| (name, value.to_owned());
-        Self { status, headers: headers.into_iter().map(own).collect(), body: Some(body) }
+        Self { status, headers: headers.into_iter().map(own).collect(), body }
     }
 }
 
 impl Reply {
     /// Answers the request whose context is the effective one.
-    fn send(&self) {
-        let headers = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
-        let _ = hostcalls::send_http_response(
-            u32::from(self.status),
-            headers,
-            self.body.as_deref().map(str::as_bytes),
-        );
+    fn send(&self, outcome: Outcome) -> Result<(), Status> {
+        let headers: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        // The form in which Envoy's own filters say why: %RESPONSE_CODE_DETAILS% in the access log.
+        let details = format!("tessera{{{}}}", outcome.reason().unwrap_or(outcome.name()));
+        let status = u32::from(self.status);
+        let body = self.body.as_bytes();
+        abi::respond(&LocalResponse { status, details: &details, headers: &headers, body })
     }
 }

@@ -4,9 +4,7 @@
 //! included. Two entries for each document, since one is looked at often and the other is long: its [`Record`], and
 //! the document itself.
 
-use proxy_wasm::hostcalls;
-
-use crate::clusters::Source;
+use crate::{abi, clusters::Source};
 
 /// The place of a document.
 #[derive(Clone, Debug)]
@@ -35,6 +33,9 @@ pub(crate) struct Copy {
     pub(crate) fetched: u64,
 }
 
+/// Overwrites an entry whatever its version.
+const ANY_VERSION: u32 = 0;
+
 /// How often a change is tried that others get in the way of.
 const TRIES: usize = 4;
 
@@ -49,8 +50,9 @@ impl Shelf {
     /// Makes sure that there is a record: whoever finds none creates one without knowing who else does. Where a
     /// plug-in is configured the main thread does that first, alone.
     pub(crate) fn prepare(&self) {
-        if let Ok((None, _)) = hostcalls::get_shared_data(&self.record) {
-            let _ = hostcalls::set_shared_data(&self.record, Some(&Record::default().to_bytes()), None);
+        if let Ok((None, _)) = abi::shared_data(&self.record) {
+            // Should that fail, the first fetch is perhaps made twice.
+            let _ = abi::set_shared_data(&self.record, &Record::default().to_bytes(), ANY_VERSION);
         }
     }
 
@@ -63,7 +65,7 @@ impl Shelf {
         for _ in 0..TRIES {
             let Some((record, version)) = self.read() else { return false };
             let Some(record) = change(record) else { return false };
-            if hostcalls::set_shared_data(&self.record, Some(&record.to_bytes()), version).is_ok() {
+            if abi::set_shared_data(&self.record, &record.to_bytes(), version).is_ok() {
                 return true;
             }
         }
@@ -72,18 +74,18 @@ impl Shelf {
 
     /// Lays a good copy down, for everybody.
     pub(crate) fn put(&self, copy: &Copy) {
-        if hostcalls::set_shared_data(&self.document, Some(&copy.to_bytes()), None).is_ok() {
+        if abi::set_shared_data(&self.document, &copy.to_bytes(), ANY_VERSION).is_ok() {
             self.change(|record| Some(Record { leased_until: 0, fetched: copy.fetched, ..record }));
         }
     }
 
     pub(crate) fn copy(&self) -> Option<Copy> {
-        let (bytes, _) = hostcalls::get_shared_data(&self.document).ok()?;
+        let (bytes, _) = abi::shared_data(&self.document).ok()?;
         Copy::from_bytes(&bytes?)
     }
 
-    fn read(&self) -> Option<(Record, Option<u32>)> {
-        let (bytes, version) = hostcalls::get_shared_data(&self.record).ok()?;
+    fn read(&self) -> Option<(Record, u32)> {
+        let (bytes, version) = abi::shared_data(&self.record).ok()?;
         let record = match bytes {
             Some(bytes) => Record::from_bytes(&bytes)?,
             None => Record::default(),

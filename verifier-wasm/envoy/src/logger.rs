@@ -1,0 +1,27 @@
+//! Lines for Envoy's log.
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+use crate::abi;
+
+/// Hands lines over; Envoy decides which of them it writes.
+struct Logger;
+
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        abi::log(record.level(), &record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+/// Begins to log.
+pub(crate) fn begin() {
+    // It was begun before, by another configuration in the same virtual machine.
+    let _ = log::set_logger(&Logger);
+    log::set_max_level(LevelFilter::Info);
+}

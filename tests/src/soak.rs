@@ -116,7 +116,15 @@ struct Meter {
     begun: AtomicU64,
     answered: AtomicU64,
     wrong: AtomicU64,
+    /// Time by which this process could do something, in [`BEAT`]s: requests are given up by that. Machines that are
+    /// shared are stopped now and then, all processes on them; then nobody is late.
+    beats: AtomicU64,
+    /// How long it could not, in milliseconds.
+    stopped: AtomicU64,
 }
+
+/// How often the process looks whether it is alive.
+const BEAT: Duration = Duration::from_millis(100);
 
 /// Makes the run, and tells of its progress.
 pub async fn run(plan: &Plan, tell: impl Fn(Progress)) -> Result<Summary, SoakError> {
@@ -136,6 +144,7 @@ pub async fn run(plan: &Plan, tell: impl Fn(Progress)) -> Result<Summary, SoakEr
     timeout(READY_WITHIN, issuer.settled(0)).await.map_err(|_| unready())?;
 
     let meter = Arc::<Meter>::default();
+    let heart = tokio::spawn(beat(Arc::clone(&meter)));
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
         let caller = Caller::new(number, address, Arc::clone(&issuer), Arc::clone(&meter));
@@ -165,6 +174,8 @@ pub async fn run(plan: &Plan, tell: impl Fn(Progress)) -> Result<Summary, SoakEr
         }
     }
     source.abort();
+    heart.abort();
+    summary.stopped = Duration::from_millis(meter.stopped.load(Ordering::Relaxed));
     // Counters lag by up to a second, and the last old listener by its drain.
     sleep(SETTLED_AFTER).await;
     summary.elapsed = started.elapsed();
@@ -176,7 +187,31 @@ pub async fn run(plan: &Plan, tell: impl Fn(Progress)) -> Result<Summary, SoakEr
     Ok(summary)
 }
 
+/// Beats for good.
+async fn beat(meter: Arc<Meter>) {
+    loop {
+        let before = Instant::now();
+        sleep(BEAT).await;
+        meter.beats.fetch_add(1, Ordering::Relaxed);
+        let late = before.elapsed().saturating_sub(BEAT);
+        // Below that it is the ordinary delay of a busy machine.
+        if late > 10 * BEAT {
+            let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+            meter.stopped.fetch_add(late, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Meter {
+    /// Waits for a time that this process is alive for.
+    async fn patience(&self, time: Duration) {
+        let beats = u64::try_from(time.as_millis() / BEAT.as_millis()).unwrap_or(u64::MAX);
+        let end = self.beats.load(Ordering::Relaxed) + beats;
+        while self.beats.load(Ordering::Relaxed) < end {
+            sleep(BEAT).await;
+        }
+    }
+
     fn progress(&self, started: Instant, envoy: &Envoy) -> Progress {
         Progress {
             elapsed: started.elapsed(),

@@ -27,6 +27,20 @@ async fn keys_are_there_before_the_first_request() {
     assert_eq!(response.status, 200, "{}", rig.envoy.log());
 }
 
+/// Workers start at the same time, and their clocks are read one after the other.
+#[tokio::test]
+async fn one_worker_fetches_for_all() {
+    for _ in 0..3 {
+        let rig = Scenery::set().await.start_with(|setup| setup.options.workers = 8).await;
+        let token = rig.token();
+        let callers: Vec<_> = (0..40).map(|_| tokio::spawn(rig.call(&token).send())).collect();
+        for caller in callers {
+            assert_eq!(caller.await.unwrap().unwrap().status, 200, "{}", rig.envoy.log());
+        }
+        assert_eq!(rig.scenery.source.requests(KEYS), 1, "{}", rig.envoy.log());
+    }
+}
+
 #[tokio::test]
 async fn an_answer_of_40_mb_is_no_key_set() {
     recovers_from(Answer::bytes(vec![b' '; OVERLARGE])).await;
@@ -118,6 +132,19 @@ async fn a_source_that_is_not_there_is_one_that_does_not_answer() {
         .start_with(|setup| {
             setup.clusters.pop();
             setup.clusters.push(bootstrap::cluster("issuer", &nobody));
+        })
+        .await;
+    assert_eq!(rig.send(&rig.token()).await.status, 503, "{}", rig.envoy.log());
+    rig.assert_alive().await;
+}
+
+/// Envoy answers such a call within the call that starts it.
+#[tokio::test]
+async fn a_cluster_without_endpoints_is_a_source_that_is_not_there() {
+    let scenery = Scenery::set().await;
+    let rig = scenery
+        .start_with(|setup| {
+            setup.clusters[1]["load_assignment"]["endpoints"] = json!([]);
         })
         .await;
     assert_eq!(rig.send(&rig.token()).await.status, 503, "{}", rig.envoy.log());

@@ -31,6 +31,7 @@ async fn logging(edit: impl FnOnce(&mut Setup)) -> (Rig, AccessLog) {
     let attribute = |name: &str| format!("%FILTER_STATE(wasm.tessera.{name}:PLAIN)%");
     let mut format: Value = names.iter().map(|name| ((*name).to_owned(), attribute(name))).collect();
     format["number"] = json!("%REQ(x-number)%");
+    format["details"] = json!("%RESPONSE_CODE_DETAILS%");
     let mut listener = bootstrap::listener("main", &[filter(&setup.plugin)], &setup.routes);
     listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] =
         json!([bootstrap::access_log_json(&log.path, &format)]);
@@ -82,6 +83,7 @@ async fn attributes_reach_the_access_log() {
     rig.call(&token.with_scope("orders:admin")).header(name, value).send().await.unwrap();
     let line = log.line("forged").await;
     assert_eq!((&line["decision"], &line["reason"]), (&json!("deny"), &json!("signature-wrong")));
+    assert_eq!(line["details"], "tessera{signature-wrong}");
     assert_eq!(line["subject"], Value::Null, "nothing of a token that is not good");
 
     let (name, value) = number("public");
@@ -92,19 +94,18 @@ async fn attributes_reach_the_access_log() {
 
 #[tokio::test]
 async fn attributes_are_those_that_were_asked_for() {
-    let (rig, log) = logging(|_| {}).await;
-    let (name, value) = number("good");
-    rig.call(&rig.token()).header(name, value).send().await.unwrap();
-    let line = log.line("good").await;
-    assert_eq!(
-        (&line["decision"], &line["subject"], &line["scopes"]),
-        (&json!("allow"), &Value::Null, &Value::Null)
-    );
-
-    let (rig, log) = logging(|setup| setup.plugin["attributes"] = json!([])).await;
-    let (name, value) = number("good");
-    rig.call(&rig.token()).header(name, value).send().await.unwrap();
-    assert_eq!(log.line("good").await["decision"], Value::Null);
+    for (attributes, reason) in [(None, json!("signature-wrong")), (Some(json!([])), Value::Null)] {
+        let (rig, log) = logging(|setup| {
+            if let Some(attributes) = attributes {
+                setup.plugin["attributes"] = attributes;
+            }
+        })
+        .await;
+        let (name, value) = number("forged");
+        rig.call(&rig.token().with_scope("orders:admin")).header(name, value).send().await.unwrap();
+        let line = log.line("forged").await;
+        assert_eq!((&line["reason"], &line["decision"]), (&reason, &Value::Null));
+    }
 }
 
 #[tokio::test]
@@ -142,8 +143,8 @@ async fn failed_fetches_and_hits_of_the_cache_are_counted() {
     let token = rig.token();
     assert_eq!(rig.send(&token).await.status, 503);
     rig.stat_becomes(&format!("{PREFIX}denied.keys-unavailable"), 1).await;
-    let failures = rig.envoy.stat(&format!("{PREFIX}fetch_failures")).await;
-    assert!(failures.is_some_and(|failures| failures > 0), "{failures:?}");
+    let failures = async || rig.envoy.stat(&format!("{PREFIX}fetch_failures")).await;
+    until(async || failures().await.is_some_and(|failures| failures > 0), || rig.envoy.log()).await;
     rig.scenery.source.answer(KEYS, rig.scenery.keys());
     rig.passes_soon(&token).await;
     let hits = rig.envoy.stat(&format!("{PREFIX}cache_hits")).await.unwrap_or(0);
@@ -205,6 +206,25 @@ async fn a_route_has_the_policy_that_it_names() {
     assert_eq!(response.await.unwrap().status, 401);
 }
 
+#[tokio::test]
+async fn a_policy_that_is_not_there_is_the_reason_in_the_access_log() {
+    let typo = json!({
+        "match": { "prefix": "/typo" },
+        "route": { "cluster": "service" },
+        "metadata": { "filter_metadata": { "tessera": { "policy": "amdin" } } },
+    });
+    let (rig, log) = logging(|setup| {
+        setup.plugin["policies"] = json!({ "admin": rig::policy() });
+        setup.routes.insert(0, typo);
+    })
+    .await;
+    let (name, value) = number("typo");
+    let response = get(rig.at("/typo")).header(name, value).send().await.unwrap();
+    assert_eq!(response.status, 503);
+    let line = log.line("typo").await;
+    assert_eq!(line["details"], "tessera{policy-unknown}");
+}
+
 /// With Envoy's cryptography and with our own the verdicts are the same.
 #[tokio::test]
 async fn both_settings_of_the_cryptography_judge_alike() {
@@ -255,8 +275,8 @@ fn spoilt(token: &str) -> Vec<String> {
         characters.into_iter().collect::<String>()
     };
     let zeros = "A".repeat(signature.len());
-    let cut = &signature[..signature.len() - 4];
-    [other(0), other(signature.len() / 2), zeros, cut.to_owned(), String::new()]
+    let cut: String = signature.chars().skip(4).collect();
+    [other(0), other(signature.len() / 2), zeros, cut, String::new()]
         .map(|signature| format!("{signed}.{signature}"))
         .into()
 }

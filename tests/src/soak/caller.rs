@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Meter,
@@ -94,13 +94,19 @@ impl Caller {
         if self.lots.next().is_multiple_of(GIVEN_UP_ONCE_IN) {
             return self.give_up(sample).await;
         }
-        let reply = match timeout(ANSWERED_WITHIN, self.exchange(sample)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => {
+        let meter = Arc::clone(&self.meter);
+        let reply = tokio::select! {
+            biased;
+            reply = self.exchange(sample) => Some(reply),
+            () = meter.patience(ANSWERED_WITHIN) => None,
+        };
+        let reply = match reply {
+            Some(Ok(reply)) => reply,
+            Some(Err(error)) => {
                 self.connection = None;
                 return self.tally.broken(format!("{:?} got no answer: {error}", sample.kind));
             }
-            Err(_) => {
+            None => {
                 self.connection = None;
                 return self.tally.hung(format!("{:?} was not answered in time", sample.kind));
             }

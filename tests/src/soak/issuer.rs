@@ -139,7 +139,7 @@ impl Issuer {
     /// Waits until a version was given out and is settled; to be asked for the first one only.
     pub(super) async fn settled(&self, version: u64) {
         let mut state = self.state.subscribe();
-        let given = || self.fates().get(super::source::GIVEN).is_some();
+        let given = || self.fates().contains_key(super::source::GIVEN);
         // It is there for as long as this issuer is.
         drop(state.wait_for(|state| given() && state.versions.settled >= version).await);
     }

@@ -79,6 +79,8 @@ pub struct Summary {
     pub tally: Tally,
     /// How long it took.
     pub elapsed: Duration,
+    /// How long of that the machine was stopped.
+    pub stopped: Duration,
     /// How often the keys were rotated.
     pub rotations: u64,
     /// What became of the fetches, by name.
@@ -211,6 +213,7 @@ impl fmt::Display for Summary {
         let tally = &self.tally;
         let (answered, seconds) = (tally.answered(), self.elapsed.as_secs());
         writeln!(f, "{answered} requests answered in {seconds} s, {} given up by callers", tally.given_up)?;
+        writeln!(f, "{:>9}  s of that the machine was stopped", self.stopped.as_secs())?;
         writeln!(f, "{:>9}  wrong verdicts", tally.wrong)?;
         writeln!(f, "{:>9}  requests without an answer", tally.hung + tally.broken)?;
         for ((kind, verdict), count) in &tally.verdicts {

@@ -205,7 +205,7 @@ impl Summary {
 
 /// What memory may differ by between two moments of a run, in bytes: the machines of a listener that drains, each
 /// with a token cache, are there at one and not at the other.
-const GROWTH_BYTES: u64 = 96 * 1024 * 1024;
+const GROWTH_BYTES: u64 = 48 * 1024 * 1024;
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

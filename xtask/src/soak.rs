@@ -24,7 +24,6 @@ pub(crate) struct SoakArgs {
 const STEPS: &[Step] = &[
     setup::C_COMPILER,
     setup::WASM_TARGET,
-    setup::PYTHON,
     setup::ENVOY,
     guest::ENVOY,
     Step { title: "the driver", run: |cx| program(cx).map(|_| "built".to_owned()) },

@@ -1,5 +1,13 @@
 //! The filter in a real Envoy, in the place of our proxy.
 
+mod failure;
+mod fetch;
+mod held;
+mod hostile;
+mod long;
+mod rig;
+mod told;
+
 use std::{fs, path::PathBuf};
 
 use http::{HeaderValue, header::AUTHORIZATION};

@@ -32,6 +32,9 @@ impl Artefacts {
     /// Names the component that misbehaves on request.
     pub const FAULTY: &'static str = "TESSERA_FAULTY_WASM";
 
+    /// Names the proxy-wasm plug-in that misbehaves on request.
+    pub const FAULTY_PLUGIN: &'static str = "TESSERA_FAULTY_PLUGIN_WASM";
+
     /// Names the component that stands behind the middleware.
     pub const BACKEND: &'static str = "TESSERA_BACKEND_WASM";
 

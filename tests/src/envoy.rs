@@ -3,6 +3,7 @@
 pub mod bootstrap;
 pub mod clock;
 pub mod corpus;
+pub mod listeners;
 
 use std::{
     ffi::OsString,
@@ -34,6 +35,8 @@ pub struct Options {
     pub workers: u32,
     /// Further environment variables.
     pub environment: Vec<(String, OsString)>,
+    /// Further arguments of the command line.
+    pub arguments: Vec<OsString>,
 }
 
 /// A running Envoy. Dropping it ends the process.
@@ -69,7 +72,7 @@ pub enum EnvoyError {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, environment: Vec::new() }
+        Self { workers: 1, environment: Vec::new(), arguments: Vec::new() }
     }
 }
 
@@ -83,6 +86,7 @@ impl Envoy {
             .args(["--concurrency", &options.workers.to_string()])
             .arg("--admin-address-path")
             .arg(&admin_file)
+            .args(&options.arguments)
             .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .stderr(File::create(&log)?)
             .stdout(Stdio::null())

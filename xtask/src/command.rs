@@ -80,6 +80,12 @@ impl Run {
         self.succeeded(status)
     }
 
+    /// Runs it with both of its outputs going where ours go: what it prints is what the command of xtask was asked for.
+    pub(crate) fn forwarded(mut self) -> Result<(), CommandError> {
+        let status = self.command.status().map_err(|error| self.not_run(error))?;
+        self.succeeded(status)
+    }
+
     /// Runs it with all its output going into a file.
     pub(crate) fn logged(mut self, file: &File) -> Result<(), CommandError> {
         let copies = file.try_clone().and_then(|out| Ok((out, file.try_clone()?)));

@@ -15,12 +15,13 @@ use crate::{
 };
 
 /// The crates that only mean something on the guests' target.
-const GUESTS: [&str; 5] = [
+const GUESTS: [&str; 6] = [
     "tessera-verifier-component",
     "tessera-verifier-envoy",
     "tessera-verifier-middleware",
     "tessera-backend-component",
     "tessera-faulty-component",
+    "tessera-faulty-plugin",
 ];
 
 /// The JSON Schema of the policy document.

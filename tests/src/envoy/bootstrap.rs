@@ -104,3 +104,20 @@ pub fn typed(name: &str, mut message: Value) -> Value {
     }
     message
 }
+
+/// An access log into a file, in this format (a text; a line ends where it says so).
+#[must_use]
+pub fn access_log(path: &Path, format: &str) -> Value {
+    access_log_in(path, &json!({ "text_format_source": { "inline_string": format } }))
+}
+
+/// An access log into a file, an object with these members on each line.
+#[must_use]
+pub fn access_log_json(path: &Path, members: &Value) -> Value {
+    access_log_in(path, &json!({ "json_format": members }))
+}
+
+fn access_log_in(path: &Path, format: &Value) -> Value {
+    let log = json!({ "path": path, "log_format": format });
+    json!({ "name": "file", "typed_config": typed("envoy.extensions.access_loggers.file.v3.FileAccessLog", log) })
+}

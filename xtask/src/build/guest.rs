@@ -34,6 +34,10 @@ pub(crate) const MIDDLEWARE: Step =
 /// The component that misbehaves, for the tests of hosts.
 pub(crate) const FAULTY: Step = Step { title: "the faulty component", run: |cx| Build::FAULTY.for_tests(cx) };
 
+/// The plug-in that misbehaves, for the tests of what Envoy makes of that.
+pub(crate) const FAULTY_PLUGIN: Step =
+    Step { title: "the faulty plug-in", run: |cx| Build::FAULTY_PLUGIN.for_tests(cx) };
+
 /// The handler that stands behind the middleware in its tests.
 pub(crate) const BACKEND: Step =
     Step { title: "the backend component", run: |cx| Build::BACKEND.for_tests(cx) };
@@ -138,6 +142,14 @@ impl Build {
         artefact: "faulty.wasm",
         package: "tessera-faulty-component",
         module: "tessera_faulty_component.wasm",
+        ..Self::BASELINE
+    };
+
+    const FAULTY_PLUGIN: Self = Self {
+        artefact: "faulty-plugin.wasm",
+        package: "tessera-faulty-plugin",
+        module: "tessera_faulty_plugin.wasm",
+        form: Form::ProxyWasm,
         ..Self::BASELINE
     };
 
@@ -282,6 +294,11 @@ impl Build {
 /// Where [`FAULTY`] leaves its component.
 pub(crate) fn faulty_artefact(cx: &Context) -> PathBuf {
     Build::FAULTY.path_for_tests(cx)
+}
+
+/// Where [`FAULTY_PLUGIN`] leaves its module.
+pub(crate) fn faulty_plugin_artefact(cx: &Context) -> PathBuf {
+    Build::FAULTY_PLUGIN.path_for_tests(cx)
 }
 
 /// Where [`BACKEND`] leaves its component.

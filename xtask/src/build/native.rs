@@ -36,6 +36,11 @@ pub(crate) fn orders(cx: &Context) -> Result<PathBuf, Failure> {
     Ok(find(&compile(cx)?, ORDERS)?.to_owned())
 }
 
+/// The driver of the long run, built if need be.
+pub(crate) fn soak(cx: &Context) -> Result<PathBuf, Failure> {
+    Ok(find(&compile(cx)?, "soak")?.to_owned())
+}
+
 /// The binary of this name, built by `cargo build` with these arguments.
 pub(crate) fn compiled(cx: &Context, arguments: &[&str], name: &str) -> Result<PathBuf, Failure> {
     Ok(find(&build(cx.cargo("build").args(arguments))?, name)?.to_owned())

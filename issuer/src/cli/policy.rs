@@ -24,8 +24,9 @@ pub(super) enum PolicyCommand {
     ///
     /// The file can also be an Envoy configuration, or that of our plug-in alone. Of an Envoy configuration every
     /// configuration of our plug-in is checked: its policies, whether the clusters exist that its keys come from,
-    /// whether the policies exist that routes choose, and that nothing lets requests through when the plug-in is
-    /// out of order. What is allowed, and may not be meant, is a warning on stderr.
+    /// whether the policies exist that routes choose and no route that chooses is matched by what the verifier
+    /// changes, that no other plug-in can put keys in the place of the issuers', and that nothing lets requests
+    /// through when the plug-in is out of order. What is allowed, and may not be meant, is a warning on stderr.
     #[command(after_help = "\
 Exit codes:
   0  every host of the verifier takes the policy, or Envoy and our plug-in the configuration

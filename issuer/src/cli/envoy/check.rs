@@ -1,6 +1,8 @@
 //! What is wrong with our plug-in's configuration, by itself or in an Envoy configuration.
 
 mod around;
+mod rerouted;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,6 +93,7 @@ pub(in crate::cli) fn check(document: &Document) -> Checked {
         let Some(ours) = around::Ours::read(&found) else { continue };
         is_there = true;
         ours.check_failures(document, &mut checked);
+        shared::check(document, &ours, &mut checked);
         let Some(Placed { place, value: Value::String(text) }) = &ours.configuration else {
             let message = "the configuration has to be a `google.protobuf.StringValue` that holds JSON";
             checked.problems.push(problem(document, &ours.config.place, message, None));
@@ -103,6 +106,7 @@ pub(in crate::cli) fn check(document: &Document) -> Checked {
         if let Some(plugin) = read_plugin(text, "", &mut at) {
             names.extend(plugin.policies.keys().cloned());
             around.check_clusters(document, place, &plugin.clusters, &mut checked);
+            rerouted::check(document, &found, &plugin, &mut checked);
         }
         around.check_routes(document, &found.name, &mut checked);
     }

@@ -28,16 +28,16 @@ pub(super) struct Around<'v> {
 }
 
 /// A member by its name in snake case, also where it is written otherwise.
-fn member<'v>(value: &'v Value, name: &str) -> Option<(&'v str, &'v Value)> {
+pub(super) fn member<'v>(value: &'v Value, name: &str) -> Option<(&'v str, &'v Value)> {
     let mut members = value.as_object()?.iter();
     members.find(|(written, _)| snake_case(written) == name).map(|(written, value)| (written.as_str(), value))
 }
 
-fn get<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
+pub(super) fn get<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
     names.iter().try_fold(value, |value, name| member(value, name).map(|(_, value)| value))
 }
 
-fn step<'v>(from: &Placed<'v>, name: &str) -> Option<Placed<'v>> {
+pub(super) fn step<'v>(from: &Placed<'v>, name: &str) -> Option<Placed<'v>> {
     let (written, value) = member(from.value, name)?;
     Some(Placed { place: below(&from.place, written), value })
 }

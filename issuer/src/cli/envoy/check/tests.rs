@@ -1,3 +1,6 @@
+mod rerouted;
+mod shared;
+
 use serde_json::{Value, json};
 
 use super::super::document::Document;
@@ -11,7 +14,10 @@ fn filter(plugin: &Value) -> Value {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
                 "failure_policy": "FAIL_RELOAD",
-                "vm_config": { "code": { "local": { "filename": "/lib/tessera-envoy.wasm" } } },
+                "vm_config": {
+                    "vm_id": "tessera",
+                    "code": { "local": { "filename": "/lib/tessera-envoy.wasm" } },
+                },
                 "configuration": {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",
                     "value": plugin.to_string(),

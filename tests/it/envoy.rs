@@ -5,6 +5,7 @@ mod fetch;
 mod held;
 mod hostile;
 mod long;
+mod rerouted;
 mod rig;
 mod told;
 

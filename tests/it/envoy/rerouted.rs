@@ -1,11 +1,11 @@
 //! What Envoy makes of a route that is matched by what the filter changes: the reason why `tessera policy check`
-//! refuses one where routes choose policies.
+//! refuses one where routes choose policies. And what becomes of a request that Envoy redirects by itself.
 
 use std::fs;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode, header::LOCATION};
 use serde_json::{Value, json};
-use tessera_tests::{envoy::bootstrap, http::get};
+use tessera_tests::{envoy::bootstrap, http::get, key_server::Answer};
 use tokio::process::Command;
 
 use super::{
@@ -68,4 +68,25 @@ async fn the_check_refuses_such_routes() {
     let expected = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/\
                     routes/0/match/headers/0/name";
     assert_eq!(places, [expected]);
+}
+
+#[tokio::test]
+async fn a_redirect_within_envoy_is_decided_about_again_without_the_token() {
+    for (forward_token, status) in [(false, 401), (true, 200)] {
+        let scenery = Scenery::set().await;
+        let elsewhere = HeaderValue::from_static("http://orders.example/orders/moved");
+        let redirect = Answer::bytes("").with_status(StatusCode::FOUND).with_header(LOCATION, elsewhere);
+        scenery.source.answer("/orders", redirect);
+        scenery.source.answer("/orders/moved", Answer::bytes("here"));
+        let rig = scenery.start_with(|setup| {
+            setup.plugin["policy"]["upstream"] = json!({ "forward_token": forward_token });
+            setup.routes = vec![bootstrap::route_to("issuer")];
+            setup.routes[0]["route"]["internal_redirect_policy"] = json!({ "max_internal_redirects": 1 });
+        });
+        let rig = rig.await;
+        let answer = rig.send(&rig.token()).await;
+        assert_eq!(answer.status, status, "{forward_token}: {}", rig.envoy.log());
+        assert_eq!(rig.scenery.source.requests("/orders"), 1);
+        assert_eq!(rig.scenery.source.requests("/orders/moved"), u64::from(forward_token));
+    }
 }

@@ -163,6 +163,15 @@ fn without_a_choice_of_policies_it_is_a_warning() {
 }
 
 #[test]
+fn what_filters_match_on_is_no_matter_of_routes() {
+    let rules = json!({ "rules": [{ "match": { "headers": [{ "name": "authorization" }] } }] });
+    let mut root = routed(&plugin(), &json!({ "prefix": "/" }));
+    root.pointer_mut(MANAGER).unwrap()["http_filters"].as_array_mut().unwrap().push(rules.clone());
+    let route = "/route_config/virtual_hosts/0/routes/0/typed_per_filter_config";
+    assert_quiet(&set(root, &format!("{MANAGER}{route}"), json!({ "other": rules })));
+}
+
+#[test]
 fn other_filters_that_change_fields_are_told() {
     let other = |name: &str| {
         let kind = format!("type.googleapis.com/envoy.extensions.filters.http.{name}");
@@ -190,6 +199,10 @@ fn other_filters_that_change_fields_are_told() {
         let root = with(&plugin(), [other(name), router.clone()]);
         assert_warning(&root, &format!("{MANAGER}/http_filters/0"), message);
     }
+    let kind = other("lua.v3.Lua")["typed_config"]["@type"].clone();
+    let as_struct = json!({ "@type": "type.googleapis.com/xds.type.v3.TypedStruct", "type_url": kind });
+    let root = with(&plugin(), [json!({ "typed_config": as_struct }), router.clone()]);
+    assert_warning(&root, &format!("{MANAGER}/http_filters/0"), message);
     // One that comes later can clear the route cache, too.
     let root = with(&plugin(), [other("cors.v3.Cors"), other("lua.v3.Lua")]);
     assert_warning(&root, &format!("{MANAGER}/http_filters/2"), message);

@@ -25,7 +25,9 @@ fn it_shares_its_keys_with_nobody() {
     );
     assert_problem(&beside(&json!({ "vmId": "tessera", "code": others })), MACHINE, &message);
     let none = beside(&json!({ "code": others }));
-    assert_problem(&set(none.clone(), &format!("{MACHINE}/vm_id"), json!("")), MACHINE, &message);
+    let both = set(none.clone(), &format!("{MACHINE}/vm_id"), json!(""));
+    assert_problem(&both, MACHINE, &message);
+    assert_eq!(checked(&both).warnings, [], "said once");
 
     for good in [
         none,

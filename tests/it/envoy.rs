@@ -6,6 +6,7 @@ mod held;
 mod hostile;
 mod long;
 mod rig;
+mod rotation;
 mod told;
 
 use std::{fs, path::PathBuf};

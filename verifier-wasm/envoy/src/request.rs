@@ -116,10 +116,10 @@ fn text(value: &[u8]) -> Cow<'_, str> {
 
 impl Decided {
     /// What is answered without a verifier.
-    pub(crate) fn unavailable(reason: &'static str) -> Self {
+    pub(crate) fn unavailable(reason: &'static str, attributes: Rc<[Attribute]>) -> Self {
         let headers = vec![("cache-control", "no-store".to_owned())];
         let effect = Effect::Reply(Reply { status: 503, headers, body: String::new() });
-        Self { outcome: Outcome::Deny(reason), effect, fields: Rc::default(), attributes: Rc::new([]) }
+        Self { outcome: Outcome::Deny(reason), effect, fields: Rc::default(), attributes }
     }
 
     /// Does to the request whose context is the effective one what was decided about it. Says whether it passes.
@@ -128,12 +128,14 @@ impl Decided {
             Effect::Pass(grant) => Some(grant),
             Effect::Reply(_) => None,
         };
+        if let Some(grant) = grant {
+            self.change_request(grant)?;
+        }
         for attribute in self.attributes.iter() {
             attribute.write(self.outcome, grant)?;
         }
-        match &self.effect {
-            Effect::Pass(grant) => self.change_request(grant)?,
-            Effect::Reply(reply) => reply.send(self.outcome)?,
+        if let Effect::Reply(reply) = &self.effect {
+            reply.send(self.outcome)?;
         }
         Ok(grant.is_some())
     }

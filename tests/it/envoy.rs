@@ -7,6 +7,7 @@ mod hostile;
 mod long;
 mod rerouted;
 mod rig;
+mod rotation;
 mod told;
 
 use std::{fs, path::PathBuf};

@@ -37,7 +37,6 @@ pub(crate) struct TokenCache {
     bytes: usize,
     /// The order of leaving: who comes first and was not asked for since goes (the clock algorithm).
     queue: VecDeque<TailDigest>,
-    hits: u64,
 }
 
 #[derive(Clone)]
@@ -67,7 +66,7 @@ impl TailDigest {
 
 impl TokenCache {
     pub(crate) fn new(bounds: CacheBounds) -> Self {
-        Self { bounds, entries: HashTable::new(), bytes: 0, queue: VecDeque::new(), hits: 0 }
+        Self { bounds, entries: HashTable::new(), bytes: 0, queue: VecDeque::new() }
     }
 
     /// Whether it holds anything, ever.
@@ -80,18 +79,12 @@ impl TokenCache {
         self.entries.len()
     }
 
-    /// How often a token was found here.
-    pub(crate) fn hits(&self) -> u64 {
-        self.hits
-    }
-
     pub(crate) fn get(&mut self, token: &TokenIdentity<'_>) -> Option<Arc<VerifiedToken>> {
         let entry = self
             .entries
             .find_mut(token.tail.hash(), |entry| entry.digest == token.tail)
             .filter(|entry| is_same(&entry.head, token.head))?;
         entry.used = true;
-        self.hits += 1;
         Some(Arc::clone(&entry.token))
     }
 

@@ -56,11 +56,8 @@ impl Upstream {
     }
 
     fn take_token_away(&self, grant: &mut Grant, request: &Request<'_>, source: &TokenSource) {
-        if let Some(field) = source.field() {
-            grant.remove = self.own_fields_and.get(field).map_or_else(
-                || self.own_fields.iter().cloned().chain([http::folded(field)]).collect(),
-                Arc::clone,
-            );
+        if let Some(fields) = source.field().and_then(|field| self.own_fields_and.get(field)) {
+            grant.remove = Arc::clone(fields);
         }
         match source {
             TokenSource::Header { .. } => {}

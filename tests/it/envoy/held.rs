@@ -157,3 +157,23 @@ async fn a_second_request_on_the_connection_waits_for_the_first() {
     let statuses: Vec<_> = answers.lines().filter_map(|line| line.split("HTTP/1.1 ").nth(1)).collect();
     assert_eq!(statuses, ["200 OK", "401 Unauthorized"], "{answers}");
 }
+
+/// So many requests wait for keys in one worker at most; whoever comes then is answered without a wait.
+#[tokio::test]
+async fn no_more_wait_than_there_is_room_for() {
+    const ROOM: usize = 1_024;
+    const BEYOND: usize = 8;
+    let rig = waiting().await;
+    let token = rig.token();
+    let callers: Vec<_> = (0..ROOM + BEYOND).map(|_| tokio::spawn(rig.call(&token).send())).collect();
+    let answered = async || callers.iter().filter(|caller| caller.is_finished()).count() == BEYOND;
+    until(answered, || rig.envoy.log()).await;
+    rig.scenery.source.answer(KEYS, rig.scenery.keys());
+    let mut statuses = Vec::new();
+    for caller in callers {
+        statuses.push(caller.await.unwrap().unwrap().status.as_u16());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), ROOM);
+    assert_eq!(statuses[ROOM..], [503; BEYOND]);
+}

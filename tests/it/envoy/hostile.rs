@@ -1,5 +1,7 @@
 //! What a caller can write into a request or a token, and where it must not come out.
 
+use std::fs;
+
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::{Value, json};
 use tessera_tests::{
@@ -15,7 +17,7 @@ use tokio::{
 
 use super::{
     filter, program,
-    rig::{self, Rig, Scenery, claims, reached},
+    rig::{self, Rig, Scenery, claims, reached, until},
 };
 
 /// A value that would be two fields, or two lines of a log, were it written as it is.
@@ -143,6 +145,29 @@ async fn policies_that_would_break_a_response_are_refused() {
         let Err(EnvoyError::Ended { log, .. }) = refused else { panic!("{refused:?}: {pointer}") };
         assert!(log.contains(pointer), "{log}");
     }
+}
+
+/// An access log in text is made of lines, too.
+#[tokio::test]
+async fn attributes_forge_no_line_of_an_access_log() {
+    let scenery = Scenery::set().await;
+    let mut setup = scenery.setup();
+    setup.plugin["attributes"] = json!(["subject", "client_id", "scopes", "issuer", "decision", "reason"]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let mut listener = bootstrap::listener("main", &[filter(&setup.plugin)], &setup.routes);
+    listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] =
+        json!([bootstrap::access_log(&path, "%FILTER_STATE(wasm.tessera.subject:PLAIN)% %RESPONSE_CODE%\n")]);
+    let config = bootstrap::bootstrap(&[listener], &setup.clusters);
+    let rig = Rig::run(scenery, &config, &setup.options).await;
+    rig.passes_soon(&rig.token()).await;
+    let token = rig.scenery.key.sign(&claims().with("sub", BREAKING)).unwrap();
+    assert_eq!(rig.send(&token).await.status, 200);
+    rig.passes_soon(&rig.scenery.key.sign(&claims().with("sub", "last")).unwrap()).await;
+    let log = || fs::read_to_string(&path).unwrap_or_default();
+    until(async || log().contains("last 200"), log).await;
+    let log = log();
+    assert!(!log.lines().any(|line| line.starts_with("x-injected") || line.starts_with("[forged]")), "{log}");
 }
 
 /// A token longer than any in use, and a header as long as Envoy takes (60 kB).

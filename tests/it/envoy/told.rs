@@ -223,6 +223,7 @@ async fn a_policy_that_is_not_there_is_the_reason_in_the_access_log() {
     assert_eq!(response.status, 503);
     let line = log.line("typo").await;
     assert_eq!(line["details"], "tessera{policy-unknown}");
+    assert_eq!(line["reason"], "policy-unknown");
 }
 
 /// With Envoy's cryptography and with our own the verdicts are the same.

@@ -71,7 +71,7 @@ pub fn wasm_filter(name: &str, artefact: &Path, configuration: &str) -> Value {
         "name": name,
         // What other plug-ins ask for: bodies are shown to the filter while it holds the header back.
         "allow_on_headers_stop_iteration": true,
-        "vm_config": { "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": artefact } } },
+        "vm_config": { "vm_id": "tessera", "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": artefact } } },
         "configuration": typed("google.protobuf.StringValue", json!({ "value": configuration })),
     }});
     json!({ "name": name, "typed_config": typed("envoy.extensions.filters.http.wasm.v3.Wasm", wasm) })

@@ -48,6 +48,7 @@ pub(crate) struct LocalResponse<'r> {
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, length: usize) -> u32;
+    fn proxy_get_log_level(level: *mut u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
@@ -150,10 +151,25 @@ pub(crate) fn log(level: log::Level, message: &str) {
     let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
 }
 
+/// The least level that the proxy writes to its log.
+pub(crate) fn log_level() -> Result<log::LevelFilter, Status> {
+    let mut level = 0;
+    // SAFETY: the pointer is that of a variable of the right type. So it is below, wherever a number comes in.
+    check(unsafe { proxy_get_log_level(&raw mut level) })?;
+    Ok(match level {
+        0 => log::LevelFilter::Trace,
+        1 => log::LevelFilter::Debug,
+        2 => log::LevelFilter::Info,
+        3 => log::LevelFilter::Warn,
+        4 => log::LevelFilter::Error,
+        _ => log::LevelFilter::Off,
+    })
+}
+
 /// The proxy's clock, in nanoseconds since 1970.
 pub(crate) fn time() -> Result<u64, Status> {
     let mut time = 0;
-    // SAFETY: the pointer is that of a variable of the right type. So it is below, wherever a number comes in.
+    // SAFETY: a number comes in.
     check(unsafe { proxy_get_current_time_nanoseconds(&raw mut time) })?;
     Ok(time)
 }
@@ -332,11 +348,12 @@ fn check(status: u32) -> Result<(), Status> {
 }
 
 /// Bytes that the proxy hands over, by a call that is given the places for their address and their number; nothing, if
-/// there are none.
+/// what is asked for is not there.
 fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, Status> {
     let (mut bytes, mut length) = (ptr::null_mut(), 0);
     match call(&raw mut bytes, &raw mut length) {
-        0 if bytes.is_null() => Ok(None),
+        // Of something that is empty there is no address.
+        0 if bytes.is_null() => Ok(Some(Vec::new())),
         // SAFETY: the proxy got the address from `allocate`, for exactly so many bytes, and has forgotten it.
         0 => Ok(Some(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(bytes, length)) }.into_vec())),
         NOT_FOUND => Ok(None),

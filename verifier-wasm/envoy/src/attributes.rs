@@ -91,6 +91,8 @@ impl Attribute {
             Self::Decision => Some(outcome.name()),
             Self::Reason => outcome.reason(),
         };
+        // What an issuer lets its users choose must not forge lines of a log.
+        let value = value.filter(|value| !value.contains(char::is_control));
         value.map_or(Ok(()), |value| abi::set_property(self.path(), value))
     }
 }

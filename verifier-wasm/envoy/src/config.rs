@@ -71,6 +71,9 @@ impl Config {
         let all =
             all.chain(named.into_iter().map(|(name, policy)| (format!("/policies/{name}"), name, policy)));
         for (place, name, policy) in all {
+            if name.is_empty() && place != "/policy" {
+                problems.push("/policies: a policy has no name, so no route can choose it".to_owned());
+            }
             match load(policy, backend) {
                 Ok(verifier) => policies.push((name, verifier)),
                 Err(error) => problems.push(format!("{place} has problems, at its own lines:\n{error}")),

@@ -56,7 +56,7 @@ fn algorithms() -> &'static [Algorithm] {
         let answers = known_answers::all();
         let right = |known: &&known_answers::Known| {
             // A function that calls everything good would be worse than none.
-            verify(&known.good()) == Some(true) && verify(&known.bad()) == Some(false)
+            verify(&known.good()) == Some(true) && known.bad().iter().all(|bad| verify(bad) == Some(false))
         };
         answers.iter().filter(right).map(|known| known.algorithm).collect()
     })

@@ -32,6 +32,9 @@ pub(crate) struct Documents {
     waiting: Vec<Waiting>,
     /// What each waiter was told last.
     told: HashMap<Waiter, Told>,
+    /// Where the documents of each waiter are, also while it wants none: a copy that another worker fetched may
+    /// withdraw a key.
+    shelves: HashMap<Waiter, Shelf>,
 }
 
 /// A document that is being fetched.
@@ -66,12 +69,16 @@ pub(crate) struct Ended {
 /// How much longer a lease is than the fetch may take, in milliseconds: an answer in the last moment has to be read.
 const LEASE_MARGIN: u64 = 1_000;
 
+/// How far ahead another worker's clock may seem, in milliseconds, without having been put back: each reads it before it
+/// looks at what the others know.
+const CLOCK_STEP: u64 = 5_000;
+
 /// For how long, in milliseconds, the failure of one worker is that of every other, too: the shortest pause after one.
 const FAILURE_SHARED: u64 = 1_000 * limits::FETCH_BACKOFF_SECONDS;
 
 impl Documents {
     pub(crate) fn new(clusters: Clusters) -> Self {
-        Self { clusters, waiting: Vec::new(), told: HashMap::new() }
+        Self { clusters, waiting: Vec::new(), told: HashMap::new(), shelves: HashMap::new() }
     }
 
     /// Readies what the workers share of a document. Says which origin it cannot be reached at.
@@ -102,6 +109,7 @@ impl Documents {
             error!("no cluster is configured for {url}");
             return Some(News::Failure(now));
         };
+        self.shelves.insert(waiter, Shelf::new(&source));
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.source == source) {
             waiting.waiters.push(waiter);
             return None;
@@ -118,27 +126,29 @@ impl Documents {
             since: now,
             call: None,
         };
-        if waiting.lease(now) && !waiting.fetch() {
-            waiting.shelf.change(|record| Some(Record { leased_until: 0, failed: now, ..record }));
-            return Some(self.tell(&waiting.waiters, News::Failure(now)));
+        let told = self.told.get(&waiter).copied().unwrap_or_default();
+        if let Some(news) = waiting.begin(told, now) {
+            return Some(self.tell(&waiting.waiters, news));
         }
         self.waiting.push(waiting);
         None
     }
 
-    /// Looks how far the others are with what they fetch; what they gave up, this worker fetches.
+    /// Looks how far the others are with what they fetch, and what they fetched unasked. What they gave up, this worker
+    /// fetches.
     pub(crate) fn look(&mut self, now: u64) -> Vec<(Vec<Waiter>, News)> {
         let mut all = Vec::new();
         for mut waiting in std::mem::take(&mut self.waiting) {
+            // A call whose end nobody was told of.
+            if now > waiting.since.saturating_add(waiting.longest()) {
+                waiting.call = None;
+            }
             if waiting.call.is_none() {
-                let told = waiting.waiters.iter().filter_map(|waiter| self.told.get(waiter));
                 let told =
-                    Told { fetched: told.map(|told| told.fetched).min().unwrap_or_default(), failed: 0 };
-                let mut news = news(&waiting.shelf, told, waiting.since, now);
-                if news.is_none() && waiting.lease(now) && !waiting.fetch() {
-                    waiting.shelf.change(|record| Some(Record { leased_until: 0, failed: now, ..record }));
-                    news = Some(News::Failure(now));
-                }
+                    waiting.waiters.iter().map(|waiter| self.told.get(waiter).map_or(0, |told| told.fetched));
+                let told = Told { fetched: told.min().unwrap_or_default(), failed: 0 };
+                let news =
+                    news(&waiting.shelf, told, waiting.since, now).or_else(|| waiting.begin(told, now));
                 if let Some(news) = news {
                     let news = self.tell(&waiting.waiters, news);
                     all.push((waiting.waiters, news));
@@ -146,6 +156,21 @@ impl Documents {
                 }
             }
             self.waiting.push(waiting);
+        }
+        let idle = self
+            .shelves
+            .iter()
+            .filter(|(waiter, _)| !self.waiting.iter().any(|waiting| waiting.waiters.contains(waiter)));
+        let fresh: Vec<(Waiter, News)> = idle
+            .filter_map(|(waiter, shelf)| {
+                let told = self.told.get(waiter).copied().unwrap_or_default();
+                // Failures concern only those who wait.
+                Some((*waiter, news(shelf, told, u64::MAX, now)?))
+            })
+            .collect();
+        for (waiter, news) in fresh {
+            let news = self.tell(&[waiter], news);
+            all.push((vec![waiter], news));
         }
         all
     }
@@ -181,14 +206,34 @@ impl Documents {
 }
 
 impl Waiting {
+    /// Starts to fetch, unless another worker does. Says how that ended, if it has already.
+    fn begin(&mut self, told: Told, now: u64) -> Option<News> {
+        if !self.lease(told, now) || self.fetch() {
+            return None;
+        }
+        self.shelf.change(|record| Some(Record { leased_until: 0, failed: now, ..record }));
+        Some(News::Failure(now))
+    }
+
     /// Takes the lease, if nobody has it.
-    fn lease(&self, now: u64) -> bool {
-        let length = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX).saturating_add(LEASE_MARGIN);
-        self.shelf.change(|record| {
+    fn lease(&mut self, told: Told, now: u64) -> bool {
+        let until = now.saturating_add(self.longest());
+        let leased = self.shelf.change(|record| {
             // A lease that ends later than any could was taken by a clock that has since been put back.
-            let taken = now < record.leased_until && record.leased_until <= now.saturating_add(length);
-            (!taken).then_some(Record { leased_until: now.saturating_add(length), ..record })
-        })
+            let taken = now < record.leased_until && record.leased_until <= until.saturating_add(CLOCK_STEP);
+            // Somebody was done with it since this worker looked: that will do.
+            let news = record.fetched > told.fetched && record.fetched.saturating_add(LEASE_MARGIN) > now;
+            (!taken && !news).then_some(Record { leased_until: until, ..record })
+        });
+        if leased {
+            self.since = now;
+        }
+        leased
+    }
+
+    /// How long a lease lasts, and with it the fetch, in milliseconds.
+    fn longest(&self) -> u64 {
+        u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX).saturating_add(LEASE_MARGIN)
     }
 
     /// Starts to fetch. Says whether Envoy takes the call.
@@ -214,10 +259,16 @@ impl Waiting {
 /// News of a document that a waiter has not been told, failures since a time included.
 fn news(shelf: &Shelf, told: Told, since: u64, now: u64) -> Option<News> {
     let record = shelf.record();
+    let now = now.saturating_add(CLOCK_STEP);
     // What claims to come from the future came before the clock was put back.
     if record.fetched > told.fetched && record.fetched <= now {
         let copy = shelf.copy().filter(|copy| copy.fetched > told.fetched && copy.fetched <= now);
-        if let Some(copy) = copy {
+        if let Some(mut copy) = copy {
+            if told.fetched == 0 {
+                // It may be from before this configuration, which perhaps came because of what is wrong with it: good
+                // enough to begin with, and soon looked for anew.
+                "no-cache".clone_into(&mut copy.cache_control);
+            }
             return Some(News::Copy(Rc::new(copy)));
         }
     }

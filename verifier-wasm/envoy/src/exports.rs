@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use crate::{
     abi, logger,
-    plugin::{FAILED, Plugin},
+    plugin::{Plugin, Request},
     request::Decided,
 };
 
@@ -26,7 +26,8 @@ pub(crate) enum Action {
     Pause = 1,
 }
 
-/// Does something with the plug-in. It must not ask the proxy for what makes it call back; should it, nothing happens.
+/// Does something with the plug-in. It must not ask the proxy for what makes it call back; should it, that call gets
+/// the default.
 pub(crate) fn with<T: Default>(work: impl FnOnce(&mut Plugin) -> T) -> T {
     PLUGIN.with(|plugin| plugin.try_borrow_mut().map(|mut plugin| work(&mut plugin)).unwrap_or_default())
 }
@@ -52,6 +53,7 @@ extern "C" fn proxy_on_configure(root: u32, size: usize) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_tick(root: u32) {
+    logger::follow_level();
     for resumed in with(|plugin| plugin.tick(root)) {
         resumed.resume();
     }
@@ -68,8 +70,9 @@ extern "C" fn proxy_on_http_call_response(root: u32, call: u32, headers: u32, bo
 extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _last: u32) -> Action {
     match with(|plugin| plugin.request(context)) {
         // The plug-in is free by now: an answer may make Envoy call back.
-        Some(decided) => decided.carry_out(context),
-        None => Action::Pause,
+        Request::Decided(decided) => decided.carry_out(context),
+        Request::Waits => Action::Pause,
+        Request::Lost => Decided::failed().carry_out(context),
     }
 }
 
@@ -83,7 +86,7 @@ extern "C" fn proxy_on_request_trailers(context: u32, _trailers: u32) -> Action 
     // Some services merge trailers into the header (RFC 9110 §6.5.1), where nothing was decided about them.
     match abi::clear(abi::Map::RequestTrailers) {
         Ok(()) => with(|plugin| plugin.action(context)),
-        Err(_) => Decided::unavailable(FAILED).carry_out(context),
+        Err(_) => Decided::failed().carry_out(context),
     }
 }
 

@@ -4,7 +4,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::abi;
 
-/// Hands lines over; Envoy decides which of them it writes.
+/// Hands lines over.
 struct Logger;
 
 impl Log for Logger {
@@ -23,5 +23,10 @@ impl Log for Logger {
 pub(crate) fn begin() {
     // It was begun before, by another configuration in the same virtual machine.
     let _ = log::set_logger(&Logger);
-    log::set_max_level(LevelFilter::Info);
+    follow_level();
+}
+
+/// Leaves out what Envoy would not write, of which callers without tokens can make a lot. Its level can change any time.
+pub(crate) fn follow_level() {
+    log::set_max_level(abi::log_level().unwrap_or(LevelFilter::Info));
 }

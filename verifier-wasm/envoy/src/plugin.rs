@@ -1,6 +1,6 @@
 //! The plug-in in a virtual machine: its configurations, and the requests that are under way.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use log::{error, info, warn};
 
@@ -32,6 +32,16 @@ struct Stream {
     passed: bool,
 }
 
+/// How far a request got.
+#[derive(Default)]
+pub(crate) enum Request {
+    Decided(Decided),
+    Waits,
+    /// Nobody had time for it, nor will have.
+    #[default]
+    Lost,
+}
+
 /// A request that was paused, and is decided.
 pub(crate) struct Resumed {
     pub(crate) context: u32,
@@ -42,7 +52,7 @@ pub(crate) struct Resumed {
 const ROUTE_POLICY: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "tessera", "policy"];
 
 /// The reason of a refusal where no decision could be made.
-pub(crate) const FAILED: &str = "verifier-failed";
+const FAILED: &str = "verifier-failed";
 
 impl Plugin {
     /// A context begins: of a request, or, without a root, one that is a root itself.
@@ -61,7 +71,9 @@ impl Plugin {
         {
             worker.forget(context);
         }
-        self.workers.remove(&context);
+        if let Some(Some(worker)) = self.workers.remove(&context).as_mut() {
+            worker.tell_metrics();
+        }
     }
 
     /// Takes a configuration into use. Says whether it is good.
@@ -85,8 +97,8 @@ impl Plugin {
 
     /// A call is over, with an answer or without one.
     pub(crate) fn call_ended(&mut self, root: u32, call: u32, answered: bool, body: usize) -> Vec<Resumed> {
-        let Some((worker, now)) = self.worker(root).zip(now()) else { return Vec::new() };
-        let Some(ended) = worker.documents.ended(call) else { return Vec::new() };
+        let Some(worker) = self.worker(root) else { return Vec::new() };
+        let Some((ended, now)) = worker.documents.ended(call).zip(now()) else { return Vec::new() };
         let mut news =
             answered.then(|| answer(body, ended.limit, now)).flatten().unwrap_or(News::Failure(now));
         // What is of no use here is none elsewhere: the others keep what they have.
@@ -101,11 +113,15 @@ impl Plugin {
         worker.decide_paused(now)
     }
 
-    /// Decides about a request; nothing, if it has to wait.
-    pub(crate) fn request(&mut self, context: u32) -> Option<Decided> {
+    /// Decides about a request, or has it wait.
+    pub(crate) fn request(&mut self, context: u32) -> Request {
+        self.decide(context).map_or(Request::Waits, Request::Decided)
+    }
+
+    fn decide(&mut self, context: u32) -> Option<Decided> {
         let root = self.requests.get(&context).map(|request| request.root);
         let worker = root.and_then(|root| self.worker(root));
-        let Some((worker, now)) = worker.zip(now()) else { return Some(Decided::unavailable(FAILED)) };
+        let Some((worker, now)) = worker.zip(now()) else { return Some(Decided::failed()) };
         let policy = if worker.has_choice() {
             // What is no text names no policy.
             let name = abi::property(&ROUTE_POLICY).ok();
@@ -114,10 +130,10 @@ impl Plugin {
             worker.policy(None)
         };
         let Some(policy) = policy else {
-            return Some(worker.counted(Decided::unavailable("policy-unknown")));
+            return Some(worker.unavailable("policy-unknown"));
         };
         let Ok(fields) = abi::fields(Map::RequestHeaders) else {
-            return Some(worker.counted(Decided::unavailable(FAILED)));
+            return Some(worker.unavailable(FAILED));
         };
         worker.decide_or_pause(context, RequestHead::new(fields), policy, now)
     }
@@ -156,6 +172,11 @@ impl Resumed {
 }
 
 impl Decided {
+    /// What is answered where nothing else can be.
+    pub(crate) fn failed() -> Self {
+        Self::unavailable(FAILED, Rc::new([]))
+    }
+
     /// Does to the request whose context this is, and the effective one, what was decided about it. To be called while
     /// nobody has the plug-in: an answer may make Envoy call back.
     pub(crate) fn carry_out(&self, context: u32) -> Action {
@@ -167,7 +188,7 @@ impl Decided {
             Ok(false) => Action::Pause,
             Err(status) => {
                 error!("Envoy does not take what was decided: {status:?}");
-                let _ = Self::unavailable(FAILED).effect();
+                let _ = Self::failed().effect();
                 Action::Pause
             }
         }
@@ -179,6 +200,10 @@ fn configured(root: u32, size: usize) -> Result<Worker, ConfigError> {
     let text = abi::buffer(Buffer::PluginConfiguration, size).map_err(unreadable)?;
     let config = Config::parse(&text)?;
     info!("tessera: {}", config.crypto);
+    // Shared data is that of all plug-ins with one `vm_id`, and key sets lie there.
+    if abi::property(&["plugin_vm_id"]).is_ok_and(|id| id.is_none_or(|id| id.is_empty())) {
+        warn!("tessera: vm_config has no vm_id: no other plug-in should share this one's, such as `tessera`");
+    }
     Worker::new(root, config, now().unwrap_or_default()).map_err(ConfigError::new)
 }
 

@@ -111,15 +111,16 @@ impl RequestHead {
 
 /// A value as text. What is not UTF-8 gets replacement characters, with which it matches nothing.
 fn text(value: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(value)
+    // Asked first, since the other goes byte by byte.
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
 impl Decided {
     /// What is answered without a verifier.
-    pub(crate) fn unavailable(reason: &'static str) -> Self {
+    pub(crate) fn unavailable(reason: &'static str, attributes: Rc<[Attribute]>) -> Self {
         let headers = vec![("cache-control", "no-store".to_owned())];
         let effect = Effect::Reply(Reply { status: 503, headers, body: String::new() });
-        Self { outcome: Outcome::Deny(reason), effect, fields: Rc::default(), attributes: Rc::new([]) }
+        Self { outcome: Outcome::Deny(reason), effect, fields: Rc::default(), attributes }
     }
 
     /// Does to the request whose context is the effective one what was decided about it. Says whether it passes.
@@ -128,22 +129,23 @@ impl Decided {
             Effect::Pass(grant) => Some(grant),
             Effect::Reply(_) => None,
         };
+        if let Some(grant) = grant {
+            self.change_request(grant)?;
+        }
         for attribute in self.attributes.iter() {
             attribute.write(self.outcome, grant)?;
         }
-        match &self.effect {
-            Effect::Pass(grant) => self.change_request(grant)?,
-            Effect::Reply(reply) => reply.send(self.outcome)?,
+        if let Effect::Reply(reply) = &self.effect {
+            reply.send(self.outcome)?;
         }
         Ok(grant.is_some())
     }
 
     /// Changes the request as it has to be upstream.
     fn change_request(&self, grant: &Grant) -> Result<(), Status> {
-        let mut removed: Vec<&[u8]> = Vec::new();
         for (name, _) in self.fields.iter() {
-            if std::str::from_utf8(name).is_ok_and(|name| grant.removes(name)) && !removed.contains(&name) {
-                removed.push(name);
+            if std::str::from_utf8(name).is_ok_and(|name| grant.removes(name)) {
+                // All lines of it; where there are several, again.
                 abi::remove_field(Map::RequestHeaders, name)?;
             }
         }

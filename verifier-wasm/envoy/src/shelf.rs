@@ -87,7 +87,8 @@ impl Shelf {
     fn read(&self) -> Option<(Record, u32)> {
         let (bytes, version) = abi::shared_data(&self.record).ok()?;
         let record = match bytes {
-            Some(bytes) => Record::from_bytes(&bytes)?,
+            // Whoever wrote what is no record must not keep everybody from fetching.
+            Some(bytes) => Record::from_bytes(&bytes).unwrap_or_default(),
             None => Record::default(),
         };
         Some((record, version))

@@ -44,6 +44,10 @@ struct Paused {
 /// How long a request pauses at most, in milliseconds: what a fetch may take, and a second.
 const PAUSE: u64 = 1_000 * (limits::FETCH_TIMEOUT.as_secs() + 1);
 
+/// How many requests wait at most: with header fields of 60 kB, Envoy's limit, they take a sixteenth of what a virtual
+/// machine may have. Further ones are decided with what there is.
+const PAUSED: usize = 1_024;
+
 /// When the next tick comes: as soon as there is something to fetch.
 const AT_ONCE: Duration = Duration::from_millis(1);
 /// While another worker fetches, which cannot say when it is done, or a request is paused.
@@ -139,6 +143,9 @@ impl Worker {
                 return Some(decided);
             }
         }
+        if self.paused.len() >= PAUSED {
+            return Some(self.conclude(&head, policy, now));
+        }
         self.metrics.count(Name::Paused);
         self.paused.insert(context, Paused { head, policy, until: now + PAUSE });
         self.set_tick();
@@ -200,7 +207,8 @@ impl Worker {
         !news.is_empty()
     }
 
-    fn tell_metrics(&mut self) {
+    /// Tells Envoy what was counted.
+    pub(crate) fn tell_metrics(&mut self) {
         let cache_hits = self.policies.iter().map(|(_, verifier)| verifier.cache_hits()).sum();
         self.metrics.add(Name::CacheHits, cache_hits - self.cache_hits);
         self.cache_hits = cache_hits;
@@ -235,12 +243,18 @@ impl Worker {
         match answer {
             Some(Answer::Decided(decided)) => self.counted(decided),
             // The core never asks for more when it was told to conclude.
-            Some(Answer::Need(_)) | None => self.counted(Decided::unavailable("verifier-failed")),
+            Some(Answer::Need(_)) | None => self.unavailable("verifier-failed"),
         }
     }
 
+    /// What is answered without a verifier.
+    pub(crate) fn unavailable(&mut self, reason: &'static str) -> Decided {
+        let attributes = Rc::clone(&self.attributes);
+        self.counted(Decided::unavailable(reason, attributes))
+    }
+
     /// Counts an outcome.
-    pub(crate) fn counted(&mut self, decided: Decided) -> Decided {
+    fn counted(&mut self, decided: Decided) -> Decided {
         self.metrics.count_outcome(decided.outcome);
         decided
     }

@@ -51,7 +51,6 @@ fn v41_finds_a_token_by_all_of_it() {
         other.tail.0[byte] ^= 1;
         assert!(cache.get(&other).is_none(), "byte {byte} of the digest counts");
     }
-    assert_eq!(cache.hits(), 1);
 }
 
 #[test]

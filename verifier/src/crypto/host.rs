@@ -101,7 +101,7 @@ fn spki(numbers: &KeyNumbers) -> Option<Vec<u8>> {
         0x3d, 0x03, 0x01, 0x07,
     ];
     match numbers {
-        KeyNumbers::Rsa { modulus, exponent } => {
+        KeyNumbers::Rsa { modulus, exponent } if *exponent >= RSA_EXPONENT_MIN => {
             let numbers = [integer(modulus), integer(&exponent.to_be_bytes())].concat();
             let key = element(SEQUENCE, &numbers);
             Some(element(SEQUENCE, &[RSA, &bits(&key)].concat()))
@@ -110,10 +110,13 @@ fn spki(numbers: &KeyNumbers) -> Option<Vec<u8>> {
             let point = [&[0x04], x.as_slice(), y].concat();
             Some(element(SEQUENCE, &[P256, &bits(&point)].concat()))
         }
-        // No host lends anything for these.
-        KeyNumbers::P384 { .. } | KeyNumbers::Ed25519 { .. } => None,
+        // No host lends anything for these, or not every host.
+        KeyNumbers::Rsa { .. } | KeyNumbers::P384 { .. } | KeyNumbers::Ed25519 { .. } => None,
     }
 }
+
+/// The smallest exponent that every native library takes (FIPS 186-5 §5.4).
+const RSA_EXPONENT_MIN: u32 = 65_537;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;

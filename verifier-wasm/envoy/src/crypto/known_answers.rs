@@ -8,6 +8,8 @@ pub(super) struct Known {
     pub(super) algorithm: Algorithm,
     key: Vec<u8>,
     signature: Vec<u8>,
+    /// The signature with another last byte.
+    altered: Vec<u8>,
 }
 
 const MESSAGE: &[u8] = b"tessera";
@@ -21,18 +23,24 @@ pub(super) fn all() -> Vec<Known> {
         (Algorithm::Es256, P256_KEY, ES256),
     ]
     .into_iter()
-    .map(|(algorithm, key, signature)| Known { algorithm, key: bytes(key), signature: bytes(signature) })
+    .map(|(algorithm, key, signature)| {
+        let signature = bytes(signature);
+        let mut altered = signature.clone();
+        altered.last_mut().into_iter().for_each(|last| *last ^= 1);
+        Known { algorithm, key: bytes(key), signature, altered }
+    })
     .collect()
 }
 
 impl Known {
     pub(super) fn good(&self) -> Signed<'_> {
-        let Self { algorithm, key, signature } = self;
+        let Self { algorithm, key, signature, .. } = self;
         Signed { algorithm: *algorithm, key, message: MESSAGE, signature }
     }
 
-    pub(super) fn bad(&self) -> Signed<'_> {
-        Signed { message: ANOTHER, ..self.good() }
+    /// The signature over something else, and another signature.
+    pub(super) fn bad(&self) -> [Signed<'_>; 2] {
+        [Signed { message: ANOTHER, ..self.good() }, Signed { signature: &self.altered, ..self.good() }]
     }
 }
 

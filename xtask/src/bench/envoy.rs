@@ -91,7 +91,7 @@ struct Pace {
 }
 
 impl Pace {
-    const FULL: Self = Self { rounds: 7, turn: Duration::from_secs(2), warm_up: Duration::from_secs(10) };
+    const FULL: Self = Self { rounds: 5, turn: Duration::from_secs(2), warm_up: Duration::from_secs(10) };
     const QUICK: Self = Self { rounds: 3, turn: Duration::from_secs(1), warm_up: Duration::from_secs(2) };
 }
 

@@ -37,7 +37,7 @@ use crate::{
 const STEPS: &[Step] = &[setup::WASM_TARGET, setup::PYTHON, setup::ENVOY, setup::WRK, guest::ENVOY];
 
 /// The crates whose versions belong to the figures.
-const CRATES: [&str; 3] = ["curve25519-dalek", "p256", "proxy-wasm"];
+const CRATES: [&str; 2] = ["curve25519-dalek", "p256"];
 
 const LAYOUT: Layout = Layout {
     bench: "envoy",

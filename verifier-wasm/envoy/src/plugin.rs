@@ -10,7 +10,7 @@ use crate::{
     documents::News,
     exports::{self, Action},
     metrics::Name,
-    request::{Decided, RequestHead},
+    request::{Decided, FAILED, RequestHead},
     shelf::Copy,
     worker::Worker,
 };
@@ -50,9 +50,6 @@ pub(crate) struct Resumed {
 
 /// Where a route says which policy is its own: its metadata.
 const ROUTE_POLICY: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "tessera", "policy"];
-
-/// The reason of a refusal where no decision could be made.
-const FAILED: &str = "verifier-failed";
 
 impl Plugin {
     /// A context begins: of a request, or, without a root, one that is a root itself.

@@ -14,6 +14,9 @@ use crate::{
 /// one name by commas. Kept while the request is paused, since its header cannot be read from another context.
 pub(crate) struct RequestHead(Rc<Fields>);
 
+/// The reason of a refusal where no decision could be made.
+pub(crate) const FAILED: &str = "verifier-failed";
+
 /// How far a request got.
 pub(crate) enum Answer {
     Decided(Decided),

@@ -12,7 +12,7 @@ use crate::{
     documents::{Documents, News, Waiter},
     metrics::{Metrics, Name},
     plugin::Resumed,
-    request::{Answer, Decided, RequestHead},
+    request::{Answer, Decided, FAILED, RequestHead},
 };
 
 /// A configuration at work.
@@ -243,7 +243,7 @@ impl Worker {
         match answer {
             Some(Answer::Decided(decided)) => self.counted(decided),
             // The core never asks for more when it was told to conclude.
-            Some(Answer::Need(_)) | None => self.unavailable("verifier-failed"),
+            Some(Answer::Need(_)) | None => self.unavailable(FAILED),
         }
     }
 

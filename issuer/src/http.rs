@@ -8,6 +8,7 @@ mod answer;
 mod documents;
 mod error;
 mod form;
+pub(crate) mod openapi;
 mod request;
 mod token;
 

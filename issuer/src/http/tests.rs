@@ -201,7 +201,7 @@ async fn an_assertion_gets_a_token() {
     let server = Server::start("https://id.example").await;
     let now = crate::domain::UnixTime::from(SystemTime::now()).as_seconds();
     let claims = json!({
-        "iss": "https://platform.example", "sub": "pod", "aud": "https://id.example/v1/token",
+        "iss": "https://platform.example", "sub": "pod", "aud": "https://id.example",
         "iat": now, "exp": now + 60,
     });
     let assertion = server.platform.sign(&claims);

@@ -8,7 +8,7 @@ mod answer;
 mod documents;
 mod error;
 mod form;
-pub(crate) mod openapi;
+mod openapi;
 mod request;
 mod token;
 
@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
+pub(crate) use openapi::document as openapi_document;
 use tracing::field::Empty;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -73,6 +74,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(state)
         .and(warp::method())
         .then(async |service: Arc<TokenService>, method: Method| documents::ready(&service, &method));
+    let openapi =
+        at(openapi::PATH).and(warp::method()).then(async |method: Method| openapi::answer(&method));
     let nowhere = warp::any().then(async || answer::not_found()).boxed();
 
     token
@@ -83,6 +86,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .or(healthz)
         .unify()
         .or(readyz)
+        .unify()
+        .or(openapi)
         .unify()
         .or(nowhere)
         .unify()

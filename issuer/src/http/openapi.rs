@@ -4,13 +4,29 @@
 //! The types and functions here exist to be described. Nothing constructs or calls them: the server reads forms that
 //! serde would accept too much of, and its answers are made where they are given.
 #![expect(dead_code, reason = "described, never constructed; see the module's documentation")]
+#![expect(unused_qualifications, reason = "what utoipa's macros write")]
 
+use std::sync::LazyLock;
+
+use http::{Method, StatusCode};
+use serde_json::Value;
 use utoipa::openapi::schema::OneOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{OpenApi, PartialSchema, ToSchema};
+use warp::reply::Response;
+
+use super::answer;
 
 /// Where the document is published.
-pub(crate) const PATH: &str = "/openapi.json";
+pub(super) const PATH: &str = "/openapi.json";
+
+/// `GET /openapi.json`.
+pub(super) fn answer(method: &Method) -> Response {
+    static DOCUMENT: LazyLock<Value> =
+        LazyLock::new(|| serde_json::to_value(Api::openapi()).unwrap_or_default());
+    answer::other_than(&[Method::GET, Method::HEAD], method)
+        .unwrap_or_else(|| answer::no_store(answer::json(StatusCode::OK, &*DOCUMENT)))
+}
 
 /// The document, indented, with a line end.
 pub(crate) fn document() -> String {
@@ -119,9 +135,7 @@ fn openid_metadata() {}
     path = "/openapi.json",
     operation_id = "openapi",
     responses(
-        (status = 200, description = "OpenAPI 3.1", body = serde_json::Value,
-            headers(("etag" = String), ("cache-control" = String))),
-        (status = 304, description = "It is the one that `If-None-Match` names"),
+        (status = 200, description = "OpenAPI 3.1", body = Value, headers(("cache-control" = String))),
     ),
 )]
 fn openapi() {}
@@ -155,7 +169,6 @@ impl PartialSchema for TokenForm {
         OneOfBuilder::new()
             .item(Ref::from_schema_name(ClientCredentialsForm::name()))
             .item(Ref::from_schema_name(JwtBearerForm::name()))
-            .build()
             .into()
     }
 }
@@ -330,8 +343,6 @@ struct Health {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     const PUBLISHED: &str = include_str!("../../../docs/openapi.json");

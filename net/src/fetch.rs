@@ -112,15 +112,15 @@ pub struct Document {
 impl Fetcher {
     /// A fetcher with its own connections. Reads the roots of each origin that has its own.
     pub fn new(options: FetchOptions) -> Result<Self, FetchError> {
-        Self::with_lookup(options, guard::system())
+        Self::with_lookup(options, &guard::system())
     }
 
-    fn with_lookup(options: FetchOptions, lookup: Lookup) -> Result<Self, FetchError> {
+    fn with_lookup(options: FetchOptions, lookup: &Lookup) -> Result<Self, FetchError> {
         let FetchOptions { allow_http_loopback, user_agent, addresses, origins } = options;
         let maker = Maker { user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()) };
         let guard = |more: &[Network]| match &addresses {
             Addresses::Any => None,
-            Addresses::Public { allowed } => Some(Guard::new([allowed, more].concat(), Arc::clone(&lookup))),
+            Addresses::Public { allowed } => Some(Guard::new([allowed, more].concat(), Arc::clone(lookup))),
         };
         let common = maker.route(guard(&[]), None)?;
         let loopback = maker.route(None, None)?;

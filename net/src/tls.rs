@@ -9,6 +9,8 @@
 mod client;
 mod peer;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};

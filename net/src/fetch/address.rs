@@ -200,19 +200,19 @@ impl Range {
         if let Some((_, range)) = V6.iter().find(|(network, _)| network.contains(&address)) {
             return Some(*range);
         }
-        let [_, b, c, d, _, _, g, h] = address.segments();
+        let [_, second, third, fourth, _, _, seventh, eighth] = address.segments();
         if COMPATIBLE.contains(&address) {
-            return Self::of_v4(joined(g, h)).or(Some(Self::Reserved));
+            return Self::of_v4(joined(seventh, eighth)).or(Some(Self::Reserved));
         }
         if NAT64.contains(&address) {
-            return Self::of_v4(joined(g, h));
+            return Self::of_v4(joined(seventh, eighth));
         }
         if SIX_TO_FOUR.contains(&address) {
-            return Self::of_v4(joined(b, c));
+            return Self::of_v4(joined(second, third));
         }
         if TEREDO.contains(&address) {
             // The server, and the client with each bit turned (RFC 4380 §4).
-            return Self::of_v4(joined(c, d)).or_else(|| Self::of_v4(joined(!g, !h)));
+            return Self::of_v4(joined(third, fourth)).or_else(|| Self::of_v4(joined(!seventh, !eighth)));
         }
         (PROTOCOLS.contains(&address) || !GLOBAL_UNICAST.contains(&address)).then_some(Self::Reserved)
     }

@@ -123,7 +123,7 @@ impl fmt::Display for Origin {
 #[derive(Debug)]
 pub(super) struct Rooted {
     path: PathBuf,
-    made: Mutex<(Vec<u8>, Client)>,
+    current: Mutex<(Vec<u8>, Client)>,
 }
 
 impl Rooted {
@@ -135,7 +135,7 @@ impl Rooted {
     ) -> Result<Self, FetchError> {
         let pem = first_read(path).map_err(|source| FetchError::Origin { origin: origin.clone(), source })?;
         let client = make(roots(origin, path, &pem)?)?;
-        Ok(Self { path: path.to_owned(), made: Mutex::new((pem, client)) })
+        Ok(Self { path: path.to_owned(), current: Mutex::new((pem, client)) })
     }
 
     /// The client for what the file holds now.
@@ -147,12 +147,12 @@ impl Rooted {
         let pem = read(&self.path, ROOTS_BYTES_MAX)
             .await
             .map_err(|source| FetchError::Origin { origin: origin.clone(), source })?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.0 != pem {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 != pem {
             let client = make(roots(origin, &self.path, &pem)?)?;
-            *made = (pem, client);
+            *current = (pem, client);
         }
-        Ok(made.1.clone())
+        Ok(current.1.clone())
     }
 }
 

@@ -42,12 +42,11 @@ pub(super) fn text(name: &Name) -> der::Result<String> {
 fn write(text: &mut String, attribute: &AttributeTypeAndValue) -> der::Result<()> {
     let oid = attribute.oid.to_string();
     let short = SHORT_NAMES.iter().find(|(number, _)| *number == oid).map(|(_, short)| *short);
-    let written = match (short, value(attribute)?) {
-        (Some(short), Some(value)) => write!(text, "{short}={}", Escaped(value)),
-        _ => {
-            let bytes = attribute.value.to_der()?;
-            write!(text, "{oid}=#{}", Hex(&bytes))
-        }
+    let written = if let (Some(short), Some(value)) = (short, value(attribute)?) {
+        write!(text, "{short}={}", Escaped(value))
+    } else {
+        let bytes = attribute.value.to_der()?;
+        write!(text, "{oid}=#{}", Hex(&bytes))
     };
     written.map_err(|_| ErrorKind::Failed.into())
 }

@@ -141,7 +141,7 @@ async fn a_name_is_judged_by_what_it_resolves_to() {
         (&["169.254.169.254"], "169.254.169.254", Range::Metadata),
         (&["::ffff:127.0.0.1", "fd00::1"], "::ffff:127.0.0.1", Range::Loopback),
     ] {
-        let fetcher = Fetcher::with_lookup(public(&[], Vec::new()), resolving(found)).unwrap();
+        let fetcher = Fetcher::with_lookup(public(&[], Vec::new()), &resolving(found)).unwrap();
         let refusal = refused(&fetcher, "https://metadata.google.internal/keys?key=hunter2").await;
         assert_eq!(refusal, forbidden(address, range));
     }
@@ -155,7 +155,7 @@ async fn a_name_is_judged_by_what_it_resolves_to() {
 
 #[tokio::test]
 async fn the_refusal_says_what_was_refused_and_what_to_do() {
-    let fetcher = Fetcher::with_lookup(public(&[], Vec::new()), resolving(&["10.0.0.1"])).unwrap();
+    let fetcher = Fetcher::with_lookup(public(&[], Vec::new()), &resolving(&["10.0.0.1"])).unwrap();
     let error = fetcher.get("https://id.example/keys?key=hunter2", TIMEOUT, LIMIT).await.unwrap_err();
     assert_eq!(
         crate::chain(&error),
@@ -177,11 +177,11 @@ async fn only_the_allowed_addresses_of_a_name_are_connected_to() {
 
     let both = resolving(&["127.0.0.2", "127.0.0.1"]);
     let allowed = public(&["127.0.0.1"], origin());
-    let fetcher = Fetcher::with_lookup(allowed, Arc::clone(&both)).unwrap();
+    let fetcher = Fetcher::with_lookup(allowed, &both).unwrap();
     assert_eq!(fetcher.get(&url, TIMEOUT, LIMIT).await.unwrap().text, "");
     assert_eq!(server.accepted(), 1);
 
-    let none = Fetcher::with_lookup(public(&[], origin()), both).unwrap();
+    let none = Fetcher::with_lookup(public(&[], origin()), &both).unwrap();
     assert_eq!(refused(&none, &url).await, forbidden("127.0.0.2", Range::Loopback));
     assert_eq!(server.accepted(), 1, "a refusal connects to nothing");
 }
@@ -194,7 +194,7 @@ async fn a_name_that_changes_its_address_is_judged_again() {
         let address = answers.lock().unwrap().pop().expect("each request resolves once");
         Box::pin(async move { Ok(vec![address.parse().unwrap()]) })
     });
-    let fetcher = Fetcher::with_lookup(public(&["127.0.0.1"], Vec::new()), lookup).unwrap();
+    let fetcher = Fetcher::with_lookup(public(&["127.0.0.1"], Vec::new()), &lookup).unwrap();
     let free = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap().local_addr().port();
     let url = format!("https://id.example:{free}/");
     let tried = fetcher.get(&url, TIMEOUT, LIMIT).await;

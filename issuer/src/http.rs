@@ -8,11 +8,14 @@ mod answer;
 mod documents;
 mod error;
 mod form;
+mod record;
 mod request;
 mod token;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use self::token::Head;
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
 use tracing::field::Empty;
@@ -44,8 +47,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
 
     let token = below(TOKEN_PATH)
         .and(state.clone())
-        .and(warp::method())
-        .and(warp::header::headers_cloned())
+        .and(token_head())
         .and(warp::body::stream())
         .then(token::exchange);
     let keys =
@@ -89,6 +91,16 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .with(warp::trace(|_| tracing::info_span!("request", id = Empty, peer = Empty)))
         .map(warp::Reply::into_response)
         .boxed()
+}
+
+/// All of a token request but its body.
+fn token_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::method()
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional())
+        .map(|method, query, headers, certificate| Head { method, query, headers, certificate })
 }
 
 /// Matches exactly this path.

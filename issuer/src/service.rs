@@ -1,16 +1,21 @@
-//! One token request, from proof to token: authenticate, decide, sign, and leave an audit line.
+//! One token request, from proof to token: authenticate, decide, sign.
 
 mod assertion;
-mod audit;
+mod certificate;
+mod request;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use assertion::{AssertionError, Assertions, UnverifiedError};
+pub use certificate::PeerCertificate;
+pub use request::{
+    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
+};
 
 use crate::domain::{
-    Authenticated, AuthenticationFailure, Claims, ClientSecret, IssuerId, Method, RandomError, Refusal,
-    ScopeSet, TokenId, UnixTime, authenticate, decide,
+    Authenticated, AuthenticationFailure, Claims, IssuerId, RandomError, Refusal, TokenId, UnixTime,
+    authenticate, decide,
 };
 use crate::keys::{SigningError, sign_token};
 use crate::store::{Snapshot, Snapshots, Stale};
@@ -27,45 +32,6 @@ pub struct TokenService {
     clock: Clock,
 }
 
-/// A well-formed request for a token.
-#[derive(Debug)]
-pub struct TokenRequest {
-    /// How the client proves itself, which is also what OAuth calls the grant type.
-    pub proof: Proof,
-    /// The audience asked for (`audience`, or `resource` of RFC 8707).
-    pub audience: Option<String>,
-    /// The scopes asked for; `None` for all that are granted.
-    pub scopes: Option<ScopeSet>,
-}
-
-/// What a client brings to prove itself.
-#[derive(Debug)]
-pub enum Proof {
-    /// `client_credentials` (RFC 6749 §4.4).
-    Secret(Credentials),
-    /// `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 §2.1).
-    Assertion {
-        /// The JWT.
-        assertion: Presented,
-        /// `client_id`, which may be left out but must agree (RFC 7521 §4.1).
-        client: Option<String>,
-        /// Credentials brought in addition: checked too, and of the same client.
-        credentials: Option<Credentials>,
-    },
-}
-
-/// A client's name and secret as presented.
-#[derive(Debug)]
-pub struct Credentials {
-    /// The name, unchecked.
-    pub client: String,
-    /// The secret, unchecked.
-    pub secret: ClientSecret,
-}
-
-/// A token that someone presented. `Debug` shows nothing of it.
-pub struct Presented(String);
-
 /// A token and what its holder needs to know of it.
 pub struct IssuedToken {
     /// The token in JWS compact serialisation.
@@ -77,10 +43,14 @@ pub struct IssuedToken {
 }
 
 /// A request that was granted.
-struct Granted {
-    issued: IssuedToken,
-    claims: Claims,
-    proved_by: Method,
+#[derive(Debug)]
+pub struct Granted {
+    /// The token.
+    pub issued: IssuedToken,
+    /// What it says.
+    pub claims: Claims,
+    /// Who got it.
+    pub client: Authenticated,
 }
 
 /// Why a well-formed request got no token. The log tells these apart; the answer says the standard's code.
@@ -89,12 +59,20 @@ pub enum TokenError {
     /// The client's secret does not prove it.
     #[error("the client is not authenticated: {0}")]
     Authentication(AuthenticationFailure),
-    /// The client's assertion does not prove it.
+    /// The client's assertion about itself does not prove it (RFC 7523 §2.2).
+    #[error("the client assertion is not accepted")]
+    ClientAssertion(#[source] AssertionError),
+    /// The assertion that is the grant is not accepted (RFC 7523 §2.1).
     #[error("the assertion is not accepted")]
-    Assertion(#[from] AssertionError),
+    Assertion(#[source] AssertionError),
     /// The client may not have what it asks for.
-    #[error("refused: {0}")]
-    Refused(Refusal),
+    #[error("refused: {refusal}")]
+    Refused {
+        /// Who asked.
+        client: Authenticated,
+        /// Why not.
+        refusal: Refusal,
+    },
     /// The state is too old to decide from.
     #[error("the state is out of date")]
     Stale(#[from] Stale),
@@ -146,20 +124,14 @@ impl TokenService {
         self.snapshots.current()
     }
 
-    /// Answers one request, and writes the audit line of the decision.
-    pub async fn exchange(&self, request: &TokenRequest) -> Result<IssuedToken, TokenError> {
-        let decision = self.decide(request).await;
-        audit::token(request, &decision);
-        decision.map(|granted| granted.issued)
-    }
-
-    async fn decide(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
-        let client = self.prove(&request.proof, &*self.snapshots.current()?).await?;
+    /// Decides one request.
+    pub async fn exchange(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
+        let client = self.prove(request, &*self.snapshots.current()?).await?;
         // Proving may have waited for keys: what is granted, and for how long, is as of now.
         let snapshot = self.snapshots.current()?;
         let now = self.now();
         let audience = request.audience.as_deref();
-        let claims = decide(
+        let decided = decide(
             &snapshot.directory,
             &self.issuer,
             &client,
@@ -167,61 +139,70 @@ impl TokenService {
             request.scopes.as_ref(),
             TokenId::generate()?,
             now,
-        )
-        .map_err(TokenError::Refused)?;
+        );
+        let claims = match decided {
+            Ok(claims) => claims,
+            Err(refusal) => return Err(TokenError::Refused { client, refusal }),
+        };
         let token = sign_token(snapshot.keyring.active(), &claims)?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
-        Ok(Granted { issued, claims, proved_by: client.method() })
+        Ok(Granted { issued, claims, client })
     }
 
-    async fn prove(&self, proof: &Proof, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
-        match proof {
-            Proof::Secret(credentials) => check(snapshot, credentials),
-            Proof::Assertion { assertion, client, credentials } => {
-                let by_secret = credentials.as_ref().map(|it| check(snapshot, it)).transpose()?;
-                let client = by_secret.as_ref().map(|it| it.client().as_str()).or(client.as_deref());
-                Ok(self.assertions.authenticate(snapshot, assertion.as_str(), client, self.clock).await?)
+    /// Finds out whom the request proves.
+    async fn prove(&self, request: &TokenRequest, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
+        let authenticated = self.authenticate(&request.client, snapshot).await?;
+        match (&request.grant, authenticated) {
+            (GrantType::ClientCredentials, Some(client)) => Ok(client),
+            (GrantType::ClientCredentials, None) => {
+                Err(TokenError::Authentication(AuthenticationFailure::UnknownClient))
+            }
+            // A client that authenticates beside the assertion has to be the one that it proves (RFC 7521 §4.1).
+            (GrantType::JwtBearer(assertion), authenticated) => {
+                let authenticated = authenticated.as_ref().map(|client| client.client().as_str());
+                let client = authenticated.or(request.client.claimed_client());
+                self.assertions
+                    .authenticate(snapshot, assertion.as_str(), client, self.clock)
+                    .await
+                    .map_err(TokenError::Assertion)
+            }
+        }
+    }
+
+    /// Checks the client authentication, if there is one.
+    async fn authenticate(
+        &self,
+        client: &ClientAuthentication,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Authenticated>, TokenError> {
+        match client {
+            ClientAuthentication::None { .. } => Ok(None),
+            ClientAuthentication::Secret { client, secret, .. } => {
+                let authenticated = authenticate(&snapshot.directory, client, secret);
+                authenticated.map(Some).map_err(TokenError::Authentication)
+            }
+            ClientAuthentication::Assertion { assertion, client, .. } => self
+                .assertions
+                .authenticate(snapshot, assertion.as_str(), client.as_deref(), self.clock)
+                .await
+                .map(Some)
+                .map_err(TokenError::ClientAssertion),
+            ClientAuthentication::Certificate { .. } => {
+                Err(TokenError::Authentication(AuthenticationFailure::UnknownClient))
             }
         }
     }
 }
 
-fn check(snapshot: &Snapshot, credentials: &Credentials) -> Result<Authenticated, TokenError> {
-    authenticate(&snapshot.directory, &credentials.client, &credentials.secret)
-        .map_err(TokenError::Authentication)
-}
-
-impl Proof {
-    /// The client's name as the request claims it, if it does.
+impl TokenError {
+    /// The client, where it is known who it is.
     #[must_use]
-    pub fn claimed_client(&self) -> Option<&str> {
+    pub const fn proved(&self) -> Option<&Authenticated> {
         match self {
-            Self::Secret(credentials) => Some(&credentials.client),
-            Self::Assertion { client, credentials, .. } => {
-                client.as_deref().or(credentials.as_ref().map(|it| &*it.client))
-            }
+            Self::Refused { client, .. } => Some(client),
+            _ => None,
         }
-    }
-}
-
-impl Presented {
-    /// Takes a presented token.
-    #[must_use]
-    pub const fn new(token: String) -> Self {
-        Self(token)
-    }
-
-    /// The token.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Presented {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Presented(…)")
     }
 }
 

@@ -8,6 +8,7 @@ mod answer;
 mod documents;
 mod error;
 mod form;
+mod metadata;
 mod record;
 mod request;
 mod token;
@@ -15,9 +16,10 @@ mod token;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use self::token::Head;
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
+use documents::{Documents, Which};
+use token::Head;
 use tracing::field::Empty;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -38,7 +40,7 @@ const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 /// issuer's path.
 pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
     let prefix = service.issuer().path().to_owned();
-    let below = |path: &str| at(path).or(at(&format!("{prefix}{path}"))).unify();
+    let below = |path: &str| at(path).or(at(&format!("{prefix}{path}"))).unify().boxed();
     let inserted = |path: &str| at(&format!("{path}{prefix}"));
     let state = {
         let service = Arc::clone(service);
@@ -50,25 +52,19 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(token_head())
         .and(warp::body::stream())
         .then(token::exchange);
-    let keys =
-        below(JWKS_PATH).and(state.clone()).and(warp::method()).and(warp::header::headers_cloned()).then(
-            async |service: Arc<TokenService>, method: Method, headers: HeaderMap| {
-                documents::keys(&service, &method, &headers, service.now())
-            },
-        );
-    let metadata = below(OAUTH_METADATA)
-        .or(below(OPENID_METADATA))
-        .unify()
-        .or(inserted(OAUTH_METADATA))
-        .unify()
-        .or(inserted(OPENID_METADATA))
-        .unify()
-        .and(state.clone())
-        .and(warp::method())
-        .and(warp::header::headers_cloned())
-        .then(async |service: Arc<TokenService>, method: Method, headers: HeaderMap| {
-            documents::metadata(&service, &method, &headers)
-        });
+    let documents = Arc::new(Documents::new(service));
+    let document = |place: BoxedFilter<()>, which: Which| {
+        let documents = Arc::clone(&documents);
+        place
+            .and(warp::method())
+            .and(warp::header::headers_cloned())
+            .map(move |method: Method, headers: HeaderMap| documents.answer(which, &method, &headers))
+            .boxed()
+    };
+    let keys = document(below(JWKS_PATH), Which::Keys);
+    let metadata = |path: &str, which| document(below(path).or(inserted(path)).unify().boxed(), which);
+    let oauth = metadata(OAUTH_METADATA, Which::AuthorizationServer);
+    let openid = metadata(OPENID_METADATA, Which::OpenId);
     let healthz = at("/healthz").and(warp::method()).then(async |method: Method| documents::alive(&method));
     let readyz = at("/readyz")
         .and(state)
@@ -79,7 +75,9 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
     token
         .or(keys)
         .unify()
-        .or(metadata)
+        .or(oauth)
+        .unify()
+        .or(openid)
         .unify()
         .or(healthz)
         .unify()

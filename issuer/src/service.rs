@@ -2,20 +2,22 @@
 
 mod assertion;
 mod certificate;
+mod last_used;
 mod request;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use assertion::{AssertionError, Assertions, UnverifiedError};
-pub use certificate::PeerCertificate;
+pub use certificate::{CertificateError, PeerCertificate};
+pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
 };
 
 use crate::domain::{
-    Authenticated, AuthenticationFailure, Claims, IssuerId, RandomError, Refusal, TokenId, UnixTime,
-    authenticate, decide,
+    Algorithm, Authenticated, AuthenticationFailure, Claims, Issuance, IssuerId, LifetimeBounds, Method,
+    Pepper, RandomError, Refusal, TokenId, UnixTime, Wish, authenticate, decide,
 };
 use crate::keys::{SigningError, sign_token};
 use crate::store::{Snapshot, Snapshots, Stale};
@@ -27,9 +29,23 @@ pub type Clock = fn() -> UnixTime;
 #[derive(Debug)]
 pub struct TokenService {
     issuer: IssuerId,
+    bounds: LifetimeBounds,
+    pepper: Pepper,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
+    mutual_tls: Option<MutualTls>,
+    last_used: LastUsed,
     clock: Clock,
+}
+
+/// What can be done here because there is a TLS listener (RFC 8705).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MutualTls {
+    /// Whether there is a CA whose certificates prove clients by name (§2.1), and not only registered certificates
+    /// (§2.2).
+    pub client_ca: bool,
+    /// Where that listener is reached, without a path; `None` if by the issuer's own URL (§5).
+    pub url: Option<String>,
 }
 
 /// A token and what its holder needs to know of it.
@@ -59,6 +75,9 @@ pub enum TokenError {
     /// The client's secret does not prove it.
     #[error("the client is not authenticated: {0}")]
     Authentication(AuthenticationFailure),
+    /// The client's certificate does not prove it.
+    #[error("the client is not authenticated by its certificate")]
+    Certificate(#[from] CertificateError),
     /// The client's assertion about itself does not prove it (RFC 7523 §2.2).
     #[error("the client assertion is not accepted")]
     ClientAssertion(#[source] AssertionError),
@@ -76,6 +95,9 @@ pub enum TokenError {
     /// The state is too old to decide from.
     #[error("the state is out of date")]
     Stale(#[from] Stale),
+    /// The audience wants an algorithm of which there is no key.
+    #[error("there is no active key for {}", .0.map_or("any algorithm", Algorithm::as_str))]
+    NoKeyOf(Option<Algorithm>),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),
@@ -87,19 +109,40 @@ pub enum TokenError {
 impl TokenService {
     /// A service that signs as `issuer`, by the time of `clock`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         issuer: IssuerId,
+        bounds: LifetimeBounds,
+        pepper: Pepper,
         snapshots: Arc<Snapshots>,
         assertions: Assertions,
         clock: Clock,
     ) -> Self {
-        Self { issuer, snapshots, assertions, clock }
+        let (mutual_tls, last_used) = (None, LastUsed::default());
+        Self { issuer, bounds, pepper, snapshots, assertions, mutual_tls, last_used, clock }
+    }
+
+    /// The same service behind a TLS listener.
+    #[must_use]
+    pub fn with_mutual_tls(self, mutual_tls: MutualTls) -> Self {
+        Self { mutual_tls: Some(mutual_tls), ..self }
     }
 
     /// The name this service signs as.
     #[must_use]
     pub const fn issuer(&self) -> &IssuerId {
         &self.issuer
+    }
+
+    /// What the TLS listener adds, if there is one.
+    #[must_use]
+    pub const fn mutual_tls(&self) -> Option<&MutualTls> {
+        self.mutual_tls.as_ref()
+    }
+
+    /// When credentials were used, to be written to the store by whoever has it.
+    #[must_use]
+    pub const fn last_used(&self) -> &LastUsed {
+        &self.last_used
     }
 
     /// The time this service goes by.
@@ -130,21 +173,16 @@ impl TokenService {
         // Proving may have waited for keys: what is granted, and for how long, is as of now.
         let snapshot = self.snapshots.current()?;
         let now = self.now();
-        let audience = request.audience.as_deref();
-        let decided = decide(
-            &snapshot.directory,
-            &self.issuer,
-            &client,
-            audience,
-            request.scopes.as_ref(),
-            TokenId::generate()?,
-            now,
-        );
-        let claims = match decided {
-            Ok(claims) => claims,
+        self.last_used.note(client.credential(), now);
+        let wish = Wish { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
+        let token_id = TokenId::generate()?;
+        let decided = decide(&snapshot.directory, &self.issuer, &self.bounds, &client, wish, token_id, now);
+        let Issuance { claims, algorithm } = match decided {
+            Ok(issuance) => issuance,
             Err(refusal) => return Err(TokenError::Refused { client, refusal }),
         };
-        let token = sign_token(snapshot.keyring.active(), &claims)?;
+        let signer = snapshot.keyring.signer(algorithm).ok_or(TokenError::NoKeyOf(algorithm))?;
+        let token = sign_token(signer, &claims)?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
         Ok(Granted { issued, claims, client })
@@ -160,6 +198,9 @@ impl TokenService {
             }
             // A client that authenticates beside the assertion has to be the one that it proves (RFC 7521 §4.1).
             (GrantType::JwtBearer(assertion), authenticated) => {
+                if let Some(client) = &authenticated {
+                    self.last_used.note(client.credential(), self.now());
+                }
                 let authenticated = authenticated.as_ref().map(|client| client.client().as_str());
                 let client = authenticated.or(request.client.claimed_client());
                 self.assertions
@@ -178,9 +219,14 @@ impl TokenService {
     ) -> Result<Option<Authenticated>, TokenError> {
         match client {
             ClientAuthentication::None { .. } => Ok(None),
-            ClientAuthentication::Secret { client, secret, .. } => {
-                let authenticated = authenticate(&snapshot.directory, client, secret);
-                authenticated.map(Some).map_err(TokenError::Authentication)
+            ClientAuthentication::Secret { place, client, secret } => {
+                let method = match place {
+                    SecretPlace::Header => Method::SecretBasic,
+                    SecretPlace::Form => Method::SecretPost,
+                };
+                authenticate(&snapshot.directory, &self.pepper, client, secret, method, self.now())
+                    .map(Some)
+                    .map_err(TokenError::Authentication)
             }
             ClientAuthentication::Assertion { assertion, client, .. } => self
                 .assertions
@@ -188,8 +234,8 @@ impl TokenService {
                 .await
                 .map(Some)
                 .map_err(TokenError::ClientAssertion),
-            ClientAuthentication::Certificate { .. } => {
-                Err(TokenError::Authentication(AuthenticationFailure::UnknownClient))
+            ClientAuthentication::Certificate { client, certificate } => {
+                Ok(Some(certificate::authenticate(&snapshot.directory, client, certificate, self.now())?))
             }
         }
     }

@@ -130,12 +130,14 @@ impl From<&TokenError> for OAuthError {
             TokenError::Stale(_)
             | TokenError::Assertion(AssertionError::KeysUnavailable { .. })
             | TokenError::ClientAssertion(AssertionError::KeysUnavailable { .. }) => Self::unavailable(),
-            TokenError::Authentication(_) | TokenError::ClientAssertion(_) => Self::invalid_client(),
+            TokenError::Authentication(_) | TokenError::Certificate(_) | TokenError::ClientAssertion(_) => {
+                Self::invalid_client()
+            }
             TokenError::Assertion(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted")
             }
             TokenError::Refused { refusal, .. } => Self::from(refusal),
-            TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
+            TokenError::NoKeyOf(_) | TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
         }
     }
 }
@@ -143,12 +145,15 @@ impl From<&TokenError> for OAuthError {
 impl From<&Refusal> for OAuthError {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
+            // As if it had not been enabled a moment earlier, when it proved itself.
+            Refusal::ClientDisabled => Self::invalid_client(),
             // `invalid_target` is for a resource that is missing, too (RFC 8707 §2).
             Refusal::NoAudience => Self::invalid_target("audience (or resource) is missing"),
-            // One answer for both: whether a name exists is not for everyone to learn.
-            Refusal::UnknownAudience | Refusal::NotGranted => {
-                Self::invalid_target("the client may not call this audience")
-            }
+            // One answer for all: whether a name exists is not for everyone to learn.
+            Refusal::UnknownAudience
+            | Refusal::AudienceDisabled
+            | Refusal::NotGranted
+            | Refusal::GrantExpired => Self::invalid_target("the client may not call this audience"),
             Refusal::ScopeNotGranted { .. } => Self::invalid_scope("the scope exceeds what is granted"),
         }
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use assertion::{AssertionError, Assertions, UnverifiedError};
-pub use certificate::{CertificateError, PeerCertificate};
+pub use certificate::CertificateError;
 pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,

@@ -12,9 +12,9 @@ use url::Url;
 use super::form::{Form, FormError, decode, names};
 use crate::domain::{ClientSecret, ScopeError, ScopeSet};
 use crate::service::{
-    ClientAssertionType, ClientAuthentication, GrantType, PeerCertificate, Presented, SecretPlace,
-    TokenRequest,
+    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
 };
+use tessera_net::tls::PeerCertificate;
 
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

@@ -15,7 +15,8 @@ use super::answer;
 use super::error::OAuthError;
 use super::record;
 use super::request::{self, RequestError};
-use crate::service::{PeerCertificate, TokenRequest, TokenService};
+use crate::service::{TokenRequest, TokenService};
+use tessera_net::tls::PeerCertificate;
 
 /// Longest request body, in bytes: the longest assertion, twice, for what the encoding adds.
 const MAX_BODY: usize = 16 * 1024;

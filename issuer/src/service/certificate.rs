@@ -1,9 +1,8 @@
 //! Clients that prove themselves with the certificate of their TLS connection (RFC 8705 §2). The handshake has proved
 //! that they have its key; what it is worth is decided here, against what is registered.
 
-use std::net::IpAddr;
-
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use tessera_net::tls::PeerCertificate;
 
 use crate::domain::{
     Authenticated, AuthenticationFailure, CertificateMatch, CredentialKind, Directory, Method, UnixTime,
@@ -11,31 +10,6 @@ use crate::domain::{
 
 /// Starts a SPIFFE ID.
 const SPIFFE: &str = "spiffe://";
-
-/// What a client showed in the TLS handshake, where it also proved that it has the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerCertificate {
-    /// The certificate in DER.
-    pub der: Vec<u8>,
-    /// SHA-256 of `der`.
-    pub sha256: [u8; 32],
-    /// Whether the chain leads to the operator's CA, and if not, why.
-    pub chain: Result<(), String>,
-    /// From when on it is valid, in seconds since the epoch.
-    pub not_before: u64,
-    /// Until when it is valid, in seconds since the epoch.
-    pub not_after: u64,
-    /// The subject in RFC 4514 text.
-    pub subject: String,
-    /// Alternative names: DNS names.
-    pub san_dns: Vec<String>,
-    /// Alternative names: URIs.
-    pub san_uri: Vec<String>,
-    /// Alternative names: addresses.
-    pub san_ip: Vec<IpAddr>,
-    /// Alternative names: mail addresses.
-    pub san_email: Vec<String>,
-}
 
 /// Why a certificate does not prove a client. For the log: the answer never tells these apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::certificate::PeerCertificate;
+use tessera_net::tls::PeerCertificate;
+
 use crate::domain::{ClientSecret, ScopeSet};
 
 /// A request for a token: one grant, at most one way of client authentication.

@@ -4,8 +4,8 @@
 use super::stage::{Answer, GRANT, JWT_TYPE, OWN, Server, basic, certificate, claims, now, post, san_dns};
 use super::*;
 use crate::domain::{Credential, UnixTime};
-use crate::service::PeerCertificate;
 use crate::testing::{Platform, credential};
+use tessera_net::tls::PeerCertificate;
 use warp::test::RequestBuilder;
 
 async fn assert_alike(server: &Server, requests: Vec<(&str, RequestBuilder)>, status: u16) {

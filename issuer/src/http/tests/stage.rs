@@ -18,9 +18,10 @@ use crate::domain::{
     LifetimeBounds, Settings, Trust, UnixTime,
 };
 use crate::keys::KeyEncryptionKey;
-use crate::service::{Assertions, MutualTls, PeerCertificate};
+use crate::service::{Assertions, MutualTls};
 use crate::store::{Snapshots, SqliteStore, Store as _};
 use crate::testing::{Platform, actor, credential, id, kek, pepper, store, trust};
+use tessera_net::tls::PeerCertificate;
 
 pub(super) type Answer = ::http::Response<Bytes>;
 

@@ -16,7 +16,7 @@ use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
-use crate::service::{Assertions, TokenService};
+use crate::service::{Assertions, MutualTls, TokenService};
 use crate::store::{Snapshots, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
@@ -39,6 +39,10 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
         ..FetchOptions::default()
     })
     .map_err(ConfigError::Fetch)?;
+    let mutual_tls = config
+        .tls
+        .as_ref()
+        .map(|tls| MutualTls { client_ca: tls.files.client_ca.is_some(), url: tls.url.clone() });
     let tls = config.tls.map(|tls| Ok((tls.listen, ServerTls::load(tls.files)?))).transpose();
     let tls = tls.map_err(ConfigError::Tls)?;
     let stopped = shutdown::signal().map_err(Failure::Runtime)?.shared();
@@ -50,12 +54,19 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
-    let service =
-        Arc::new(TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now));
+    let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
+    let service = Arc::new(match mutual_tls {
+        Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
+        None => service,
+    });
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);
         async move { service.keep_fresh().await }
+    });
+    let noting = tokio::spawn({
+        let (service, store) = (Arc::clone(&service), Arc::clone(&store));
+        async move { service.last_used().keep_flushing(&*store).await }
     });
 
     tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
@@ -83,6 +94,10 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     refreshing.abort();
     following.abort();
+    noting.abort();
+    if let Err(error) = service.last_used().flush(&*store).await {
+        tracing::warn!(error = tessera_net::chain(&error), "cannot note when credentials were used");
+    }
     store.close().await;
     tracing::info!("{plain}");
     if let Some(secure) = secure {

@@ -56,7 +56,9 @@ impl utoipa::Modify for Security {
         use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         let basic = HttpBuilder::new()
             .scheme(HttpAuthScheme::Basic)
-            .description(Some("client_secret_basic: client id and secret, each form-encoded (RFC 6749 §2.3.1)"))
+            .description(Some(
+                "client_secret_basic: client id and secret, each form-encoded (RFC 6749 §2.3.1)",
+            ))
             .build();
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("client_secret_basic", SecurityScheme::Http(basic));

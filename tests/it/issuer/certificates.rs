@@ -75,7 +75,13 @@ fn leaf(names: &[SanType]) -> (CertificateParams, KeyPair) {
 /// RFC 7468 §2.
 fn write(folder: &Path, name: &str, label: &str, der: &[u8]) -> PathBuf {
     let encoded = STANDARD.encode(der);
-    let lines: String = encoded.as_bytes().chunks(64).flat_map(|line| [line, b"\n"]).flatten().map(|&b| char::from(b)).collect();
+    let lines: String = encoded
+        .as_bytes()
+        .chunks(64)
+        .flat_map(|line| [line, b"\n"])
+        .flatten()
+        .map(|&b| char::from(b))
+        .collect();
     let file = folder.join(name);
     fs::write(&file, format!("-----BEGIN {label}-----\n{lines}-----END {label}-----\n")).unwrap();
     file

@@ -78,7 +78,11 @@ async fn every_judge_gets_tokens_in_every_way() {
             let answer = judge.ask(job(&stage, way, *judge, *audience)).await;
             let (claims, header) = (&answer["claims"], &answer["header"]);
             let client = way.client(*judge);
-            assert_eq!((&claims["sub"], &claims["client_id"]), (&client.into(), &client.into()), "{told}: {answer:#}");
+            assert_eq!(
+                (&claims["sub"], &claims["client_id"]),
+                (&client.into(), &client.into()),
+                "{told}: {answer:#}"
+            );
             assert_eq!((&claims["aud"], &claims["scope"]), (&audience.0.into(), &SCOPE.into()), "{told}");
             assert_eq!((&header["typ"], &header["alg"]), (&"at+jwt".into(), &audience.1.into()), "{told}");
             assert_eq!(answer["response"]["scope"], SCOPE, "{told}");
@@ -126,7 +130,8 @@ async fn judges_see_that_an_audience_is_not_granted() {
     let stage = Stage::set().await;
     for way in promised(&stage).await {
         for judge in way.judges() {
-            assert_refused(*judge, job(&stage, way, *judge, ("nobody", "ES256")), "invalid_target", 400).await;
+            assert_refused(*judge, job(&stage, way, *judge, ("nobody", "ES256")), "invalid_target", 400)
+                .await;
         }
     }
 }
@@ -157,7 +162,11 @@ async fn judges_see_that_an_assertion_is_for_somebody_else() {
         for judge in way.judges() {
             let mut job = job(&stage, way, *judge, AUDIENCES[0]);
             let elsewhere = "https://other.example";
-            job["claims"] = if way.method == "private_key_jwt" { json!({ "aud": elsewhere }) } else { assertion(elsewhere) };
+            job["claims"] = if way.method == "private_key_jwt" {
+                json!({ "aud": elsewhere })
+            } else {
+                assertion(elsewhere)
+            };
             assert_refused(*judge, job, code.0, code.1).await;
         }
     }

@@ -11,7 +11,12 @@ use super::{
 };
 
 /// What schemathesis reports and we stand by: the operation, the check, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "POST /v1/token",
+    "RejectedPositiveData",
+    "A schema can say what a request looks like, not that its client_id is the client that authenticates, that its \
+     assertion is signed by whom a client trusts, or that an audience is granted. RFC 6749 §5.2 answers these with 400.",
+)];
 
 /// What one run found.
 #[derive(Debug, Deserialize)]
@@ -36,7 +41,8 @@ async fn the_issuer_keeps_to_its_published_interface() {
     let mut needed = BTreeSet::new();
     // Nobody in particular, and a client with its secret: only the latter gets to the answers behind the door.
     for credentials in [None, Some(format!("{WITH_SECRET}:{}", stage.secret(WITH_SECRET)))] {
-        let job = json!({ "issuer": stage.identifier(), "folder": stage.folder(), "credentials": credentials });
+        let job =
+            json!({ "issuer": stage.identifier(), "folder": stage.folder(), "credentials": credentials });
         let report: Report = serde_json::from_value(python("interface.py", job).await).unwrap();
         println!("{} requests, {} reports", report.requests, report.failures.len());
         assert!(report.errors.is_empty(), "{:#?}", report.errors);

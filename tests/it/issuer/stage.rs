@@ -121,7 +121,11 @@ impl Stage {
 /// Of an implementation that is not ours, in every algorithm that clients sign with here.
 async fn keys() -> BTreeMap<String, Value> {
     let made = node("client.mjs", json!({ "make": ["ES256", "RS256", "EdDSA"] })).await;
-    made.as_array().unwrap().iter().map(|key| (key["alg"].as_str().unwrap().to_owned(), key.clone())).collect()
+    made.as_array()
+        .unwrap()
+        .iter()
+        .map(|key| (key["alg"].as_str().unwrap().to_owned(), key.clone()))
+        .collect()
 }
 
 fn listen_on_tls(cli: &Cli, certificates: &Certificates) {

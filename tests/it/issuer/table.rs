@@ -32,7 +32,12 @@ const BY_CERTIFICATE: &[Judge] = &[Oauth4webapi, OpenidClient, Authlib, Requests
 pub(super) const WAYS: [Way; 7] = [
     Way::of("client_secret_basic", "`client_secret_basic`", WITH_SECRET, BY_SECRET),
     Way::of("client_secret_post", "`client_secret_post`", OTHER, BY_SECRET),
-    Way::of("private_key_jwt", "`private_key_jwt`", WITH_KEYS, &[Oauth4webapi, OpenidClient, Jose, Authlib, PyJwt]),
+    Way::of(
+        "private_key_jwt",
+        "`private_key_jwt`",
+        WITH_KEYS,
+        &[Oauth4webapi, OpenidClient, Jose, Authlib, PyJwt],
+    ),
     Way {
         promised_as: Some("private_key_jwt"),
         ..Way::of(
@@ -99,7 +104,11 @@ RFC 7523 once suggested, where the issuer otherwise takes nothing but its own id
 pub(super) fn document(found: &[(&Way, Judge, &str)]) -> String {
     let mut text = HEAD.to_owned();
     let names: Vec<String> = JUDGES.iter().map(|judge| format!(" {} |", judge.name())).collect();
-    text += &format!("| grant | the client proves itself by |{}\n|---|---|{}\n", names.concat(), "---|".repeat(JUDGES.len()));
+    text += &format!(
+        "| grant | the client proves itself by |{}\n|---|---|{}\n",
+        names.concat(),
+        "---|".repeat(JUDGES.len())
+    );
     for way in &WAYS {
         let cell = |judge: &Judge| {
             let mut cells = found.iter().filter(|(at, by, _)| std::ptr::eq(*at, way) && by == judge);

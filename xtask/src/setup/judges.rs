@@ -94,9 +94,7 @@ fn link(installed: &Path, sources: &Path) -> Result<(), Failure> {
         Ok(_) => fs::remove_file(&link),
         Err(_) => Ok(()),
     };
-    removed
-        .and_then(|()| symlink(&packages, &link))
-        .map_err(|source| refused("link", &link, source))
+    removed.and_then(|()| symlink(&packages, &link)).map_err(|source| refused("link", &link, source))
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -54,6 +54,8 @@ class Asked:
     def prepared(self, session):
         """A session that trusts and shows the job's certificates, and remembers the status of what it got."""
         session.verify, session.cert = self.verify, self.certificate
+        # Authorities that the environment names would take the place of the job's.
+        session.trust_env = False
         session.hooks["response"].append(self.seen)
         return session
 
@@ -125,7 +127,8 @@ def by_oauthlib_assertion(asked):
     parameters = dict(job["parameters"])
     scope = parameters.pop("scope")
     # `audience` is the assertion's in oauthlib; the request's goes into the body beforehand.
-    return session.fetch_token(asked.token_endpoint, body=urlencode(parameters), scope=scope, include_client_id=False,
+    # Without `include_client_id`, requests-oauthlib sends Basic credentials with an empty secret.
+    return session.fetch_token(asked.token_endpoint, body=urlencode(parameters), scope=scope, include_client_id=True,
                                extra_claims={"jti": claims["jti"]})
 
 

@@ -14,7 +14,9 @@ pub(crate) fn processor_time(process: u32) -> io::Result<Duration> {
 /// What of a process is in memory at the moment, in bytes.
 pub(crate) fn resident(process: u32) -> io::Result<u64> {
     let status = fs::read_to_string(PathBuf::from(format!("/proc/{process}/status")))?;
-    resident_kilobytes(&status).map(|kilobytes| kilobytes * 1024).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    resident_kilobytes(&status)
+        .map(|kilobytes| kilobytes * 1024)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// The 14th and the 15th field. The second is a name, which may hold spaces and parentheses.

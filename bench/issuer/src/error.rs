@@ -43,8 +43,8 @@ pub(crate) enum BenchError {
         source: LoadError,
     },
     /// What a server issued is no token that was asked for: whatever was measured then, it was something else.
-    #[error("{row}: the answer has no such token: {answer}")]
-    Token { row: String, answer: String },
+    #[error("{row}: the answer is no access token that is signed with {algorithm}")]
+    Token { row: String, algorithm: &'static str },
 }
 
 /// A failed operation of the machine: `doing` is a verb with its object.

@@ -62,6 +62,13 @@ impl Load {
         Ok(Self { connections: opened })
     }
 
+    /// Puts one request and returns the body of the answer.
+    pub(crate) async fn once(mut self, request: &[u8]) -> Result<Vec<u8>, LoadError> {
+        let connection = self.connections.first_mut().ok_or(LoadError::Stopped)?;
+        connection.exchange(request).await?;
+        Ok(connection.body().to_vec())
+    }
+
     /// Closed loop: each connection asks again as soon as it is answered, until the `turn` is over or there are no
     /// more requests.
     pub(crate) async fn as_much_as_it_takes(
@@ -142,7 +149,7 @@ impl Requests {
         Arc::new(Self { written, next: AtomicUsize::new(0), repeat: false })
     }
 
-    fn next(&self) -> Option<&[u8]> {
+    pub(crate) fn next(&self) -> Option<&[u8]> {
         let place = self.next.fetch_add(1, Ordering::Relaxed);
         let place = if self.repeat { place.checked_rem(self.written.len())? } else { place };
         self.written.get(place).map(Vec::as_slice)

@@ -7,7 +7,10 @@ use aws_lc_rs::{
     rsa::KeySize,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
 };
-use base64::{Engine as _, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
 use crate::error::BenchError;
@@ -189,7 +192,13 @@ impl Key {
     }
 
     /// A JWT of `issuer` about `subject`, of the number's own (RFC 7523 §3).
-    fn assertion(&self, issuer: &str, subject: &str, audience: &str, number: u32) -> Result<String, BenchError> {
+    fn assertion(
+        &self,
+        issuer: &str,
+        subject: &str,
+        audience: &str,
+        number: u32,
+    ) -> Result<String, BenchError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let header = json!({ "alg": self.algorithm(), "typ": "JWT", "kid": "bench" });
         let claims = json!({

@@ -6,8 +6,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
-        RsaKeyPair, UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
     },
 };
 use cpu_time::ThreadTime;

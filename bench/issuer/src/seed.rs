@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions,
+};
 
 use crate::{error::BenchError, material::Population};
 
@@ -26,7 +28,7 @@ pub(crate) async fn fill(database: &Path, population: Population) -> Result<(), 
         let of_grant = || vec![("client_id", client.clone()), ("audience_id", audience.clone())];
         // Names of clients are written into what credentials hold as well, as subjects of workloads.
         let credential = vec![
-            ("id", "id || '-' || i".to_owned()),
+            ("id", "printf('%08x', i) || substr(id, 9)".to_owned()),
             ("client_id", client.clone()),
             ("detail", format!("replace(detail, '{TEMPLATE}', {client})")),
             ("workload_key", "workload_key || '-' || i".to_owned()),

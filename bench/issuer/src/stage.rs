@@ -39,6 +39,7 @@ pub(crate) struct Programs {
 pub(crate) struct Stage {
     programs: Programs,
     folder: TempDir,
+    algorithm: &'static str,
     /// The secret of every client.
     pub(crate) secret: String,
 }
@@ -48,21 +49,32 @@ pub(crate) struct Running {
     _server: Server,
     pub(crate) process: u32,
     pub(crate) target: Target,
+    /// What it signs with.
+    pub(crate) algorithm: &'static str,
 }
 
 impl Stage {
     /// Makes an issuer that signs with `algorithm`, its clients with a secret each, and with what else is given.
     pub(crate) async fn make(
         programs: &Programs,
-        algorithm: &str,
+        algorithm: &'static str,
         population: Population,
         own_key: Option<&Key>,
         platform: Option<&Key>,
     ) -> Result<Self, BenchError> {
         let folder = folder()?;
-        let mut stage = Self { programs: programs.clone(), folder, secret: String::new() };
+        let mut stage = Self { programs: programs.clone(), folder, algorithm, secret: String::new() };
         let at = stage.path("issuer").into_os_string().into_string().unwrap_or_default();
-        stage.tessera(&["init", &at, "--listen", "127.0.0.1:0", "--issuer", ISSUER, "--algorithm", algorithm])?;
+        stage.tessera(&[
+            "init",
+            &at,
+            "--listen",
+            "127.0.0.1:0",
+            "--issuer",
+            ISSUER,
+            "--algorithm",
+            algorithm,
+        ])?;
         let said = stage.configured(&["client", "add", TEMPLATE, "--scope", SCOPE, "--secret"])?;
         stage.secret = secret_in(&said).ok_or(BenchError::Said { command: "client add".to_owned(), said })?;
         if let Some(key) = own_key {
@@ -73,7 +85,15 @@ impl Stage {
             let jwks = stage.jwks("platform.json", key)?;
             let subject = subject(TEMPLATE);
             stage.configured(&[
-                "credential", "add-workload", TEMPLATE, "--issuer", PLATFORM, "--jwks", &jwks, "--subject", &subject,
+                "credential",
+                "add-workload",
+                TEMPLATE,
+                "--issuer",
+                PLATFORM,
+                "--jwks",
+                &jwks,
+                "--subject",
+                &subject,
             ])?;
         }
         stage.configured(&["grant", "add", TEMPLATE, TEMPLATE, "--scope", SCOPE])?;
@@ -84,7 +104,8 @@ impl Stage {
     /// Starts the issuer. Its log, with a record of every decision, goes to a file.
     pub(crate) async fn serve(&self) -> Result<Running, BenchError> {
         let arguments = ["--config".into(), self.config().into_os_string(), "serve".into()];
-        run("tessera", self.folder.path(), &self.programs, &self.programs.tessera, arguments).await
+        let tessera = &self.programs.tessera;
+        run("tessera", self.folder.path(), &self.programs, tessera, arguments, self.algorithm).await
     }
 
     /// Runs a command on this issuer; returns its answer, in JSON.
@@ -126,7 +147,7 @@ impl Stage {
 pub(crate) async fn peer(
     programs: &Programs,
     folder: &Path,
-    algorithm: &str,
+    algorithm: &'static str,
     clients: Vec<Value>,
 ) -> Result<Running, BenchError> {
     let configuration = serde_json::json!({
@@ -139,7 +160,7 @@ pub(crate) async fn peer(
     let script = folder.join("oidc-provider.mjs");
     fs::write(&script, include_str!("../oidc-provider.mjs")).map_err(refused("write the peer's script"))?;
     let arguments = [script.into_os_string(), path.into_os_string()];
-    run("oidc-provider", folder, programs, Path::new("node"), arguments).await
+    run("oidc-provider", folder, programs, Path::new("node"), arguments, algorithm).await
 }
 
 /// A folder that is gone when it is dropped.
@@ -154,6 +175,7 @@ async fn run(
     programs: &Programs,
     program: &Path,
     arguments: impl IntoIterator<Item = OsString>,
+    algorithm: &'static str,
 ) -> Result<Running, BenchError> {
     let server = match programs.cpu {
         // taskset(1) becomes what it runs, so the process is the server's.
@@ -167,7 +189,7 @@ async fn run(
     let addresses = server.url().socket_addrs(|| None).map_err(refused("resolve a loopback address"))?;
     let address = *addresses.first().ok_or_else(gone)?;
     let process = server.id().ok_or_else(gone)?;
-    Ok(Running { _server: server, process, target: Target { address } })
+    Ok(Running { _server: server, process, target: Target { address }, algorithm })
 }
 
 /// The first text in an answer that looks like a secret.

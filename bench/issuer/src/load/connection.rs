@@ -60,6 +60,11 @@ impl Connection {
         Ok(Self { wire: Box::new(stream), read: Vec::with_capacity(4096) })
     }
 
+    /// The body of the last answer.
+    pub(super) fn body(&self) -> &[u8] {
+        parts(&self.read).map_or(&[], |(_, body)| body)
+    }
+
     /// Writes a request and reads its answer to the end.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<(), LoadError> {
         self.wire.write_all(request).await.map_err(LoadError::Broken)?;
@@ -79,13 +84,18 @@ impl Connection {
     }
 }
 
+/// The header of an answer, with the empty line that ends it, and what follows; none while there is no such line.
+fn parts(read: &[u8]) -> Option<(&[u8], &[u8])> {
+    const END: &[u8] = b"\r\n\r\n";
+    let header = read.windows(END.len()).position(|bytes| bytes == END)?;
+    Some(read.split_at(header + END.len()))
+}
+
 /// Whether a whole answer is there: its header, and as many bytes after it as it says.
 fn is_whole(read: &[u8]) -> Result<bool, LoadError> {
-    const END: &[u8] = b"\r\n\r\n";
-    let Some(header) = read.windows(END.len()).position(|bytes| bytes == END) else {
+    let Some((header, body)) = parts(read) else {
         return if read.len() > MAX_ANSWER { Err(LoadError::Form) } else { Ok(false) };
     };
-    let (header, body) = read.split_at(header + END.len());
     let length = content_length(header).filter(|length| *length <= MAX_ANSWER).ok_or(LoadError::Form)?;
     Ok(body.len() >= length)
 }

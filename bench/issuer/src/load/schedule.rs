@@ -45,11 +45,6 @@ impl Latencies {
         Self(all)
     }
 
-    /// How many were taken.
-    pub(crate) fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// The shortest latency that so many of a thousand do not exceed (nearest rank).
     pub(crate) fn per_mille(&self, part: usize) -> Option<Duration> {
         let rank = (self.0.len() * part).div_ceil(1000);

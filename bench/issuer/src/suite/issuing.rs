@@ -41,7 +41,11 @@ impl Suite {
             against_peer("client_credentials/es256", &issuer, ours(Proof::Post(secret))?),
             lane("client_secret_basic/es256/oidc-provider", &basic.running, peers(Proof::Basic(secret))?),
             against_peer("client_secret_basic/es256", &issuer, ours(Proof::Basic(secret))?),
-            lane("private_key_jwt/es256/oidc-provider", &own_key.running, self.own(PEER, Dialect::OidcProvider)),
+            lane(
+                "private_key_jwt/es256/oidc-provider",
+                &own_key.running,
+                self.own(PEER, Dialect::OidcProvider),
+            ),
             against_peer("private_key_jwt/es256", &issuer, self.own(ISSUER, Dialect::Tessera)),
             Lane {
                 against: Some("client_credentials/es256/tessera".to_owned()),
@@ -73,16 +77,20 @@ impl Suite {
         while Instant::now() < end {
             let (answered, time) = lane.turn(self.pace.turn).await?;
             let cost = time.as_secs_f64() * 1e6 / f64::from(answered.count);
-            eprintln!("{} tokens in {:.2} s, {cost:.1} µs of processor time each", answered.count, answered.took.as_secs_f64());
+            eprintln!(
+                "{} tokens in {:.2} s, {cost:.1} µs of processor time each",
+                answered.count,
+                answered.took.as_secs_f64()
+            );
         }
         Ok(())
     }
 
-    pub(super) async fn usual(&self, algorithm: &str) -> Result<Stage, BenchError> {
+    pub(super) async fn usual(&self, algorithm: &'static str) -> Result<Stage, BenchError> {
         Stage::make(&self.programs, algorithm, USUAL, Some(&self.own_key), Some(&self.platform)).await
     }
 
-    async fn peer(&self, algorithm: &str, method: &str, secret: &str) -> Result<Peer, BenchError> {
+    async fn peer(&self, algorithm: &'static str, method: &str, secret: &str) -> Result<Peer, BenchError> {
         let clients = (0..USUAL.clients).map(|number| self.client_of_peer(number, method, secret)).collect();
         let folder = folder()?;
         let running = peer(&self.programs, folder.path(), algorithm, clients).await?;
@@ -90,7 +98,8 @@ impl Suite {
     }
 
     fn client_of_peer(&self, number: u32, method: &str, secret: &str) -> Value {
-        let mut client = json!({ "client_id": Population::client(number), "token_endpoint_auth_method": method });
+        let mut client =
+            json!({ "client_id": Population::client(number), "token_endpoint_auth_method": method });
         if method == "private_key_jwt" {
             client["jwks"] = self.own_key.jwks();
         } else {
@@ -106,7 +115,12 @@ impl Suite {
 
     fn of_platform(&self) -> Supply<'_> {
         let proof = Proof::Platform(&self.platform, ISSUER);
-        Supply::Fresh(Order { population: USUAL, count: PLATFORM_ASSERTIONS, proof, dialect: Dialect::Tessera })
+        Supply::Fresh(Order {
+            population: USUAL,
+            count: PLATFORM_ASSERTIONS,
+            proof,
+            dialect: Dialect::Tessera,
+        })
     }
 }
 
@@ -130,10 +144,20 @@ pub(super) fn repeated(
 
 /// A lane whose ratio is against nobody's.
 pub(super) fn lane<'a>(row: &str, running: &Running, supply: Supply<'a>) -> Lane<'a> {
-    Lane { row: row.to_owned(), against: None, target: running.target.clone(), process: running.process, supply }
+    Lane {
+        row: row.to_owned(),
+        against: None,
+        target: running.target.clone(),
+        process: running.process,
+        algorithm: running.algorithm,
+        supply,
+    }
 }
 
 /// The issuer's lane in a race with the peer.
 fn against_peer<'a>(kind: &str, issuer: &Running, supply: Supply<'a>) -> Lane<'a> {
-    Lane { against: Some(format!("{kind}/oidc-provider")), ..lane(&format!("{kind}/tessera"), issuer, supply) }
+    Lane {
+        against: Some(format!("{kind}/oidc-provider")),
+        ..lane(&format!("{kind}/tessera"), issuer, supply)
+    }
 }

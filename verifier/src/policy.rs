@@ -5,6 +5,7 @@
 
 mod challenge;
 mod condition;
+mod glob;
 mod grammar;
 mod issuer;
 mod problem;

@@ -2,7 +2,10 @@
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
-use super::grammar::{Shape, TEXT, TEXTS, fields};
+use super::{
+    glob::{GLOB, Glob},
+    grammar::{Shape, TEXT, TEXTS, fields},
+};
 use crate::{
     claim::{ClaimPath, ClaimValue, Scalar},
     json::{Node, Object},
@@ -19,12 +22,15 @@ fields! {
         "one_of": optional Shape::List(&Shape::Scalar),
         /// The claim is a text that starts with this one. End it where a name ends, at a `/` or `:`.
         "prefix": optional TEXT,
+        /// The claim is a text that this pattern is for, all of it: `*` is any run of characters without `/` and `:`, `**`
+        /// any run at all.
+        "glob": optional Shape::Text(&GLOB),
         /// The claim is a list with this value in it. A text counts as a list of one.
         "contains": optional Shape::Scalar,
         /// Whether the claim has to be there, or must not be.
         "exists": optional Shape::Flag,
     }
-    one_of ["equals", "one_of", "prefix", "contains", "exists"]
+    one_of ["equals", "one_of", "prefix", "glob", "contains", "exists"]
 }
 
 pub(super) const CLAIM: Shape = Shape::Either(&[TEXT, TEXTS]);
@@ -46,6 +52,7 @@ pub(crate) struct Condition {
 enum Test {
     OneOf(Vec<Scalar>),
     Prefix(String),
+    Glob(Glob),
     Contains(Scalar),
     Exists(bool),
 }
@@ -115,6 +122,9 @@ impl Test {
         if let Some(prefix) = object.owned_text("prefix") {
             return Some(Test::Prefix(prefix));
         }
+        if let Some(pattern) = object.text("glob") {
+            return Glob::parse(pattern).ok().map(Test::Glob);
+        }
         object.get("exists").map(|_| Test::Exists(object.flag("exists")))
     }
 
@@ -122,6 +132,7 @@ impl Test {
         match (self, value) {
             (Test::OneOf(allowed), ClaimValue::Scalar(value)) => allowed.contains(value),
             (Test::Prefix(prefix), ClaimValue::Scalar(Scalar::Text(text))) => text.starts_with(prefix),
+            (Test::Glob(glob), ClaimValue::Scalar(Scalar::Text(text))) => glob.matches(text),
             (Test::Contains(wanted), ClaimValue::List(elements)) => {
                 elements.iter().any(|element| element.as_ref() == Some(wanted))
             }

@@ -195,6 +195,21 @@ impl Policy {
     }
 }
 
+/// Reads a list of conditions that is a document of its own.
+pub(crate) fn parse_conditions(text: &str) -> Result<(Vec<Condition>, ClaimPaths), PolicyError> {
+    let bounds =
+        Bounds { bytes: limits::CONDITIONS_BYTES, depth: limits::POLICY_DEPTH, elements: limits::CONDITIONS };
+    let mut reader = Reader::new(text);
+    let node = reader.parse(bounds);
+    let mut paths = ClaimPaths::default();
+    let mut conditions = Vec::new();
+    if let Some(node) = &node {
+        reader.check(node, &Place::Root, &condition::CONDITIONS);
+        conditions = Condition::read_all(node.elements(), &mut paths);
+    }
+    reader.finish().map(|()| (conditions, paths))
+}
+
 impl UrlRules {
     #[cfg(test)]
     pub(crate) const HTTPS_ONLY: Self = Self { http_loopback: false };

@@ -38,7 +38,7 @@ pub(super) const CONDITIONS: Shape = Shape::List(&Shape::Object(&CONDITION));
 
 /// The claims that a policy asks about, each once. A condition names one by its place here, so that they
 /// are looked up when a token is verified and not at each decision about it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClaimPaths(Vec<ClaimPath>);
 
 /// A condition on one claim.
@@ -70,9 +70,13 @@ impl ClaimPaths {
         self.0.iter().map(|path| path.value(claims)).collect()
     }
 
+    pub(crate) fn get(&self, claim: usize) -> Option<&ClaimPath> {
+        self.0.get(claim)
+    }
+
     /// What to call a claim in a message.
     pub(crate) fn name(&self, claim: usize) -> String {
-        self.0.get(claim).map(|path| format!("{path}")).unwrap_or_default()
+        self.get(claim).map(|path| format!("{path}")).unwrap_or_default()
     }
 
     /// The claim that a member `claim` names.
@@ -100,7 +104,11 @@ impl Condition {
     pub(crate) fn first_failing<'c>(conditions: &'c [Self], values: &[ClaimValue]) -> Option<&'c Self> {
         conditions
             .iter()
-            .find(|condition| !values.get(condition.claim).is_some_and(|value| condition.test.holds(value)))
+            .find(|condition| !values.get(condition.claim).is_some_and(|value| condition.holds(value)))
+    }
+
+    pub(crate) fn holds(&self, value: &ClaimValue) -> bool {
+        self.test.holds(value)
     }
 
     pub(crate) fn claim(&self) -> usize {

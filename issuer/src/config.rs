@@ -10,7 +10,8 @@ use tracing_subscriber::filter::ParseError;
 use crate::domain::IssuerId;
 
 /// Every key there is; what an unknown one is compared with.
-const KEYS: [&str; 5] = ["listen", "issuer", "database", "key_encryption_key", "allow_http_loopback"];
+const KEYS: [&str; 6] =
+    ["listen", "issuer", "database", "key_encryption_key", "secret_pepper", "allow_http_loopback"];
 
 /// The settings of one issuer, its paths resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Config {
     pub database: PathBuf,
     /// The file of the key-encryption key.
     pub key_encryption_key: PathBuf,
+    /// The file of the key under which hashes of client secrets are made.
+    pub secret_pepper: PathBuf,
     /// Whether key sets may be fetched over `http` from this machine.
     pub allow_http_loopback: bool,
 }
@@ -75,6 +78,7 @@ struct File {
     issuer: Option<IssuerId>,
     database: PathBuf,
     key_encryption_key: PathBuf,
+    secret_pepper: PathBuf,
     #[serde(default)]
     allow_http_loopback: bool,
 }
@@ -98,6 +102,7 @@ impl Config {
             issuer: file.issuer,
             database: folder.join(file.database),
             key_encryption_key: folder.join(file.key_encryption_key),
+            secret_pepper: folder.join(file.secret_pepper),
             allow_http_loopback: file.allow_http_loopback,
         })
     }
@@ -128,7 +133,8 @@ fn suggest(key: Option<&str>) -> String {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n";
+    const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n\
+        secret_pepper = \"t.pepper\"\n";
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         Config::parse(Path::new("etc/tessera.toml"), text)
@@ -147,13 +153,13 @@ mod tests {
         for (text, expected) in [
             (
                 format!("{GOOD}lissten = \"x\"\n"),
-                "etc/tessera.toml:4: unknown field `lissten`, expected one of \
-                `listen`, `issuer`, `database`, `key_encryption_key`, `allow_http_loopback`; did you mean `listen`?",
+                "etc/tessera.toml:5: unknown field `lissten`, expected one of \
+                `listen`, `issuer`, `database`, `key_encryption_key`, `secret_pepper`, `allow_http_loopback`; did you mean `listen`?",
             ),
             (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
             (
                 format!("{GOOD}issuer = \"http://id.example\""),
-                "etc/tessera.toml:4: the issuer must be an https URL (http is for loopback hosts only)",
+                "etc/tessera.toml:5: the issuer must be an https URL (http is for loopback hosts only)",
             ),
             (
                 GOOD.replace("127.0.0.1", "0.0.0.0"),
@@ -170,6 +176,6 @@ mod tests {
     fn the_list_of_keys_is_the_files() {
         let error = parse(&format!("{GOOD}x = 1")).unwrap_err().to_string();
         let named = KEYS.map(|key| format!("`{key}`")).join(", ");
-        assert_eq!(error, format!("etc/tessera.toml:4: unknown field `x`, expected one of {named}"));
+        assert_eq!(error, format!("etc/tessera.toml:5: unknown field `x`, expected one of {named}"));
     }
 }

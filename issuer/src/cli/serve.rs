@@ -12,8 +12,8 @@ use tracing_subscriber::EnvFilter;
 use super::args::{LogFormat, Serve};
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
-use crate::domain::IssuerId;
-use crate::keys::KeyEncryptionKey;
+use crate::domain::{IssuerId, LifetimeBounds};
+use crate::keys::{KeyEncryptionKey, load_pepper};
 use crate::service::{Assertions, TokenService};
 use crate::store::{Snapshots, SqliteFile, Store, follow};
 
@@ -27,6 +27,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
     // announced before it works.
     let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
+    let pepper = load_pepper(&config.secret_pepper)?;
     let file = SqliteFile::open(&config.database).await?;
     let allow_http_loopback = config.allow_http_loopback;
     let fetcher = Fetcher::new(FetchOptions { allow_http_loopback, ..FetchOptions::default() })?;
@@ -38,7 +39,14 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
-    let service = Arc::new(TokenService::new(issuer, Arc::clone(&snapshots), assertions, now));
+    let service = Arc::new(TokenService::new(
+        issuer,
+        LifetimeBounds::default(),
+        pepper,
+        Arc::clone(&snapshots),
+        assertions,
+        now,
+    ));
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);

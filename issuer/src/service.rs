@@ -6,7 +6,7 @@ mod audit;
 use std::fmt;
 use std::sync::Arc;
 
-pub use assertion::{AssertionError, Assertions, UnverifiedError};
+pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 
 use crate::domain::{
     Algorithm, Authenticated, AuthenticationFailure, Claims, ClientSecret, Issuance, IssuerId,
@@ -192,7 +192,10 @@ impl TokenService {
             Proof::Assertion { assertion, client, credentials } => {
                 let by_secret = credentials.as_ref().map(|it| self.check(snapshot, it)).transpose()?;
                 let client = by_secret.as_ref().map(|it| it.client().as_str()).or(client.as_deref());
-                Ok(self.assertions.authenticate(snapshot, assertion.as_str(), client, self.clock).await?)
+                Ok(self
+                    .assertions
+                    .authenticate(snapshot, assertion.as_str(), AssertionUse::Grant, client, self.clock)
+                    .await?)
             }
         }
     }

@@ -48,6 +48,13 @@ impl Conditions {
         Ok(Self { paths, conditions })
     }
 
+    /// That this claim is this text.
+    #[must_use]
+    pub fn equals(claim: &str, text: &str) -> Self {
+        let (conditions, paths) = policy::equals(claim, text);
+        Self { paths, conditions }
+    }
+
     /// The conditions that do not hold for these claims, in their order. They are found as they are asked for.
     pub fn unmet<'c>(&'c self, claims: &'c UnverifiedClaims<'_>) -> impl Iterator<Item = Unmet<'c>> {
         self.conditions.iter().filter_map(|condition| {

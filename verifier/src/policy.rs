@@ -210,6 +210,13 @@ pub(crate) fn parse_conditions(text: &str) -> Result<(Vec<Condition>, ClaimPaths
     reader.finish().map(|()| (conditions, paths))
 }
 
+/// The condition that a claim is a text.
+pub(crate) fn equals(claim: &str, text: &str) -> (Vec<Condition>, ClaimPaths) {
+    let mut paths = ClaimPaths::default();
+    let conditions = Condition::equals(claim, text, &mut paths).into_iter().collect();
+    (conditions, paths)
+}
+
 impl UrlRules {
     #[cfg(test)]
     pub(crate) const HTTPS_ONLY: Self = Self { http_loopback: false };

@@ -112,9 +112,12 @@ impl From<&TokenError> for OAuthError {
             TokenError::Authentication(_) | TokenError::Refused(Refusal::ClientDisabled) => {
                 Self::invalid_client()
             }
-            TokenError::Assertion(AssertionError::KeysUnavailable { .. }) | TokenError::Stale(_) => {
-                Self::unavailable()
-            }
+            TokenError::Assertion(
+                AssertionError::KeysUnavailable { .. }
+                | AssertionError::Unavailable(_)
+                | AssertionError::NoMemory,
+            )
+            | TokenError::Stale(_) => Self::unavailable(),
             TokenError::Assertion(
                 AssertionError::Unreadable(_)
                 | AssertionError::Unregistered { .. }
@@ -122,6 +125,7 @@ impl From<&TokenError> for OAuthError {
                 | AssertionError::Registration { .. }
                 | AssertionError::Refused(_)
                 | AssertionError::Client(_)
+                | AssertionError::Replayed
                 | AssertionError::Mismatch,
             ) => Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted"),
             TokenError::Refused(Refusal::NoAudience) => {

@@ -100,6 +100,11 @@ impl Condition {
             .collect()
     }
 
+    pub(super) fn equals(claim: &str, text: &str, paths: &mut ClaimPaths) -> Option<Self> {
+        let path = ClaimPath::new([claim.to_owned()].into())?;
+        Some(Self { claim: paths.place(path), test: Test::OneOf([Scalar::Text(text.to_owned())].into()) })
+    }
+
     /// The first of the conditions that does not hold for these values.
     pub(crate) fn first_failing<'c>(conditions: &'c [Self], values: &[ClaimValue]) -> Option<&'c Self> {
         conditions

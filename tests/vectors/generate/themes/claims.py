@@ -120,9 +120,9 @@ def audiences():
 def trust_domains():
     domain, id_ = "spiffe://example.org", "spiffe://example.org/ns/shop"
     rules = policy(issuer(domain, jwks_uri="https://spire.example/bundle", profile="jwt-svid"))
-    jwks = {domain: key_set(R1.jwk(use="x509-svid"), E1.jwk(use="jwt-svid"))}
+    jwks = {domain: key_set(R1.jwk(use="x509-svid"), P1.jwk(use="jwt-svid"))}
     plain = {"iss": ABSENT, "client_id": ABSENT, "jti": ABSENT, "sub": id_}
-    svid = lambda typ="JWT", **changes: token(head=header(typ=typ), **(plain | changes))
+    svid = lambda typ="JWT", **changes: token(P1, head=header(P1, typ=typ), **(plain | changes))
     good = allow(issuer=domain, subject=id_, client=None)
     for name, about, expect, token_ in [
         ("svid", "A JWT-SVID says its trust domain in `sub` [JWT-SVID §3.1]", good, svid()),

@@ -228,6 +228,7 @@ impl Builder {
         let fetcher = Fetcher::new(FetchOptions {
             allow_http_loopback: self.http == Http::Loopback,
             user_agent: Some(self.user_agent.clone()),
+            ..FetchOptions::default()
         })?;
         let client = fetch::client_builder()
             .user_agent(self.user_agent)

@@ -7,6 +7,7 @@
 //!   connection cap, and drains when asked to stop.
 //! - [`body`]: reads a request body into memory under a size limit and a deadline.
 //! - [`fetch`]: GETs a small document from another party under the same suspicions.
+//! - [`tls`]: the certificate of such a listener, and those of its clients.
 //! - [`shutdown`]: the one future that ends a process on SIGTERM or SIGINT.
 //! - [`chain`](chain()): an error and its causes on one line, for the log that tells of all this.
 //!
@@ -33,13 +34,15 @@
 //!
 //! # What this crate does not do
 //!
-//! No TLS on the listener: it speaks HTTP/1.1 and HTTP/2 in the clear, for loopback or behind something that
-//! terminates TLS. No rate limits per peer. No response caching: [`fetch`] hands `Cache-Control` to its caller.
+//! No revocation lists, neither for the servers that it asks nor for the clients of a TLS listener. No rate limits per peer. No response caching: [`fetch`] hands `Cache-Control` to its caller.
 
 pub mod body;
 mod chain;
 pub mod fetch;
 pub mod listener;
 pub mod shutdown;
+#[cfg(test)]
+mod testing;
+pub mod tls;
 
 pub use chain::chain;

@@ -4,17 +4,19 @@ use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use tessera_net::fetch::{FetchOptions, Fetcher};
-use tessera_net::listener::{Limits, Listener, TowerToHyperService};
+use futures_util::FutureExt as _;
+use tessera_net::fetch::{Addresses, FetchOptions, Fetcher};
+use tessera_net::listener::{BindError, Limits, Listener, TowerToHyperService};
 use tessera_net::shutdown;
+use tessera_net::tls::ServerTls;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, Serve};
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
-use crate::domain::{IssuerId, LifetimeBounds};
+use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
-use crate::service::{Assertions, TokenService};
+use crate::service::{Assertions, MutualTls, TokenService};
 use crate::store::{Snapshots, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
@@ -30,42 +32,78 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let pepper = load_pepper(&config.secret_pepper)?;
     let file = SqliteFile::open(&config.database).await?;
     let allow_http_loopback = config.allow_http_loopback;
-    let fetcher = Fetcher::new(FetchOptions { allow_http_loopback, ..FetchOptions::default() })?;
-    let stopped = shutdown::signal().map_err(Failure::Runtime)?;
+    let fetcher = Fetcher::new(FetchOptions {
+        allow_http_loopback,
+        addresses: Addresses::Public { allowed: config.fetch.allowed },
+        origins: config.fetch.origins,
+        ..FetchOptions::default()
+    })
+    .map_err(ConfigError::Fetch)?;
+    let mutual_tls = config
+        .tls
+        .as_ref()
+        .map(|tls| MutualTls { client_ca: tls.files.client_ca.is_some(), url: tls.url.clone() });
+    let tls = config.tls.map(|tls| Ok((tls.listen, ServerTls::load(tls.files)?))).transpose();
+    let tls = tls.map_err(ConfigError::Tls)?;
+    let stopped = shutdown::signal().map_err(Failure::Runtime)?.shared();
     let listener = Listener::bind(config.listen)?;
     let address = listener.local_addr();
+    let secure = tls.map(|(listen, tls)| Ok::<_, BindError>((Listener::bind(listen)?, tls))).transpose()?;
     let store = Arc::new(file.migrate().await?);
     let snapshots = Arc::new(Snapshots::load(&*store, &kek).await?);
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
         .remembering(Arc::clone(&store) as Arc<dyn Store>);
-    let service = Arc::new(TokenService::new(
-        issuer,
-        LifetimeBounds::default(),
-        pepper,
-        Arc::clone(&snapshots),
-        assertions,
-        now,
-    ));
+    let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
+    let service = Arc::new(match mutual_tls {
+        Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
+        None => service,
+    });
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);
         async move { service.keep_fresh().await }
     });
+    let noting = tokio::spawn({
+        let (service, store) = (Arc::clone(&service), Arc::clone(&store));
+        async move { service.last_used().keep_flushing(&*store).await }
+    });
 
     tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}")
-        .and_then(|()| stdout.flush())
-        .map_err(Failure::Output)?;
+    writeln!(stdout, "listening on http://{address}").map_err(Failure::Output)?;
+    if let Some((listener, _)) = &secure {
+        writeln!(stdout, "listening on https://{}", listener.local_addr()).map_err(Failure::Output)?;
+    }
+    stdout.flush().map_err(Failure::Output)?;
     let endpoints = TowerToHyperService::new(warp::service(crate::http::routes(&service)));
-    let summary = listener.serve(endpoints, Limits::default(), stopped).await;
+    // Two listeners share what one may take of the process's descriptors.
+    let listeners = if secure.is_some() { 2 } else { 1 };
+    let all = Limits::default();
+    let limits = Limits { connections: all.connections / listeners, ..all };
+    let plain = listener.serve(endpoints.clone(), limits, stopped.clone());
+    let secure = async {
+        let (listener, tls) = secure?;
+        let listener = listener.with_tls(tls.clone());
+        tokio::select! {
+            summary = listener.serve(endpoints, limits, stopped) => Some(summary),
+            () = tls.keep_fresh() => None,
+        }
+    };
+    let (plain, secure) = tokio::join!(plain, secure);
 
     refreshing.abort();
     following.abort();
+    noting.abort();
+    if let Err(error) = service.last_used().flush(&*store).await {
+        tracing::warn!(error = tessera_net::chain(&error), "cannot note when credentials were used");
+    }
     store.close().await;
-    tracing::info!("{summary}");
+    tracing::info!("{plain}");
+    if let Some(secure) = secure {
+        tracing::info!("TLS: {secure}");
+    }
     Ok(())
 }
 

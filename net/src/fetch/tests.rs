@@ -1,11 +1,13 @@
 //! The fetcher against real servers.
 
+mod guarded;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use http::{Request, Response, header};
+use http::{Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -65,7 +67,7 @@ async fn handle(request: &Request<Incoming>) -> Response<BoxBody<Bytes, Infallib
 }
 
 fn fetcher() -> Fetcher {
-    Fetcher::new(FetchOptions { allow_http_loopback: true, user_agent: None }).unwrap()
+    Fetcher::new(FetchOptions { allow_http_loopback: true, ..FetchOptions::default() }).unwrap()
 }
 
 async fn fetch(path: &str, timeout: Duration) -> Result<Document, FetchError> {

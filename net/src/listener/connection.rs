@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,14 +13,16 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use pin_project_lite::pin_project;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::activity::{Activity, Expired};
+use super::transport::{Transport, Watched};
 use super::{Limits, Peer};
+use crate::tls::Material;
 
 /// What the listener wants of its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +34,17 @@ pub(super) enum Phase {
     Cut,
 }
 
+/// An accepted connection.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) peer: Peer,
+    /// `None`: plain.
+    pub(super) tls: Option<Arc<Material>>,
+}
+
 /// Runs the connection to its end. When this returns, the socket is closed.
 pub(super) async fn drive<S, B>(
-    stream: TcpStream,
-    peer: Peer,
+    accepted: Accepted,
     service: S,
     http: auto::Builder<TokioExecutor>,
     limits: Limits,
@@ -49,13 +57,27 @@ pub(super) async fn drive<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
+    let Accepted { stream, peer, tls } = accepted;
     let activity = Arc::new(Activity::new(limits, Instant::now()));
-    let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
     let mut watchdog = Watchdog::new(Arc::clone(&activity), limits);
+    let watched = Watched { stream, activity: Arc::clone(&activity) };
+    let (io, certificate) = match tls {
+        None => (Transport::Plain(watched), None),
+        Some(material) => {
+            let handshake = material.acceptor.accept(watched);
+            let Some(stream) = shake_hands(handshake, peer, &mut watchdog, &mut phase).await else { return };
+            let certificate = material.peer(stream.get_ref().1);
+            (Transport::Tls(Box::new(stream)), certificate)
+        }
+    };
+    let io = TokioIo::new(io);
 
     let served = Arc::clone(&activity);
     let watched = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(Arc::clone(certificate));
+        }
         let in_flight = InFlight::begin(&served, &request);
         let answer = service.call(request);
         async move { answer.await.map(|response| response.map(|body| Answering { body, in_flight })) }
@@ -87,6 +109,26 @@ pub(super) async fn drive<S, B>(
                 activity.close(Instant::now());
                 connection.as_mut().graceful_shutdown();
             }
+        }
+    }
+}
+
+/// The handshake, in the time that the first header has; there is nothing in it to be drained.
+async fn shake_hands(
+    handshake: tokio_rustls::Accept<Watched>,
+    peer: Peer,
+    watchdog: &mut Watchdog,
+    phase: &mut watch::Receiver<Phase>,
+) -> Option<TlsStream<Watched>> {
+    tokio::select! {
+        biased;
+        outcome = handshake => outcome
+            .inspect_err(|error| debug!(peer = %peer.0, error = crate::chain(error), "the handshake failed"))
+            .ok(),
+        _ = phase.changed() => None,
+        expired = watchdog.expired() => {
+            debug!(peer = %peer.0, limit = ?expired, "connection closed by a limit");
+            None
         }
     }
 }
@@ -191,61 +233,5 @@ impl Watchdog {
             }
             ready!(self.timer.as_mut().poll(cx));
         }
-    }
-}
-
-/// A socket that reports to the watchdog.
-struct Watched {
-    stream: TcpStream,
-    activity: Arc<Activity>,
-}
-
-impl Watched {
-    fn wrote(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.activity.write(outcome.is_pending(), Instant::now());
-        outcome
-    }
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.activity.read(Instant::now());
-        }
-        outcome
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(outcome)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(outcome)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

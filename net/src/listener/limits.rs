@@ -16,7 +16,7 @@ pub struct Limits {
     /// each request, of which an HTTP/2 connection carries [`http2_streams`](Self::http2_streams) at once: a
     /// handler that opens some bounds them itself.
     pub connections: usize,
-    /// From the opening of a connection, or from the first byte of its next HTTP/1 request, to the end of that
+    /// From the opening of a connection, a TLS handshake included, or from the first byte of its next HTTP/1 request, to the end of that
     /// request's header. Default 10 s: a header is one or two segments, and this covers three retransmissions.
     pub header_read: Duration,
     /// How long a connection may stay open between requests. Default 75 s, as nginx's `keepalive_timeout`.

@@ -1,0 +1,213 @@
+//! The file as it is written, and its way to a [`Config`].
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
+use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
+use tessera_net::tls::TlsFiles;
+use toml::Spanned;
+
+use super::{Config, ConfigError, Fetch, Tls};
+use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: SocketAddr,
+    issuer: Option<IssuerId>,
+    database: PathBuf,
+    key_encryption_key: PathBuf,
+    #[serde(default = "default_pepper")]
+    secret_pepper: PathBuf,
+    #[serde(default)]
+    allow_http_loopback: bool,
+    #[serde(default)]
+    tokens: TokensTable,
+    tls: Option<TlsTable>,
+    #[serde(default)]
+    fetch: FetchTable,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct TokensTable {
+    max_lifetime: Option<Spanned<u64>>,
+    default_lifetime: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    listen: SocketAddr,
+    certificate: PathBuf,
+    key: PathBuf,
+    client_ca: Option<PathBuf>,
+    url: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct FetchTable {
+    #[serde(default)]
+    allow_addresses: Vec<Text<Network>>,
+    #[serde(default)]
+    origin: Vec<OriginTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OriginTable {
+    url: Spanned<String>,
+    ca: Option<PathBuf>,
+    bearer: Option<PathBuf>,
+    #[serde(default)]
+    allow_addresses: Vec<Text<Network>>,
+}
+
+/// A value that is written as text.
+struct Text<T>(T);
+
+/// What is wrong, and where in the text.
+struct Wrong {
+    span: Range<usize>,
+    message: String,
+}
+
+/// Parses the `text` of the file at `path`.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let file: File = toml::from_str(text).map_err(|error| syntax_error(path, text, &error))?;
+    let content = |wrong| content_error(path, text, wrong);
+    let listens = [Some(file.listen), file.tls.as_ref().map(|tls| tls.listen)];
+    if file.issuer.is_none() && !listens.into_iter().flatten().all(|address| address.ip().is_loopback()) {
+        return Err(ConfigError::NoIssuer { path: path.to_owned() });
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let http = if file.allow_http_loopback { Http::Loopback } else { Http::Never };
+    Ok(Config {
+        listen: file.listen,
+        issuer: file.issuer,
+        database: folder.join(file.database),
+        key_encryption_key: folder.join(file.key_encryption_key),
+        secret_pepper: folder.join(file.secret_pepper),
+        allow_http_loopback: file.allow_http_loopback,
+        tokens: file.tokens.resolve().map_err(content)?,
+        tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
+        fetch: file.fetch.resolve(folder, http).map_err(content)?,
+    })
+}
+
+fn default_pepper() -> PathBuf {
+    PathBuf::from("tessera.pepper")
+}
+
+impl TokensTable {
+    fn resolve(self) -> Result<LifetimeBounds, Wrong> {
+        let max = match self.max_lifetime {
+            None => LifetimeBounds::default().max,
+            Some(seconds) => Lifetime::from_seconds(*seconds.get_ref()).map_err(|_| {
+                Wrong::at(&seconds, format!("`max_lifetime` must be 1 to {MAX_LIFETIME} seconds"))
+            })?,
+        };
+        let default = match self.default_lifetime {
+            // The bound holds for what is left out, too.
+            None => LifetimeBounds::default().default.min(max),
+            Some(seconds) => {
+                let lifetime = Lifetime::from_seconds(*seconds.get_ref()).ok().filter(|it| *it <= max);
+                lifetime.ok_or_else(|| {
+                    let max = max.as_seconds();
+                    Wrong::at(
+                        &seconds,
+                        format!("`default_lifetime` must be 1 to {max} seconds, which is `max_lifetime`"),
+                    )
+                })?
+            }
+        };
+        Ok(LifetimeBounds { default, max })
+    }
+}
+
+impl TlsTable {
+    fn resolve(self, folder: &Path) -> Result<Tls, Wrong> {
+        let url = self.url.map(|url| {
+            let wrong = |message: String| Wrong::at(&url, message);
+            let destination =
+                Destination::parse(url.get_ref(), Http::Never).map_err(|it| wrong(it.to_string()))?;
+            let parsed = destination.as_url();
+            if parsed.query().is_some() || parsed.fragment().is_some() {
+                return Err(wrong(
+                    "`url` is what endpoints are appended to: no query and no fragment".to_owned(),
+                ));
+            }
+            Ok(parsed.as_str().trim_end_matches('/').to_owned())
+        });
+        Ok(Tls {
+            listen: self.listen,
+            files: TlsFiles {
+                certificate: folder.join(self.certificate),
+                key: folder.join(self.key),
+                client_ca: self.client_ca.map(|it| folder.join(it)),
+            },
+            url: url.transpose()?,
+        })
+    }
+}
+
+impl FetchTable {
+    fn resolve(self, folder: &Path, http: Http) -> Result<Fetch, Wrong> {
+        let mut known = HashSet::new();
+        let origins = self.origin.into_iter().map(|table| {
+            let wrong = |message: String| Wrong::at(&table.url, message);
+            let origin = Origin::parse(table.url.get_ref(), http).map_err(|it| wrong(it.to_string()))?;
+            if !known.insert(origin.clone()) {
+                return Err(wrong(format!("the settings of {origin} are there already")));
+            }
+            Ok(OriginAccess {
+                origin,
+                ca: table.ca.map(|it| folder.join(it)),
+                bearer: table.bearer.map(|it| folder.join(it)),
+                allowed: plain(table.allow_addresses),
+            })
+        });
+        Ok(Fetch { origins: origins.collect::<Result<_, _>>()?, allowed: plain(self.allow_addresses) })
+    }
+}
+
+fn plain<T>(texts: Vec<Text<T>>) -> Vec<T> {
+    texts.into_iter().map(|Text(value)| value).collect()
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl Wrong {
+    fn at<T>(value: &Spanned<T>, message: String) -> Self {
+        Self { span: value.span(), message }
+    }
+}
+
+fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    // Later lines of it list what was expected; this is one line.
+    let message = error.message().lines().next().unwrap_or_default().to_owned();
+    content_error(path, text, Wrong { span: error.span().unwrap_or(0..0), message })
+}
+
+fn content_error(path: &Path, text: &str, Wrong { span, message }: Wrong) -> ConfigError {
+    let line = text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+    ConfigError::Content { path: path.to_owned(), line, suggestion: suggestion(&message), message }
+}
+
+/// The key that was probably meant, of those that an "unknown field `x`, expected one of `a`, `b`" names: the keys of
+/// that very table.
+fn suggestion(message: &str) -> Option<String> {
+    let mut names = message.strip_prefix("unknown field `")?.split('`');
+    let found = names.next()?;
+    crate::suggest::nearest(found, names.skip(1).step_by(2)).map(str::to_owned)
+}

@@ -1,0 +1,185 @@
+use tessera_net::fetch::{Http, Origin};
+
+use super::*;
+use crate::domain::Lifetime;
+
+const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    file::parse(Path::new("etc/tessera.toml"), text)
+}
+
+fn bounds(default: u64, max: u64) -> LifetimeBounds {
+    let seconds = |seconds| Lifetime::from_seconds(seconds).unwrap();
+    LifetimeBounds { default: seconds(default), max: seconds(max) }
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(config.database, Path::new("etc/t.db"));
+    assert_eq!(config.key_encryption_key, Path::new("/k/t.kek"));
+    assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
+    assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
+    assert_eq!(config.tokens, bounds(900, 3600));
+    assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
+}
+
+#[test]
+fn every_error_names_its_line() {
+    for (text, expected) in [
+        (
+            format!("{GOOD}lissten = \"x\"\n"),
+            "etc/tessera.toml:4: unknown field `lissten`, expected one of \
+            `listen`, `issuer`, `database`, `key_encryption_key`, `secret_pepper`, \
+            `allow_http_loopback`, `tokens`, `tls`, `fetch`; did you mean `listen`?",
+        ),
+        (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
+        (
+            format!("{GOOD}issuer = \"http://id.example\""),
+            "etc/tessera.toml:4: the issuer must be an https URL (http is for loopback hosts only)",
+        ),
+        (
+            GOOD.replace("127.0.0.1", "0.0.0.0"),
+            "etc/tessera.toml: `issuer` is missing; it can be left out only when each `listen` is a loopback address",
+        ),
+        (GOOD.replace("t.db\"", "t.db"), "etc/tessera.toml:2: invalid basic string, expected `\"`"),
+        (String::new(), "etc/tessera.toml:1: missing field `listen`"),
+    ] {
+        assert_eq!(parse(&text).unwrap_err().to_string(), expected);
+    }
+}
+
+const TABLES: &str = r#"
+secret_pepper = "/k/pepper"
+[tokens]
+max_lifetime = 1800
+default_lifetime = 60
+[tls]
+listen = "127.0.0.1:0"
+certificate = "tls.crt"
+key = "tls.key"
+client_ca = "/k/clients.pem"
+url = "https://mtls.id.example:8443/"
+[fetch]
+allow_addresses = ["10.96.0.0/12", "::1"]
+[[fetch.origin]]
+url = "https://kubernetes.default.svc"
+ca = "ca.crt"
+bearer = "/k/token"
+allow_addresses = ["10.96.0.1/32"]
+[[fetch.origin]]
+url = "https://id.example:8443"
+"#;
+
+#[test]
+fn every_table_is_read() {
+    let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
+    assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
+    assert_eq!(config.tokens, bounds(60, 1800));
+    let files = TlsFiles {
+        certificate: "etc/tls.crt".into(),
+        key: "etc/tls.key".into(),
+        client_ca: Some("/k/clients.pem".into()),
+    };
+    let url = Some("https://mtls.id.example:8443".to_owned());
+    assert_eq!(config.tls, Some(Tls { listen: "127.0.0.1:0".parse().unwrap(), files, url }));
+    let network = |text: &str| text.parse::<Network>().unwrap();
+    let origin = |text| Origin::parse(text, Http::Never).unwrap();
+    assert_eq!(config.fetch.allowed, [network("10.96.0.0/12"), network("::1/128")]);
+    let kubernetes = OriginAccess {
+        origin: origin("https://kubernetes.default.svc"),
+        ca: Some("etc/ca.crt".into()),
+        bearer: Some("/k/token".into()),
+        allowed: vec![network("10.96.0.1/32")],
+    };
+    let other =
+        OriginAccess { origin: origin("https://id.example:8443"), ca: None, bearer: None, allowed: vec![] };
+    assert_eq!(config.fetch.origins, [kubernetes, other]);
+}
+
+/// Each replaces a line of [`TABLES`] by one that is wrong, and expects the error there.
+#[test]
+fn every_error_in_a_table_names_its_line() {
+    let text = format!("{GOOD}{TABLES}");
+    for (line, wrong, message) in [
+        (
+            "max_lifetime = 1800",
+            "max_lifetim = 1",
+            "unknown field `max_lifetim`, expected `max_lifetime` or `default_lifetime`; did you mean `max_lifetime`?",
+        ),
+        ("max_lifetime = 1800", "max_lifetime = 0", "`max_lifetime` must be 1 to 3600 seconds"),
+        ("max_lifetime = 1800", "max_lifetime = 3601", "`max_lifetime` must be 1 to 3600 seconds"),
+        (
+            "default_lifetime = 60",
+            "default_lifetime = 0",
+            "`default_lifetime` must be 1 to 1800 seconds, which is `max_lifetime`",
+        ),
+        (
+            "default_lifetime = 60",
+            "default_lifetime = 1801",
+            "`default_lifetime` must be 1 to 1800 seconds, which is `max_lifetime`",
+        ),
+        (
+            "certificate = \"tls.crt\"",
+            "certificat = \"tls.crt\"",
+            "unknown field `certificat`, expected one of `listen`, `certificate`, `key`, `client_ca`, `url`; did you \
+             mean `certificate`?",
+        ),
+        ("certificate = \"tls.crt\"", "certificate = 1", "invalid type: integer `1`, expected path string"),
+        (
+            "url = \"https://mtls.id.example:8443/\"",
+            "url = \"http://mtls.id.example\"",
+            "http://mtls.id.example is not https (plain http is for loopback, and only where that is switched on)",
+        ),
+        (
+            "url = \"https://mtls.id.example:8443/\"",
+            "url = \"https://mtls.id.example/?a\"",
+            "`url` is what endpoints are appended to: no query and no fragment",
+        ),
+        (
+            "allow_addresses = [\"10.96.0.1/32\"]",
+            "allow_address = []",
+            "unknown field `allow_address`, expected one of `url`, `ca`, `bearer`, `allow_addresses`; did you mean \
+             `allow_addresses`?",
+        ),
+        (
+            "allow_addresses = [\"10.96.0.1/32\"]",
+            "allow_addresses = [\"10.96.0.1/12\"]",
+            "10.96.0.1/12 is an address within a network; the network is 10.96.0.0/12",
+        ),
+        (
+            "allow_addresses = [\"10.96.0.1/32\"]",
+            "allow_addresses = [\"cluster\"]",
+            "\"cluster\" is no network; write for example `10.96.0.0/12`, or one address",
+        ),
+        (
+            "url = \"https://kubernetes.default.svc\"",
+            "url = \"https://kubernetes.default.svc/openid\"",
+            "the settings are for all of https://kubernetes.default.svc: leave out what follows it",
+        ),
+        (
+            "url = \"https://id.example:8443\"",
+            "url = \"https://kubernetes.default.svc:443\"",
+            "the settings of https://kubernetes.default.svc are there already",
+        ),
+    ] {
+        let number = text.lines().position(|it| it == line).unwrap() + 1;
+        let expected = format!("etc/tessera.toml:{number}: {message}");
+        assert_eq!(parse(&text.replace(line, wrong)).unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn what_is_left_out_keeps_to_the_bound() {
+    let config = parse(&format!("{GOOD}[tokens]\nmax_lifetime = 300\n")).unwrap();
+    assert_eq!(config.tokens, bounds(300, 300));
+}
+
+#[test]
+fn a_tls_listener_that_others_reach_needs_a_name_too() {
+    let open = TABLES.replace("127.0.0.1:0", "0.0.0.0:0");
+    let error = parse(&format!("{GOOD}{open}")).unwrap_err();
+    assert!(matches!(error, ConfigError::NoIssuer { .. }), "{error}");
+    parse(&format!("{GOOD}issuer = \"https://id.example\"\n{open}")).unwrap();
+}

@@ -12,7 +12,7 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::{DEFAULT_LIFETIME, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
+use crate::domain::{IssuerId, LifetimeBounds};
 
 /// The settings of one issuer, its paths resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,20 +30,11 @@ pub struct Config {
     /// Whether key sets may be fetched over `http` from this machine.
     pub allow_http_loopback: bool,
     /// How long tokens may live.
-    pub tokens: Tokens,
+    pub tokens: LifetimeBounds,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.
     pub fetch: Fetch,
-}
-
-/// The operator's bounds of token lifetimes, `[tokens]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tokens {
-    /// The longest that any audience may ask for [seconds], 1 to 3,600.
-    pub max_lifetime: u64,
-    /// For audiences that ask for nothing [seconds], 1 to `max_lifetime`.
-    pub default_lifetime: u64,
 }
 
 /// The TLS listener, `[tls]`.
@@ -120,25 +111,6 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         file::parse(path, &text)
-    }
-}
-
-impl Default for Tokens {
-    fn default() -> Self {
-        Self { max_lifetime: MAX_LIFETIME, default_lifetime: DEFAULT_LIFETIME }
-    }
-}
-
-impl Tokens {
-    /// The same for the token decision.
-    #[must_use]
-    pub fn bounds(self) -> LifetimeBounds {
-        let seconds = |seconds, otherwise| Lifetime::from_seconds(seconds).unwrap_or(otherwise);
-        let LifetimeBounds { default, max } = LifetimeBounds::default();
-        LifetimeBounds {
-            default: seconds(self.default_lifetime, default),
-            max: seconds(self.max_lifetime, max),
-        }
     }
 }
 

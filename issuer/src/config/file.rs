@@ -12,8 +12,8 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
-use super::{Config, ConfigError, Fetch, Tls, Tokens};
-use crate::domain::{DEFAULT_LIFETIME, IssuerId, MAX_LIFETIME};
+use super::{Config, ConfigError, Fetch, Tls};
+use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,18 +106,28 @@ fn default_pepper() -> PathBuf {
 }
 
 impl TokensTable {
-    fn resolve(self) -> Result<Tokens, Wrong> {
-        let max = self.max_lifetime.as_ref().map_or(MAX_LIFETIME, |it| *it.get_ref());
-        if let Some(wrong) = self.max_lifetime.filter(|_| !(1..=MAX_LIFETIME).contains(&max)) {
-            return Err(Wrong::at(&wrong, format!("`max_lifetime` must be 1 to {MAX_LIFETIME} seconds")));
-        }
-        // The bound holds for what is left out, too.
-        let default = self.default_lifetime.as_ref().map_or(DEFAULT_LIFETIME.min(max), |it| *it.get_ref());
-        if let Some(wrong) = self.default_lifetime.filter(|_| !(1..=max).contains(&default)) {
-            let message = format!("`default_lifetime` must be 1 to {max} seconds, which is `max_lifetime`");
-            return Err(Wrong::at(&wrong, message));
-        }
-        Ok(Tokens { max_lifetime: max, default_lifetime: default })
+    fn resolve(self) -> Result<LifetimeBounds, Wrong> {
+        let max = match self.max_lifetime {
+            None => LifetimeBounds::default().max,
+            Some(seconds) => Lifetime::from_seconds(*seconds.get_ref()).map_err(|_| {
+                Wrong::at(&seconds, format!("`max_lifetime` must be 1 to {MAX_LIFETIME} seconds"))
+            })?,
+        };
+        let default = match self.default_lifetime {
+            // The bound holds for what is left out, too.
+            None => LifetimeBounds::default().default.min(max),
+            Some(seconds) => {
+                let lifetime = Lifetime::from_seconds(*seconds.get_ref()).ok().filter(|it| *it <= max);
+                lifetime.ok_or_else(|| {
+                    let max = max.as_seconds();
+                    Wrong::at(
+                        &seconds,
+                        format!("`default_lifetime` must be 1 to {max} seconds, which is `max_lifetime`"),
+                    )
+                })?
+            }
+        };
+        Ok(LifetimeBounds { default, max })
     }
 }
 

@@ -12,6 +12,7 @@ use tessera_net::tls::ServerTls;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, Serve};
+use super::log::Log;
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
@@ -25,7 +26,8 @@ const LOG_VARIABLE: &str = "TESSERA_LOG";
 const LOG_FILTER: &str = "info,warp::filters=off";
 
 pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
-    start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?);
+    // The last to be dropped: until then it takes lines.
+    let _log = start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?)?;
     // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
     // announced before it works.
     let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
@@ -53,7 +55,8 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let snapshots = Arc::new(Snapshots::load(&*store, &kek).await?);
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
-    let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
+    let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
+        .remembering(Arc::clone(&store) as Arc<dyn Store>);
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
@@ -117,15 +120,17 @@ fn log_filter(variable: Option<OsString>) -> Result<EnvFilter, ConfigError> {
     })
 }
 
-fn start_log(format: LogFormat, filter: EnvFilter) {
-    let log = tracing_subscriber::fmt()
+fn start_log(format: LogFormat, filter: EnvFilter) -> Result<Log, Failure> {
+    let log = Log::start(std::io::stderr()).map_err(Failure::Runtime)?;
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(log.lines())
         .with_ansi(std::io::stderr().is_terminal());
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    Ok(log)
 }
 
 #[cfg(test)]

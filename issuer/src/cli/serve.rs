@@ -18,7 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
 use crate::service::{Assertions, MutualTls, TokenService};
-use crate::store::{Snapshots, SqliteFile, Store, follow};
+use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "TESSERA_LOG";
@@ -56,7 +56,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
-        .remembering(Arc::clone(&store) as Arc<dyn Store>);
+        .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),

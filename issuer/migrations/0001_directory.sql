@@ -9,43 +9,60 @@ CREATE TABLE revision (
 );
 INSERT INTO revision (id, value) VALUES (1, 0);
 
--- A client, which is an audience at the same time. The secret is generated, 256 bits, and kept as its SHA-256.
+-- Whom each of the last changes was about, so that readers need not read everything again. An empty name is the
+-- signing keys.
+CREATE TABLE changed_client (
+    revision  BIGINT NOT NULL,
+    client_id TEXT   NOT NULL,
+    PRIMARY KEY (revision, client_id)
+);
+
+-- A client, which is an audience at the same time. Labels are a JSON object of texts.
 CREATE TABLE client (
-    id            TEXT   NOT NULL PRIMARY KEY,
-    secret_sha256 TEXT,
-    created_at    BIGINT NOT NULL
+    id               TEXT   NOT NULL PRIMARY KEY,
+    description      TEXT   NOT NULL,
+    labels           TEXT   NOT NULL,
+    enabled          BIGINT NOT NULL CHECK (enabled IN (0, 1)),
+    lifetime_seconds BIGINT CHECK (lifetime_seconds BETWEEN 1 AND 3600),
+    algorithm        TEXT,
+    created_at       BIGINT NOT NULL
 );
 
 -- The scopes that a client offers when it is the audience.
 CREATE TABLE client_scope (
-    client_id TEXT NOT NULL REFERENCES client (id) ON DELETE CASCADE,
-    scope     TEXT NOT NULL,
+    client_id   TEXT   NOT NULL REFERENCES client (id) ON DELETE CASCADE,
+    scope       TEXT   NOT NULL,
+    description TEXT   NOT NULL,
+    is_default  BIGINT NOT NULL CHECK (is_default IN (0, 1)),
     PRIMARY KEY (client_id, scope)
 );
 
--- Whose assertions prove a client's identity (RFC 7523). The key makes an assertion name one client at most;
--- an empty audience means this issuer itself.
-CREATE TABLE trust (
-    issuer     TEXT   NOT NULL,
-    subject    TEXT   NOT NULL,
-    audience   TEXT   NOT NULL,
-    client_id  TEXT   NOT NULL REFERENCES client (id) ON DELETE CASCADE,
-    profile    TEXT   NOT NULL CHECK (profile IN ('jwt', 'at+jwt')),
-    jwks_uri   TEXT,
-    jwks       TEXT,
-    created_at BIGINT NOT NULL,
-    PRIMARY KEY (issuer, subject, audience),
-    CHECK ((jwks_uri IS NULL) <> (jwks IS NULL))
+-- How clients prove themselves. `detail` is JSON: the HMAC of a secret under the pepper, which is not in this
+-- database; where keys are; conditions on the claims of a platform's tokens; what a certificate has to say.
+-- `workload_key` is a digest of what a workload registration lets in: the same for two clients would prove neither.
+CREATE TABLE credential (
+    id           TEXT   NOT NULL PRIMARY KEY,
+    client_id    TEXT   NOT NULL REFERENCES client (id) ON DELETE CASCADE,
+    detail       TEXT   NOT NULL,
+    workload_key TEXT   UNIQUE,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT,
+    last_used_at BIGINT
 );
+CREATE INDEX credential_client ON credential (client_id);
 
--- Which client may call which audience. (GRANT is a reserved word.)
+-- Which client may call which audience. (GRANT is a reserved word.) Claims are a JSON object.
 CREATE TABLE client_grant (
     client_id        TEXT   NOT NULL REFERENCES client (id) ON DELETE CASCADE,
     audience_id      TEXT   NOT NULL REFERENCES client (id) ON DELETE CASCADE,
-    lifetime_seconds BIGINT NOT NULL CHECK (lifetime_seconds BETWEEN 1 AND 3600),
+    lifetime_seconds BIGINT CHECK (lifetime_seconds BETWEEN 1 AND 3600),
+    expires_at       BIGINT,
+    reason           TEXT   NOT NULL,
+    claims           TEXT   NOT NULL,
     created_at       BIGINT NOT NULL,
     PRIMARY KEY (client_id, audience_id)
 );
+CREATE INDEX client_grant_audience ON client_grant (audience_id);
 
 CREATE TABLE client_grant_scope (
     client_id   TEXT NOT NULL,
@@ -55,11 +72,21 @@ CREATE TABLE client_grant_scope (
     FOREIGN KEY (client_id, audience_id) REFERENCES client_grant (client_id, audience_id) ON DELETE CASCADE,
     FOREIGN KEY (audience_id, scope) REFERENCES client_scope (client_id, scope) ON DELETE CASCADE
 );
+CREATE INDEX client_grant_scope_offered ON client_grant_scope (audience_id, scope);
+
+-- Assertions that were used and may be used once only, until they expire by themselves.
+CREATE TABLE spent_assertion (
+    client_id  TEXT   NOT NULL,
+    jti_sha256 TEXT   NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (client_id, jti_sha256)
+);
+CREATE INDEX spent_assertion_expiry ON spent_assertion (expires_at);
 
 -- Signing keys, sealed under the key-encryption key. A retired key stays published until `published_until`.
 CREATE TABLE signing_key (
     kid             TEXT   NOT NULL PRIMARY KEY,
-    algorithm       TEXT   NOT NULL CHECK (algorithm IN ('ES256', 'RS256')),
+    algorithm       TEXT   NOT NULL,
     state           TEXT   NOT NULL CHECK (state IN ('next', 'active', 'retired')),
     jwk             TEXT   NOT NULL,
     sealed          TEXT   NOT NULL,
@@ -67,8 +94,8 @@ CREATE TABLE signing_key (
     published_until BIGINT,
     CHECK ((state = 'retired') = (published_until IS NOT NULL))
 );
-CREATE UNIQUE INDEX signing_key_one_next ON signing_key (state) WHERE state = 'next';
-CREATE UNIQUE INDEX signing_key_one_active ON signing_key (state) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_key_one_next ON signing_key (algorithm) WHERE state = 'next';
+CREATE UNIQUE INDEX signing_key_one_active ON signing_key (algorithm) WHERE state = 'active';
 
 -- One record for each change, written in the change's own transaction. Never a secret.
 CREATE TABLE audit (

@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod credential;
 mod envoy;
 mod failure;
 mod grant;
@@ -21,7 +22,7 @@ use self::args::{Arguments, Command};
 pub use self::failure::Failure;
 use crate::config::Config;
 use crate::domain::{Actor, Applied, Change, ChangeError, UnixTime};
-use crate::store::{SqliteStore, Store as _, StoreError};
+use crate::store::{SqliteStore, State, Store as _, StoreError};
 
 /// The exit code for a configuration or a policy that is wrong.
 const POLICY_IS_WRONG: u8 = 3;
@@ -62,6 +63,9 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Verify(arguments) => return verify::run(*arguments, json),
         Command::Init(arguments) => block_on(&mut one, init::init(arguments)),
         Command::Client { command } => block_on(&mut one, client::run(Session::new(config()?), command)),
+        Command::Credential { command } => {
+            block_on(&mut one, credential::run(Session::new(config()?), command))
+        }
         Command::Grant { command } => block_on(&mut one, grant::run(Session::new(config()?), command)),
         Command::Key { command } => block_on(&mut one, key::run(Session::new(config()?), command)),
     }?;
@@ -87,6 +91,13 @@ impl Session {
 
     async fn store(&self) -> Result<SqliteStore, Failure> {
         Ok(SqliteStore::open(&self.config.database).await?)
+    }
+
+    async fn load(&self) -> Result<State, Failure> {
+        let store = self.store().await?;
+        let state = store.load().await?;
+        store.close().await;
+        Ok(state)
     }
 
     /// Makes one change. If it names a client that there is not, the failure suggests one.

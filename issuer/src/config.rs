@@ -31,7 +31,7 @@ pub struct Config {
     pub database: PathBuf,
     /// The file of the key-encryption key.
     pub key_encryption_key: PathBuf,
-    /// The file of the pepper under which client secrets are kept; `tessera.pepper` unless set.
+    /// The file of the key under which hashes of client secrets are made.
     pub secret_pepper: PathBuf,
     /// Whether key sets may be fetched over `http` from this machine.
     pub allow_http_loopback: bool,

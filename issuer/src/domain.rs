@@ -4,26 +4,44 @@
 //! state, and [`decide`] answers from it.
 
 mod change;
+mod client;
+mod condition;
+mod credential;
+mod custom;
 mod decision;
 mod directory;
+mod grant;
 mod id;
 mod issuer;
 mod key;
+mod lifetime;
 mod scope;
 mod secret;
 mod time;
 mod trust;
 
-pub use change::{Actor, Applied, Change, ChangeError, Effect};
-pub use decision::{
-    Authenticated, AuthenticationFailure, Claims, Method, Refusal, TokenId, authenticate, decide,
+pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
+pub use client::{
+    Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
 };
-pub use directory::{Client, Directory, Grant, Lifetime, LifetimeError, MAX_LIFETIME};
+pub use condition::{Conditions, ConditionsError};
+pub use credential::{
+    CertificateMatch, Credential, CredentialId, CredentialIdError, CredentialKind, MAX_CREDENTIALS,
+    MAX_SECRETS, OwnKeys, Thumbprint, ThumbprintError,
+};
+pub use custom::{CustomClaim, CustomClaimError, CustomClaims, CustomValue, parse_claim};
+pub use decision::{
+    Authenticated, AuthenticationFailure, Claims, Issuance, Method, Refusal, TokenId, Wish, authenticate,
+    decide,
+};
+pub use directory::{Directory, Entry};
+pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};
 pub use key::{Algorithm, KeyState, RETIRED_KEY_RETENTION, StoredKey, UnknownAlgorithm};
+pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use scope::{MAX_SCOPE, MAX_SCOPES, Scope, ScopeError, ScopeSet};
 pub(crate) use secret::random;
-pub use secret::{ClientSecret, RandomError, SecretHash};
+pub use secret::{ClientSecret, Pepper, RandomError, SecretHash, SecretHashError};
 pub use time::UnixTime;
-pub use trust::{KeySource, MAX_INLINE_JWKS, MAX_NAME, Profile, Trust, TrustError};
+pub use trust::{Accepts, AudienceRule, KeySource, MAX_INLINE_JWKS, MAX_NAME, Profile, Trust, TrustError};

@@ -5,8 +5,10 @@
 
 mod kek;
 mod keyring;
+mod secret_file;
 mod signer;
 
-pub use kek::{KekError, KeyEncryptionKey, SealError};
+pub use kek::{KeyEncryptionKey, SealError};
 pub use keyring::{Keyring, KeyringError, PublishedKeys};
+pub use secret_file::{SecretFileError, create_pepper, load_pepper};
 pub use signer::{KeyError, Signer, SigningError, generate, open, sign_token};

@@ -9,8 +9,9 @@ use std::sync::Arc;
 pub use assertion::{AssertionError, Assertions, UnverifiedError};
 
 use crate::domain::{
-    Authenticated, AuthenticationFailure, Claims, ClientSecret, IssuerId, Method, RandomError, Refusal,
-    ScopeSet, TokenId, UnixTime, authenticate, decide,
+    Algorithm, Authenticated, AuthenticationFailure, Claims, ClientSecret, Issuance, IssuerId,
+    LifetimeBounds, Method, Pepper, RandomError, Refusal, ScopeSet, TokenId, UnixTime, Wish, authenticate,
+    decide,
 };
 use crate::keys::{SigningError, sign_token};
 use crate::store::{Snapshot, Snapshots, Stale};
@@ -22,6 +23,8 @@ pub type Clock = fn() -> UnixTime;
 #[derive(Debug)]
 pub struct TokenService {
     issuer: IssuerId,
+    bounds: LifetimeBounds,
+    pepper: Pepper,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
     clock: Clock,
@@ -61,6 +64,8 @@ pub struct Credentials {
     pub client: String,
     /// The secret, unchecked.
     pub secret: ClientSecret,
+    /// Where they stood.
+    pub method: Method,
 }
 
 /// A token that someone presented. `Debug` shows nothing of it.
@@ -98,6 +103,9 @@ pub enum TokenError {
     /// The state is too old to decide from.
     #[error("the state is out of date")]
     Stale(#[from] Stale),
+    /// The audience wants an algorithm of which there is no key.
+    #[error("there is no active key for {}", .0.map_or("any algorithm", Algorithm::as_str))]
+    NoKeyOf(Option<Algorithm>),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),
@@ -111,11 +119,13 @@ impl TokenService {
     #[must_use]
     pub const fn new(
         issuer: IssuerId,
+        bounds: LifetimeBounds,
+        pepper: Pepper,
         snapshots: Arc<Snapshots>,
         assertions: Assertions,
         clock: Clock,
     ) -> Self {
-        Self { issuer, snapshots, assertions, clock }
+        Self { issuer, bounds, pepper, snapshots, assertions, clock }
     }
 
     /// The name this service signs as.
@@ -158,38 +168,34 @@ impl TokenService {
         // Proving may have waited for keys: what is granted, and for how long, is as of now.
         let snapshot = self.snapshots.current()?;
         let now = self.now();
-        let audience = request.audience.as_deref();
-        let claims = decide(
-            &snapshot.directory,
-            &self.issuer,
-            &client,
-            audience,
-            request.scopes.as_ref(),
-            TokenId::generate()?,
-            now,
-        )
-        .map_err(TokenError::Refused)?;
-        let token = sign_token(snapshot.keyring.active(), &claims)?;
+        let wish = Wish { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
+        let token_id = TokenId::generate()?;
+        let Issuance { claims, algorithm } =
+            decide(&snapshot.directory, &self.issuer, &self.bounds, &client, wish, token_id, now)
+                .map_err(TokenError::Refused)?;
+        let signer = snapshot.keyring.signer(algorithm).ok_or(TokenError::NoKeyOf(algorithm))?;
+        let token = sign_token(signer, &claims)?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
         Ok(Granted { issued, claims, proved_by: client.method() })
     }
 
+    fn check(&self, snapshot: &Snapshot, credentials: &Credentials) -> Result<Authenticated, TokenError> {
+        let Credentials { client, secret, method } = credentials;
+        authenticate(&snapshot.directory, &self.pepper, client, secret, *method, self.now())
+            .map_err(TokenError::Authentication)
+    }
+
     async fn prove(&self, proof: &Proof, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
         match proof {
-            Proof::Secret(credentials) => check(snapshot, credentials),
+            Proof::Secret(credentials) => self.check(snapshot, credentials),
             Proof::Assertion { assertion, client, credentials } => {
-                let by_secret = credentials.as_ref().map(|it| check(snapshot, it)).transpose()?;
+                let by_secret = credentials.as_ref().map(|it| self.check(snapshot, it)).transpose()?;
                 let client = by_secret.as_ref().map(|it| it.client().as_str()).or(client.as_deref());
                 Ok(self.assertions.authenticate(snapshot, assertion.as_str(), client, self.clock).await?)
             }
         }
     }
-}
-
-fn check(snapshot: &Snapshot, credentials: &Credentials) -> Result<Authenticated, TokenError> {
-    authenticate(&snapshot.directory, &credentials.client, &credentials.secret)
-        .map_err(TokenError::Authentication)
 }
 
 impl Proof {

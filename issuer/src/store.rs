@@ -10,32 +10,63 @@ mod follow;
 mod rows;
 mod sqlite;
 
+use std::collections::HashMap;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
 
 pub use error::StoreError;
 pub use follow::{FollowError, MAX_AGE, POLL_INTERVAL, Snapshot, Snapshots, Stale, follow};
 pub use sqlite::{SqliteFile, SqliteStore};
 
-use crate::domain::{Actor, Applied, Change, Directory, StoredKey, UnixTime};
+use crate::domain::{Actor, Applied, Change, ClientId, CredentialId, Directory, Entry, StoredKey, UnixTime};
 
 /// Everything the store holds, as of one revision.
 #[derive(Clone, Debug)]
 pub struct State {
     /// Counts the changes.
     pub revision: i64,
-    /// Clients, grants and trusts.
+    /// Clients with their credentials and grants.
     pub directory: Directory,
     /// The signing keys, sealed.
     pub keys: Vec<StoredKey>,
 }
 
-/// A database of clients, grants, trusts and keys. Several processes may have it open at once.
+/// What is different at one revision from an earlier one.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// Counts the changes.
+    pub revision: i64,
+    /// The clients that are different now, and those that are no more.
+    pub clients: Vec<(ClientId, Option<Entry>)>,
+    /// All keys, if any of them is different.
+    pub keys: Option<Vec<StoredKey>>,
+}
+
+/// An assertion that may be used once: the client that signed it, its `jti`, and until when it could be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentAssertion {
+    /// Who signed it.
+    pub client: ClientId,
+    /// What it calls itself, of whatever length.
+    pub jti: String,
+    /// From when on it is refused anyway, so that it need not be remembered.
+    pub expires_at: UnixTime,
+}
+
+/// A database of clients, credentials, grants and keys. Several processes may have it open at once.
 pub trait Store: Send + Sync {
     /// The number of changes so far; cheap, made for polling.
     fn revision(&self) -> BoxFuture<'_, Result<i64, StoreError>>;
 
     /// Reads everything, consistent as of one revision.
     fn load(&self) -> BoxFuture<'_, Result<State, StoreError>>;
+
+    /// Reads what is different since revision `since`, consistent as of one revision; `None` if that is so much, or so
+    /// long ago, that [`load`](Self::load) is the way.
+    fn changes(&self, since: i64) -> BoxFuture<'_, Result<Option<Changes>, StoreError>>;
 
     /// Makes one change, or none: the change, its audit record and the new revision are one transaction.
     fn apply<'a>(
@@ -44,4 +75,24 @@ pub trait Store: Send + Sync {
         change: &'a Change,
         now: UnixTime,
     ) -> BoxFuture<'a, Result<Applied, StoreError>>;
+
+    /// Uses up assertions, in one transaction that is durable when this returns. For each, whether it is used for the
+    /// first time, by any process on this database.
+    fn spend<'a>(&'a self, assertions: &'a [SpentAssertion]) -> BoxFuture<'a, Result<Vec<bool>, StoreError>>;
+
+    /// Notes when credentials were used. No change: it makes no revision and no audit record.
+    fn touch<'a>(&'a self, used: &'a [(CredentialId, UnixTime)]) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// When each credential was last used, as noted, by its name.
+    fn last_used(&self) -> BoxFuture<'_, Result<HashMap<String, UnixTime>, StoreError>>;
+
+    /// Forgets what has no use after `now`.
+    fn purge(&self, now: UnixTime) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+impl SpentAssertion {
+    /// What is stored of `jti`: of one length, whatever the client wrote.
+    fn jti_sha256(&self) -> String {
+        URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, self.jti.as_bytes()))
+    }
 }

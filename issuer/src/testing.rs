@@ -5,9 +5,12 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm as Alg, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
+use std::sync::Arc;
+
 use crate::domain::{
-    Actor, Algorithm, Change, Client, ClientId, ClientSecret, Directory, Grant, KeyState, Lifetime, ScopeSet,
-    StoredKey, Trust, UnixTime,
+    Actor, Algorithm, Audience, AudienceRule, Change, Client, ClientId, ClientSecret, Conditions, Credential,
+    CredentialId, CredentialKind, Description, Directory, Entry, Grant, KeySource, KeyState, Labels,
+    Lifetime, Pepper, Profile, ScopeSet, Settings, StoredKey, Trust, UnixTime,
 };
 use crate::keys::{KeyEncryptionKey, Keyring, generate};
 use crate::store::{Snapshot, SqliteStore, Store as _};
@@ -26,6 +29,10 @@ pub(crate) fn secret() -> ClientSecret {
     ClientSecret::presented("correct horse".to_owned())
 }
 
+pub(crate) fn pepper() -> Pepper {
+    Pepper::new(&[7; Pepper::BYTES])
+}
+
 pub(crate) fn actor() -> Actor {
     Actor::command_line("tester")
 }
@@ -41,24 +48,60 @@ pub(crate) fn signing_keys(kek: &KeyEncryptionKey) -> Vec<StoredKey> {
         .into()
 }
 
+/// An enabled client without credentials.
+pub(crate) fn client(name: &str, offered: &str) -> Client {
+    Client {
+        id: id(name),
+        description: Description::default(),
+        labels: Labels::default(),
+        enabled: true,
+        audience: Audience::offering(&scopes(offered)),
+        credentials: Vec::new(),
+        created_at: NOW,
+    }
+}
+
+/// A credential that does not expire.
+pub(crate) fn credential(client: &str, kind: CredentialKind) -> Credential {
+    let id = CredentialId::generate().unwrap();
+    Credential { id, client: client.parse().unwrap(), kind, created_at: NOW, expires_at: None }
+}
+
+/// The [`secret`] of that client.
+pub(crate) fn secret_of(client: &str) -> Credential {
+    credential(client, CredentialKind::Secret(pepper().hash(&secret())))
+}
+
+/// A registration with keys that nobody fetches.
+pub(crate) fn trust(issuer: &str, conditions: Conditions) -> Trust {
+    Trust {
+        issuer: issuer.to_owned(),
+        keys: KeySource::uri(&format!("{issuer}/jwks")).unwrap(),
+        audience: AudienceRule::default(),
+        conditions,
+        profile: Profile::Jwt,
+        max_lifetime: None,
+    }
+}
+
+pub(crate) fn offering(text: &str) -> Settings {
+    let offer = scopes(text).iter().map(|scope| (scope.clone(), Description::default())).collect();
+    Settings { offer, ..Settings::default() }
+}
+
 /// `shop` (with the [`secret`]) may call `orders` with two scopes and `mail` with none; nobody may call `stock`.
 pub(crate) fn changes() -> Vec<Change> {
-    let add = |name: &str, offered: &str, secret| Change::AddClient {
+    let add = |name: &str, offered: &str, credential| Change::AddClient {
         id: id(name),
-        scopes: scopes(offered),
-        secret,
+        settings: offering(offered),
+        credential,
     };
     let grant = |audience: &str, granted: &str, seconds: u64| {
-        let lifetime = Lifetime::from_seconds(seconds).unwrap();
-        Change::AddGrant(Grant {
-            client: id("shop"),
-            audience: id(audience),
-            scopes: scopes(granted),
-            lifetime,
-        })
+        let grant = Grant::new(id("shop"), id(audience), scopes(granted));
+        Change::AddGrant(Grant { lifetime: Lifetime::from_seconds(seconds).ok(), ..grant })
     };
     vec![
-        add("shop", "", Some(secret().hash())),
+        add("shop", "", Some(secret_of("shop"))),
         add("orders", "read write delete", None),
         add("mail", "send", None),
         add("stock", "", None),
@@ -77,18 +120,18 @@ pub(crate) async fn store(folder: &tempfile::TempDir, kek: &KeyEncryptionKey) ->
     store
 }
 
-/// A snapshot without a database, with these trusts and the clients they name.
-pub(crate) fn snapshot(revision: i64, trusts: Vec<Trust>) -> Snapshot {
+/// A snapshot without a database: clients with these credentials.
+pub(crate) fn snapshot(revision: i64, credentials: Vec<Credential>) -> Snapshot {
     let kek = kek();
-    let client = |trust: &Trust| Client {
-        id: trust.client.clone(),
-        scopes: ScopeSet::default(),
-        secret: None,
-        created_at: NOW,
-    };
-    let clients = trusts.iter().map(client).collect();
+    let mut directory = Directory::default();
+    for credential in credentials {
+        let name = credential.client.to_string();
+        let mut client = directory.client(&name).cloned().unwrap_or_else(|| client(&name, ""));
+        client.credentials.push(Arc::new(credential));
+        directory.insert(Entry::new(client, []));
+    }
     let keyring = Keyring::new(signing_keys(&kek), &kek, None).unwrap();
-    Snapshot { revision, directory: Directory::new(clients, vec![], trusts), keyring }
+    Snapshot { revision, directory, keyring }
 }
 
 /// Somebody else's issuer: one ES256 key, used through a library that is not ours.

@@ -1,13 +1,16 @@
 //! The command line, as clap reads it. Values arrive parsed: a malformed one is a usage error.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::policy::PolicyCommand;
 use super::verify::Verify;
-use crate::domain::{Algorithm, ClientId, IssuerId, Profile, Scope};
+use crate::domain::{
+    Algorithm, ClientId, CredentialId, CustomClaim, CustomClaimError, Description, IssuerId, LabelError,
+    Lifetime, LifetimeError, Profile, Scope, ScopeError, parse_claim,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -24,6 +27,7 @@ Examples:
   export TESSERA_CONFIG=issuer/tessera.toml
   tessera client add orders --scope orders:read
   tessera client add shop --secret            prints the secret once
+  tessera credential add-workload shop --issuer https://ci.example --discovery --subject shop
   tessera grant add shop orders --scope orders:read
   tessera serve
   tessera policy check policy.yaml
@@ -57,6 +61,11 @@ pub(super) enum Command {
     Client {
         #[command(subcommand)]
         command: ClientCommand,
+    },
+    /// Manage how clients prove themselves
+    Credential {
+        #[command(subcommand)]
+        command: CredentialCommand,
     },
     /// Manage who may call whom
     Grant {
@@ -119,50 +128,40 @@ pub(super) enum ClientCommand {
     /// Register a client
     #[command(after_help = "\
 Examples:
-  tessera client add orders --scope orders:read --scope orders:write
-  tessera client add shop --secret")]
+  tessera client add orders --scope orders:read='See orders' --scope orders:write --default-scope orders:read
+  tessera client add shop --secret --description 'The web shop' --label team=checkout
+  tessera client add spiffe://acme.example/ns/shop/sa/billing")]
     Add {
-        /// Its name: a word or a URL
+        /// Its name: a word, a URL, a SPIFFE ID
         id: ClientId,
-        /// A scope that it offers to its callers; repeat for more
-        #[arg(long = "scope", value_name = "SCOPE")]
-        scopes: Vec<Scope>,
+        #[command(flatten)]
+        settings: ClientSettings,
         /// Give it a generated secret, and print that once
         #[arg(long)]
         secret: bool,
     },
-    /// Let a client offer more scopes to its callers
-    Offer {
-        /// The client
-        id: ClientId,
-        /// The scope; repeat for more
-        #[arg(long = "scope", value_name = "SCOPE", required = true)]
-        scopes: Vec<Scope>,
-    },
-    /// Replace a client's secret, and print the new one once
-    Secret {
-        /// The client
-        id: ClientId,
-    },
-    /// Let a client prove itself with JWTs of another issuer
+    /// Change what is known of a client; what is not named stays as it is
     #[command(after_help = "\
 Examples:
-  tessera client trust shop --issuer https://kubernetes.example \\
-      --jwks-uri https://kubernetes.example/openid/v1/jwks --subject system:serviceaccount:web:shop
-  tessera client trust shop --issuer https://ci.example --jwks keys.json --subject build --audience tessera")]
-    Trust(Trust),
-    /// Withdraw what `trust` registered
-    Distrust {
+  tessera client set orders --scope orders:delete --withdraw-scope orders:write
+  tessera client set orders --lifetime 300 --algorithm RS256
+  tessera client set shop --disable")]
+    Set {
         /// The client
         id: ClientId,
-        /// The issuer (`iss`)
-        #[arg(long, value_name = "URL")]
-        issuer: String,
-        /// The subject (`sub`)
-        #[arg(long, value_name = "SUBJECT")]
-        subject: String,
+        #[command(flatten)]
+        settings: ClientSettings,
+        /// A scope to offer no more; it leaves the grants that hold it, too. Repeat for more
+        #[arg(long = "withdraw-scope", value_name = "SCOPE")]
+        withdraw: Vec<Scope>,
+        /// Give it tokens, and others tokens for it
+        #[arg(long, conflicts_with = "disable")]
+        enable: bool,
+        /// Give it no tokens, and nobody tokens for it, until it is enabled again
+        #[arg(long)]
+        disable: bool,
     },
-    /// Remove a client, with every grant from and to it
+    /// Remove a client, with its credentials and every grant from and to it
     Remove {
         /// The client
         id: ClientId,
@@ -171,29 +170,176 @@ Examples:
     List,
 }
 
-/// `tessera client trust`.
+/// What `client add` and `client set` say of a client.
 #[derive(Debug, Args)]
-pub(super) struct Trust {
+pub(super) struct ClientSettings {
+    /// What it is, for people
+    #[arg(long, value_name = "TEXT")]
+    pub(super) description: Option<Description>,
+    /// Who it belongs to, for people and other tools; replaces all labels. Repeat for more
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    pub(super) labels: Vec<(String, String)>,
+    /// A scope that it offers to its callers, and what that allows; repeat for more
+    #[arg(long = "scope", value_name = "SCOPE[=DESCRIPTION]", value_parser = described_scope)]
+    pub(super) scopes: Vec<(Scope, Description)>,
+    /// A scope that callers get who name none; replaces the default. Repeat for more [default: all they were granted]
+    #[arg(long = "default-scope", value_name = "SCOPE")]
+    pub(super) default_scopes: Vec<Scope>,
+    /// How long tokens for it live at most, 1 to 3600 [default: the issuer's]
+    #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
+    pub(super) lifetime: Option<Lifetime>,
+    /// What tokens for it are signed with: ES256 or RS256 [default: the issuer's]
+    #[arg(long)]
+    pub(super) algorithm: Option<Algorithm>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CredentialCommand {
+    /// Give a client one more generated secret, and print it once
+    #[command(after_help = "\
+Replace a secret without a gap: add one, let the client use it, remove the old one. `credential list` says when each
+was last used.
+
+Examples:
+  tessera credential add-secret shop
+  tessera credential add-secret shop --expires-in 90d")]
+    AddSecret {
+        /// The client
+        id: ClientId,
+        #[command(flatten)]
+        expiry: Expiry,
+    },
+    /// Let a client prove itself with assertions that it signs (`private_key_jwt`, RFC 7523)
+    #[command(after_help = "\
+Examples:
+  tessera credential add-keys shop --jwks public.json
+  tessera credential add-keys shop --jwks-uri https://shop.example/jwks.json --max-lifetime 60")]
+    AddKeys {
+        /// The client
+        id: ClientId,
+        #[command(flatten)]
+        keys: Keys,
+        /// Take the token endpoint's URL for an audience, too, as older clients send it
+        #[arg(long)]
+        audience_token_endpoint: bool,
+        /// Longest life of an assertion, in seconds [default: 3600]
+        #[arg(long, value_name = "SECONDS")]
+        max_lifetime: Option<u64>,
+        #[command(flatten)]
+        expiry: Expiry,
+    },
+    /// Let a client prove itself with JWTs of the platform that it runs on (RFC 7523)
+    #[command(after_help = "\
+Examples:
+  tessera credential add-workload shop --issuer https://kubernetes.example \\
+      --jwks-uri https://kubernetes.example/openid/v1/jwks --subject system:serviceaccount:web:shop
+  tessera credential add-workload shop --issuer https://ci.example --discovery \\
+      --condition '{\"claim\": \"repository_id\", \"equals\": \"4711\"}' --audience tessera")]
+    AddWorkload(Box<AddWorkload>),
+    /// Let a client prove itself with a TLS certificate (RFC 8705)
+    #[command(after_help = "\
+Examples:
+  tessera credential add-certificate shop --san-dns shop.internal.example     issued by tls.client_ca
+  tessera credential add-certificate shop --certificate shop.pem              this one, whoever issued it")]
+    AddCertificate {
+        /// The client
+        id: ClientId,
+        #[command(flatten)]
+        certificate: Certificate,
+        #[command(flatten)]
+        expiry: Expiry,
+    },
+    /// Take a credential away from its client
+    Remove {
+        /// Its name, as `credential list` shows it
+        credential: CredentialId,
+    },
+    /// List the credentials of a client, or of all
+    List {
+        /// The client
+        id: Option<ClientId>,
+    },
+}
+
+/// `tessera credential add-workload`.
+#[derive(Debug, Args)]
+pub(super) struct AddWorkload {
     /// The client
     pub(super) id: ClientId,
-    /// The issuer of its JWTs (`iss`), compared as text
+    /// The issuer of its JWTs (`iss`), compared as text; `spiffe://` and the trust domain for jwt-svid
     #[arg(long, value_name = "URL")]
     pub(super) issuer: String,
-    /// Where the issuer's keys are
-    #[arg(long, value_name = "URL", required_unless_present = "jwks")]
-    pub(super) jwks_uri: Option<String>,
-    /// A file with the issuer's keys (a JWK Set)
-    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
-    pub(super) jwks: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: Keys,
+    /// Where the keys are is in the issuer's metadata
+    #[arg(long, conflicts_with_all = ["jwks", "jwks_uri"])]
+    pub(super) discovery: bool,
     /// Whom the JWTs are about (`sub`)
-    #[arg(long, value_name = "SUBJECT")]
-    pub(super) subject: String,
-    /// Whom they are made for (`aud`); this issuer if absent
+    #[arg(long, value_name = "SUBJECT", required_unless_present = "conditions")]
+    pub(super) subject: Option<String>,
+    /// What another claim has to be, as in a policy: {"claim": …, "equals": …}; repeat for more
+    #[arg(long = "condition", value_name = "JSON", value_parser = condition)]
+    pub(super) conditions: Vec<serde_json::Value>,
+    /// Whom they are made for (`aud`) [default: this issuer]
     #[arg(long, value_name = "AUDIENCE")]
     pub(super) audience: Option<String>,
-    /// The rules they follow: jwt, or at+jwt for access tokens of another authorization server
+    /// Take the token endpoint's URL for an audience, too
+    #[arg(long, conflicts_with = "audience")]
+    pub(super) audience_token_endpoint: bool,
+    /// Take JWTs that are made for others as well
+    #[arg(long)]
+    pub(super) other_audiences: bool,
+    /// The rules they follow: jwt, jwt-svid, or at+jwt for access tokens of another authorization server
     #[arg(long, default_value = "jwt")]
     pub(super) profile: Profile,
+    /// Longest life of a JWT, in seconds [default: 86400]
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) max_lifetime: Option<u64>,
+    #[command(flatten)]
+    pub(super) expiry: Expiry,
+}
+
+/// Where keys are.
+#[derive(Debug, Args)]
+pub(super) struct Keys {
+    /// Where the keys are (a JWK Set)
+    #[arg(long, value_name = "URL")]
+    pub(super) jwks_uri: Option<String>,
+    /// A file with the keys (a JWK Set)
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    pub(super) jwks: Option<PathBuf>,
+}
+
+/// What a certificate has to say; one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Certificate {
+    /// Its subject, in RFC 4514 text: CN=shop,O=Acme
+    #[arg(long, value_name = "DN")]
+    pub(super) subject_dn: Option<String>,
+    /// A DNS name among its alternative names
+    #[arg(long, value_name = "NAME")]
+    pub(super) san_dns: Option<String>,
+    /// A URI among its alternative names
+    #[arg(long, value_name = "URI")]
+    pub(super) san_uri: Option<String>,
+    /// An address among its alternative names
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) san_ip: Option<IpAddr>,
+    /// A mail address among its alternative names
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) san_email: Option<String>,
+    /// A file with the certificate itself, in PEM
+    #[arg(long = "certificate", value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+/// How long something is good.
+#[derive(Debug, Args)]
+pub(super) struct Expiry {
+    /// For how long it is good: 90d, 12h, 30m, 45s [default: until it is removed]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) expires_in: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,7 +348,8 @@ pub(super) enum GrantCommand {
     #[command(after_help = "\
 Examples:
   tessera grant add shop orders --scope orders:read
-  tessera grant add shop mail --lifetime 60")]
+  tessera grant add shop mail --lifetime 60
+  tessera grant add shop ledger --expires-in 14d --reason 'Migration, ticket 4711' --claim tenant=acme")]
     Add {
         /// Who calls
         client: ClientId,
@@ -211,9 +358,17 @@ Examples:
         /// A scope out of those that the audience offers; repeat for more
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
-        /// How long each token lives, 1 to 3600 [default: 900]
+        /// How long each token lives at most, 1 to 3600 [default: the audience's]
         #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
-        lifetime: Option<crate::domain::Lifetime>,
+        lifetime: Option<Lifetime>,
+        /// Why, for people
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<Description>,
+        /// A claim for its tokens: roles, groups, entitlements (repeat for more values), tenant, environment, region
+        #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
+        claims: Vec<(CustomClaim, String)>,
+        #[command(flatten)]
+        expiry: Expiry,
     },
     /// Withdraw a grant; tokens already issued live until they expire
     Remove {
@@ -233,15 +388,55 @@ pub(super) enum KeyCommand {
     /// Sign with the next key from now on, and make another next one
     ///
     /// The old key stays published until its last token has expired, so nothing that was issued stops
-    /// working. A change of algorithm takes effect with the rotation after this one.
+    /// working.
     Rotate {
-        /// What the new next key signs with, ES256 or RS256; as the key before it if absent
+        /// Whose turn it is, ES256 or RS256 [default: what tokens are signed with unless an audience says]
         #[arg(long)]
         algorithm: Option<Algorithm>,
     },
+    /// Make the first keys of another algorithm, for audiences that ask for it
+    Add {
+        /// ES256 or RS256
+        #[arg(long)]
+        algorithm: Algorithm,
+    },
 }
 
-fn lifetime(text: &str) -> Result<crate::domain::Lifetime, crate::domain::LifetimeError> {
-    let seconds = text.parse().map_err(|_| crate::domain::LifetimeError)?;
-    crate::domain::Lifetime::from_seconds(seconds)
+fn lifetime(text: &str) -> Result<Lifetime, LifetimeError> {
+    Lifetime::from_seconds(text.parse().map_err(|_| LifetimeError)?)
+}
+
+fn label(text: &str) -> Result<(String, String), LabelError> {
+    let (name, value) = text.split_once('=').ok_or(LabelError::Syntax)?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn described_scope(text: &str) -> Result<(Scope, Description), String> {
+    let (scope, description) = text.split_once('=').unwrap_or((text, ""));
+    let scope = scope.parse().map_err(|error: ScopeError| error.to_string())?;
+    Ok((scope, description.parse().map_err(|error: crate::domain::DescriptionError| error.to_string())?))
+}
+
+fn claim(text: &str) -> Result<(CustomClaim, String), CustomClaimError> {
+    parse_claim(text)
+}
+
+fn condition(text: &str) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// A number and a unit.
+fn duration(text: &str) -> Result<u64, &'static str> {
+    const WRONG: &str = "a duration is a whole number and d, h, m or s: 90d, 12h";
+    let split = text.len().saturating_sub(1);
+    let (number, unit) = text.split_at_checked(split).ok_or(WRONG)?;
+    let unit = match unit {
+        "d" => 24 * 60 * 60,
+        "h" => 60 * 60,
+        "m" => 60,
+        "s" => 1,
+        _ => return Err(WRONG),
+    };
+    let number: u64 = number.parse().map_err(|_| WRONG)?;
+    number.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or(WRONG)
 }

@@ -1,151 +1,94 @@
 //! `tessera client`.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use super::args::{self, ClientCommand};
+use super::args::{ClientCommand, ClientSettings};
+use super::credential;
 use super::output::{Answer, table};
 use super::{Failure, Session};
-use crate::domain::{Change, Client, ClientId, ClientSecret, Directory, KeySource, ScopeSet, Trust};
-use crate::service::Assertions;
-use crate::store::Store as _;
-
-/// Bytes read of a key set file at most: one more than is taken, so that too long is noticed.
-const MAX_JWKS_FILE: u64 = crate::domain::MAX_INLINE_JWKS as u64 + 1;
+use crate::domain::{Change, Client, Directory, Labels, ScopeSet, Settings};
 
 pub(super) async fn run(session: Session, command: ClientCommand) -> Result<Answer, Failure> {
     match command {
-        ClientCommand::Add { id, scopes, secret } => add(session, id, scopes_of(scopes)?, secret).await,
-        ClientCommand::Offer { id, scopes } => {
-            let scopes = scopes_of(scopes)?;
-            session.apply(Change::OfferScopes { id: id.clone(), scopes: scopes.clone() }).await?;
-            Ok(Answer {
-                text: format!("{id} offers {scopes}"),
-                json: json!({ "client": id, "scopes": scopes }),
-            })
-        }
-        ClientCommand::Secret { id } => {
-            let secret = ClientSecret::generate()?;
-            session.apply(Change::SetSecret { id: id.clone(), secret: secret.hash() }).await?;
-            Ok(with_secret(format!("{id} has a new secret"), json!({ "client": id }), Some(&secret)))
-        }
-        ClientCommand::Trust(arguments) => trust(session, arguments).await,
-        ClientCommand::Distrust { id, issuer, subject } => {
-            let change =
-                Change::RemoveTrust { client: id.clone(), issuer: issuer.clone(), subject: subject.clone() };
+        ClientCommand::Add { id, settings, secret } => {
+            let secret = if secret { Some(credential::new_secret(&session, &id, None)?) } else { None };
+            let change = Change::AddClient {
+                id: id.clone(),
+                settings: read(settings)?,
+                credential: secret.as_ref().map(|(_, credential)| credential.clone()),
+            };
             session.apply(change).await?;
-            Ok(Answer {
-                text: format!("{id} no longer trusts {issuer} about {subject}"),
-                json: json!({ "client": id, "issuer": issuer, "subject": subject }),
+            let answer = Answer { text: format!("{id} is registered"), json: json!({ "client": id }) };
+            Ok(match secret {
+                Some((secret, credential)) => credential::with_secret(answer, &secret, &credential),
+                None => answer,
             })
+        }
+        ClientCommand::Set { id, settings, withdraw, enable, disable } => {
+            let enabled = (enable || disable).then_some(enable);
+            let settings = Settings { enabled, withdraw, ..read(settings)? };
+            session.apply(Change::SetClient { id: id.clone(), settings }).await?;
+            let state = session.load().await?;
+            let json = state.directory.client(id.as_str()).map_or(Value::Null, client_json);
+            Ok(Answer { text: format!("{id} is changed"), json })
         }
         ClientCommand::Remove { id } => {
             session.apply(Change::RemoveClient { id: id.clone() }).await?;
             Ok(Answer { text: format!("{id} is removed"), json: json!({ "client": id }) })
         }
-        ClientCommand::List => {
-            let store = session.store().await?;
-            let state = store.load().await?;
-            store.close().await;
-            Ok(list(&state.directory))
-        }
+        ClientCommand::List => Ok(list(&session.load().await?.directory)),
     }
 }
 
-async fn add(session: Session, id: ClientId, scopes: ScopeSet, secret: bool) -> Result<Answer, Failure> {
-    let secret = secret.then(ClientSecret::generate).transpose()?;
-    let hash = secret.as_ref().map(ClientSecret::hash);
-    session.apply(Change::AddClient { id: id.clone(), scopes: scopes.clone(), secret: hash }).await?;
-    Ok(with_secret(format!("{id} is registered"), json!({ "client": id, "scopes": scopes }), secret.as_ref()))
-}
-
-async fn trust(session: Session, arguments: args::Trust) -> Result<Answer, Failure> {
-    let keys = match (&arguments.jwks_uri, &arguments.jwks) {
-        (Some(uri), _) => KeySource::uri(uri)?,
-        (None, Some(path)) => KeySource::inline(&read(path)?)?,
-        // clap requires one of the two.
-        (None, None) => KeySource::uri("")?,
-    };
-    let trust = Trust {
-        client: arguments.id,
-        issuer: arguments.issuer,
-        keys,
-        subject: arguments.subject,
-        audience: arguments.audience,
-        profile: arguments.profile,
-    }
-    .checked()?;
-    Assertions::check(&trust, session.config.allow_http_loopback)?;
-    session.apply(Change::AddTrust(trust.clone())).await?;
-    Ok(Answer {
-        text: format!("{} trusts {} about {}", trust.client, trust.issuer, trust.subject),
-        json: json!({ "client": trust.client, "trust": trust_json(&trust) }),
+fn read(settings: ClientSettings) -> Result<Settings, Failure> {
+    let ClientSettings { description, labels, scopes, default_scopes, lifetime, algorithm } = settings;
+    let labels = if labels.is_empty() { None } else { Some(Labels::new(labels)?) };
+    let default_scopes = if default_scopes.is_empty() { None } else { Some(ScopeSet::new(default_scopes)?) };
+    Ok(Settings {
+        description,
+        labels,
+        offer: scopes,
+        default_scopes,
+        lifetime: lifetime.map(Some),
+        algorithm: algorithm.map(Some),
+        ..Settings::default()
     })
 }
 
 fn list(directory: &Directory) -> Answer {
     let clients = directory.clients();
-    let rows: Vec<[String; 4]> = clients.iter().map(|client| row(client, directory)).collect();
-    let json: Vec<Value> = clients
-        .iter()
-        .map(|client| {
-            json!({
-                "client": client.id,
-                "scopes": client.scopes,
-                "secret": client.secret.is_some(),
-                "trusts": trusts_of(client, directory).map(trust_json).collect::<Vec<_>>(),
-                "created_at": client.created_at,
-            })
-        })
-        .collect();
-    Answer { text: table(["CLIENT", "OFFERS", "SECRET", "TRUSTS"], &rows), json: json.into() }
+    let rows: Vec<[String; 5]> = clients.iter().map(|client| row(client)).collect();
+    let json: Vec<Value> = clients.iter().map(|client| client_json(client)).collect();
+    let text = table(["CLIENT", "ENABLED", "OFFERS", "CREDENTIALS", "DESCRIPTION"], &rows);
+    Answer { text, json: json.into() }
 }
 
-fn row(client: &Client, directory: &Directory) -> [String; 4] {
-    let trusts: Vec<String> = trusts_of(client, directory)
-        .map(|trust| format!("{} about {}", trust.issuer, trust.subject))
-        .collect();
-    let secret = if client.secret.is_some() { "yes" } else { "no" };
-    [client.id.to_string(), client.scopes.to_string(), secret.to_owned(), trusts.join(", ")]
+fn row(client: &Client) -> [String; 5] {
+    let scopes: Vec<&str> = client.audience.scopes.keys().map(crate::domain::Scope::as_str).collect();
+    let mut kinds: Vec<&str> = client.credentials.iter().map(|it| it.kind.as_str()).collect();
+    kinds.dedup();
+    let enabled = if client.enabled { "yes" } else { "no" };
+    [
+        client.id.to_string(),
+        enabled.to_owned(),
+        scopes.join(" "),
+        kinds.join(" "),
+        client.description.as_str().to_owned(),
+    ]
 }
 
-fn trusts_of<'a>(client: &'a Client, directory: &'a Directory) -> impl Iterator<Item = &'a Trust> {
-    directory.trusts().map(|trust| &**trust).filter(|trust| trust.client == client.id)
-}
-
-fn trust_json(trust: &Trust) -> Value {
-    let jwks_uri = match &trust.keys {
-        KeySource::Uri(uri) => Some(uri),
-        KeySource::Inline(_) => None,
-    };
+fn client_json(client: &Client) -> Value {
     json!({
-        "issuer": trust.issuer,
-        "subject": trust.subject,
-        "audience": trust.audience,
-        "profile": trust.profile,
-        "jwks_uri": jwks_uri,
+        "client": client.id,
+        "description": client.description,
+        "labels": client.labels,
+        "enabled": client.enabled,
+        "scopes": client.audience.scopes.keys().collect::<Vec<_>>(),
+        "scope_descriptions": client.audience.scopes,
+        "default_scopes": client.audience.default_scopes,
+        "lifetime": client.audience.lifetime,
+        "algorithm": client.audience.algorithm,
+        "credentials": client.credentials.iter().map(|it| it.detail()).collect::<Vec<_>>(),
+        "created_at": client.created_at,
     })
-}
-
-/// Adds a secret to an answer: the only time it is shown.
-fn with_secret(text: String, mut json: Value, secret: Option<&ClientSecret>) -> Answer {
-    let Some(secret) = secret else { return Answer { text, json } };
-    if let Some(members) = json.as_object_mut() {
-        members.insert("secret".to_owned(), secret.reveal().into());
-    }
-    Answer { text: format!("{text}\nsecret, shown this once: {}", secret.reveal()), json }
-}
-
-fn scopes_of(scopes: Vec<crate::domain::Scope>) -> Result<ScopeSet, Failure> {
-    Ok(ScopeSet::new(scopes)?)
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_JWKS_FILE).read_to_string(&mut text))
-        .map_err(|source| Failure::File { verb: "read", path: path.to_owned(), source })?;
-    Ok(text)
 }

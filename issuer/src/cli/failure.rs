@@ -10,8 +10,10 @@ use tessera_net::listener::BindError;
 use tessera_verifier::Problem;
 
 use crate::config::ConfigError;
-use crate::domain::{ChangeError, RandomError, ScopeError, TrustError};
-use crate::keys::{KekError, KeyError};
+use crate::domain::{
+    ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TrustError,
+};
+use crate::keys::{KeyError, SecretFileError};
 use crate::service::AssertionError;
 use crate::store::{FollowError, StoreError};
 
@@ -24,9 +26,9 @@ pub enum Failure {
     /// The database is unusable. Exit code 4.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The key-encryption key is unusable. Exit code 4.
+    /// The key-encryption key or the pepper is unusable. Exit code 4.
     #[error(transparent)]
-    Kek(#[from] KekError),
+    SecretFile(#[from] SecretFileError),
     /// The state in the database is unusable. Exit code 4.
     #[error(transparent)]
     State(#[from] FollowError),
@@ -50,6 +52,21 @@ pub enum Failure {
     /// A registration cannot be taken as given. Exit code 1.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// Conditions cannot be taken as given. Exit code 1.
+    #[error(transparent)]
+    Conditions(#[from] ConditionsError),
+    /// Labels cannot be taken as given. Exit code 1.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// A claim of a grant cannot be taken as given. Exit code 1.
+    #[error(transparent)]
+    Claim(#[from] CustomClaimError),
+    /// A certificate cannot be taken as given. Exit code 1.
+    #[error("{} holds no certificate in PEM", path.display())]
+    Certificate {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A registration that the verifier would not take. Exit code 1.
     #[error(transparent)]
     Registration(#[from] AssertionError),
@@ -136,11 +153,15 @@ impl Failure {
         ExitCode::from(match self {
             Self::NoIssuer | Self::Usage(_) | Self::Filter { .. } => 2,
             Self::Config(_) | Self::Policy { .. } => super::POLICY_IS_WRONG,
-            Self::Store(_) | Self::Kek(_) | Self::State(_) | Self::Key(_) => 4,
+            Self::Store(_) | Self::SecretFile(_) | Self::State(_) | Self::Key(_) => 4,
             Self::Bind(_) => 5,
             Self::Refused { .. }
             | Self::Scopes(_)
             | Self::Trust(_)
+            | Self::Conditions(_)
+            | Self::Label(_)
+            | Self::Claim(_)
+            | Self::Certificate { .. }
             | Self::Registration(_)
             | Self::Exists { .. }
             | Self::File { .. }

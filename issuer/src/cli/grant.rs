@@ -3,25 +3,36 @@
 use serde_json::{Value, json};
 
 use super::args::GrantCommand;
-use super::output::{Answer, table};
-use super::{Failure, Session};
-use crate::domain::{Change, Grant, ScopeSet};
-use crate::store::Store as _;
+use super::output::{self, Answer, table};
+use super::{Failure, Session, now};
+use crate::domain::{Change, CustomClaims, Grant, ScopeSet};
 
 pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answer, Failure> {
     match command {
-        GrantCommand::Add { client, audience, scopes, lifetime } => {
-            let scopes = ScopeSet::new(scopes)?;
-            let grant = Grant { client, audience, scopes, lifetime: lifetime.unwrap_or_default() };
+        GrantCommand::Add { client, audience, scopes, lifetime, reason, claims, expiry } => {
+            let mut custom = CustomClaims::default();
+            for (claim, value) in claims {
+                custom.add(claim, value)?;
+            }
+            let grant = Grant {
+                client,
+                audience,
+                scopes: ScopeSet::new(scopes)?,
+                lifetime,
+                expires_at: expiry.expires_in.map(|seconds| now().plus(seconds)),
+                reason: reason.unwrap_or_default(),
+                claims: custom,
+            };
             session.apply(Change::AddGrant(grant.clone())).await?;
             let scopes = if grant.scopes.is_empty() {
                 "without scopes".to_owned()
             } else {
                 format!("with {}", grant.scopes)
             };
-            let seconds = grant.lifetime.as_seconds();
+            let until =
+                grant.expires_at.map(|at| format!(", until {}", output::time(at))).unwrap_or_default();
             Ok(Answer {
-                text: format!("{} may call {} {scopes}, {seconds} s a token", grant.client, grant.audience),
+                text: format!("{} may call {} {scopes}{until}", grant.client, grant.audience),
                 json: grant_json(&grant),
             })
         }
@@ -34,24 +45,36 @@ pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answe
             })
         }
         GrantCommand::List => {
-            let store = session.store().await?;
-            let state = store.load().await?;
-            store.close().await;
+            let state = session.load().await?;
             let grants = state.directory.grants();
-            let rows: Vec<[String; 4]> = grants
-                .iter()
-                .map(|grant| {
-                    let lifetime = grant.lifetime.as_seconds().to_string();
-                    [grant.client.to_string(), grant.audience.to_string(), grant.scopes.to_string(), lifetime]
-                })
-                .collect();
+            let rows: Vec<[String; 6]> = grants.iter().map(|grant| row(grant)).collect();
             let json: Vec<Value> = grants.into_iter().map(grant_json).collect();
-            Ok(Answer { text: table(["CLIENT", "AUDIENCE", "SCOPES", "SECONDS"], &rows), json: json.into() })
+            let headings = ["CLIENT", "AUDIENCE", "SCOPES", "SECONDS", "EXPIRES", "REASON"];
+            Ok(Answer { text: table(headings, &rows), json: json.into() })
         }
     }
 }
 
+fn row(grant: &Grant) -> [String; 6] {
+    [
+        grant.client.to_string(),
+        grant.audience.to_string(),
+        grant.scopes.to_string(),
+        grant.lifetime.map(|it| it.as_seconds().to_string()).unwrap_or_default(),
+        grant.expires_at.map(output::time).unwrap_or_default(),
+        grant.reason.as_str().to_owned(),
+    ]
+}
+
 fn grant_json(grant: &Grant) -> Value {
-    let Grant { client, audience, scopes, lifetime } = grant;
-    json!({ "client": client, "audience": audience, "scopes": scopes, "lifetime": lifetime })
+    let Grant { client, audience, scopes, lifetime, expires_at, reason, claims } = grant;
+    json!({
+        "client": client,
+        "audience": audience,
+        "scopes": scopes,
+        "lifetime": lifetime,
+        "expires_at": expires_at,
+        "reason": reason,
+        "claims": claims,
+    })
 }

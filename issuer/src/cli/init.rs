@@ -9,13 +9,14 @@ use serde_json::json;
 use super::args::Init;
 use super::output::Answer;
 use super::{Failure, actor, now};
-use crate::domain::{Algorithm, Change, KeyState};
-use crate::keys::{KeyEncryptionKey, generate};
+use crate::domain::{Algorithm, Change};
+use crate::keys::{KeyEncryptionKey, create_pepper};
 use crate::store::{SqliteStore, Store as _};
 
 const CONFIG: &str = "tessera.toml";
 const DATABASE: &str = "tessera.db";
 const KEK: &str = "tessera.kek";
+const PEPPER: &str = "tessera.pepper";
 
 /// The files of a new issuer; those that were begun are removed if it cannot be finished.
 struct Files {
@@ -31,7 +32,12 @@ pub(super) async fn init(arguments: Init) -> Result<Answer, Failure> {
     let path = files.path(CONFIG);
     Ok(Answer {
         text: format!("made {0}\nnext: tessera --config {0} serve", path.display()),
-        json: json!({ "config": path, "database": files.path(DATABASE), "key_encryption_key": files.path(KEK) }),
+        json: json!({
+            "config": path,
+            "database": files.path(DATABASE),
+            "key_encryption_key": files.path(KEK),
+            "secret_pepper": files.path(PEPPER),
+        }),
     })
 }
 
@@ -43,7 +49,7 @@ impl Files {
             path: dir.clone(),
             source,
         })?;
-        match [CONFIG, DATABASE, KEK].iter().map(|name| dir.join(name)).find(|path| path.exists()) {
+        match [CONFIG, DATABASE, KEK, PEPPER].iter().map(|name| dir.join(name)).find(|path| path.exists()) {
             Some(path) => Err(Failure::Exists { path }),
             None => Ok(Self { dir, finished: false }),
         }
@@ -52,10 +58,8 @@ impl Files {
     /// The configuration comes last: without it nothing here is in use.
     async fn fill(&self, config: &str, algorithm: Algorithm) -> Result<(), Failure> {
         let kek = KeyEncryptionKey::create(&self.path(KEK))?;
-        let keys = vec![
-            generate(algorithm, KeyState::Active, &kek, now())?,
-            generate(algorithm, KeyState::Next, &kek, now())?,
-        ];
+        create_pepper(&self.path(PEPPER))?;
+        let keys = super::key::first(algorithm, &kek)?;
         let store = SqliteStore::create(&self.path(DATABASE)).await?;
         let added = store.apply(&actor(), &Change::AddKeys(keys), now()).await;
         store.close().await;
@@ -74,7 +78,7 @@ impl Drop for Files {
         if self.finished {
             return;
         }
-        for name in [CONFIG, DATABASE, KEK] {
+        for name in [CONFIG, DATABASE, KEK, PEPPER] {
             // What was not begun is not there to be removed.
             let _ = std::fs::remove_file(self.path(name));
         }
@@ -106,11 +110,15 @@ listen = \"{listen}\"
 # left out; then it is http:// and the address.
 {issuer}
 
-# Clients, grants, trusts, sealed signing keys, and the audit record of every change.
+# Clients, credentials, grants, sealed signing keys, and the audit record of every change.
 database = \"{DATABASE}\"
 
 # The key that seals the signing keys; only the server's user may read it. Back it up apart from the database.
 key_encryption_key = \"{KEK}\"
+
+# The key under which client secrets are hashed. Without it no secret in the database is good for anything; if it
+# is lost, every client needs a new one.
+secret_pepper = \"{PEPPER}\"
 
 # Whether key sets of trusted issuers may be fetched over http from this machine. For development.
 allow_http_loopback = {loopback}

@@ -8,27 +8,35 @@ use super::{Failure, Session, now};
 use crate::domain::{Algorithm, Change, KeyState, StoredKey};
 use crate::http::DOCUMENT_MAX_AGE_SECONDS;
 use crate::keys::{KeyEncryptionKey, generate};
-use crate::store::Store as _;
 
 pub(super) async fn run(session: Session, command: KeyCommand) -> Result<Answer, Failure> {
-    let kek = match command {
-        KeyCommand::List => None,
-        KeyCommand::Rotate { .. } => Some(KeyEncryptionKey::load(&session.config.key_encryption_key)?),
-    };
-    if let (Some(kek), KeyCommand::Rotate { algorithm }) = (kek, command) {
-        rotate(&session, &kek, algorithm).await?;
+    match command {
+        KeyCommand::List => {}
+        KeyCommand::Rotate { algorithm } => rotate(&session, algorithm).await?,
+        KeyCommand::Add { algorithm } => {
+            let kek = KeyEncryptionKey::load(&session.config.key_encryption_key)?;
+            let keys = first(algorithm, &kek)?;
+            session.apply(Change::AddKeys(keys)).await?;
+        }
     }
-    Ok(list(&keys(&session).await?))
+    Ok(list(&session.load().await?.keys))
 }
 
-async fn rotate(
-    session: &Session,
-    kek: &KeyEncryptionKey,
-    algorithm: Option<Algorithm>,
-) -> Result<(), Failure> {
-    let keys = keys(session).await?;
-    let next = keys.iter().find(|key| key.state == KeyState::Next);
-    let algorithm = algorithm.or(next.map(|key| key.algorithm)).unwrap_or(Algorithm::Es256);
+/// The first keys of an algorithm: one that signs and the one after it.
+pub(super) fn first(algorithm: Algorithm, kek: &KeyEncryptionKey) -> Result<Vec<StoredKey>, Failure> {
+    let make = |state| generate(algorithm, state, kek, now());
+    Ok(vec![make(KeyState::Active)?, make(KeyState::Next)?])
+}
+
+async fn rotate(session: &Session, algorithm: Option<Algorithm>) -> Result<(), Failure> {
+    let kek = KeyEncryptionKey::load(&session.config.key_encryption_key)?;
+    let keys = session.load().await?.keys;
+    let nexts = keys.iter().filter(|key| key.state == KeyState::Next);
+    let next = match algorithm {
+        Some(algorithm) => nexts.into_iter().find(|key| key.algorithm == algorithm),
+        // As the keyring chooses.
+        None => nexts.min_by_key(|key| key.algorithm),
+    };
     if let Some(next) = next.filter(|key| now() < key.created_at.plus(DOCUMENT_MAX_AGE_SECONDS)) {
         output::warn(&format!(
             "{} was published less than {DOCUMENT_MAX_AGE_SECONDS} s ago; verifiers that have not fetched the \
@@ -36,16 +44,9 @@ async fn rotate(
             next.kid
         ));
     }
-    let fresh = generate(algorithm, KeyState::Next, kek, now())?;
-    session.apply(Change::RotateKeys(fresh)).await?;
+    let algorithm = algorithm.or(next.map(|key| key.algorithm)).unwrap_or(Algorithm::Es256);
+    session.apply(Change::RotateKeys(generate(algorithm, KeyState::Next, &kek, now())?)).await?;
     Ok(())
-}
-
-async fn keys(session: &Session) -> Result<Vec<StoredKey>, Failure> {
-    let store = session.store().await?;
-    let state = store.load().await?;
-    store.close().await;
-    Ok(state.keys)
 }
 
 fn list(keys: &[StoredKey]) -> Answer {

@@ -1,6 +1,7 @@
 //! `tessera serve`.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use tracing_subscriber::EnvFilter;
 use super::args::{LogFormat, Serve};
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
-use crate::domain::IssuerId;
-use crate::keys::KeyEncryptionKey;
+use crate::domain::{IssuerId, LifetimeBounds};
+use crate::keys::{KeyEncryptionKey, load_pepper};
 use crate::service::{Assertions, TokenService};
 use crate::store::{Snapshots, SqliteFile, Store, follow};
 
@@ -29,6 +30,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
     // announced before it works.
     let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
+    let pepper = load_pepper(&config.secret_pepper)?;
     let file = SqliteFile::open(&config.database).await?;
     let allow_http_loopback = config.allow_http_loopback;
     let fetcher = Fetcher::new(FetchOptions {
@@ -49,7 +51,14 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
-    let service = Arc::new(TokenService::new(issuer, Arc::clone(&snapshots), assertions, now));
+    let service = Arc::new(TokenService::new(
+        issuer,
+        LifetimeBounds::default(),
+        pepper,
+        Arc::clone(&snapshots),
+        assertions,
+        now,
+    ));
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);
@@ -57,12 +66,13 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     });
 
     tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}").map_err(Failure::Output)?;
+    let mut told = format!("listening on http://{address}\n");
     if let Some((listener, _)) = &secure {
-        writeln!(stdout, "listening on https://{}", listener.local_addr()).map_err(Failure::Output)?;
+        let _ = writeln!(told, "listening on https://{}", listener.local_addr());
     }
-    stdout.flush().map_err(Failure::Output)?;
+    let mut stdout = std::io::stdout();
+    // At once: whoever waits for the first line may not read on.
+    stdout.write_all(told.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)?;
     let endpoints = TowerToHyperService::new(warp::service(crate::http::routes(&service)));
     // Two listeners share what one may take of the process's descriptors.
     let listeners = if secure.is_some() { 2 } else { 1 };

@@ -22,7 +22,6 @@ struct File {
     issuer: Option<IssuerId>,
     database: PathBuf,
     key_encryption_key: PathBuf,
-    #[serde(default = "default_pepper")]
     secret_pepper: PathBuf,
     #[serde(default)]
     allow_http_loopback: bool,
@@ -99,10 +98,6 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
-}
-
-fn default_pepper() -> PathBuf {
-    PathBuf::from("tessera.pepper")
 }
 
 impl TokensTable {

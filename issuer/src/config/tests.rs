@@ -2,7 +2,8 @@ use tessera_net::fetch::{Http, Origin};
 
 use super::*;
 
-const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n";
+const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n\
+    secret_pepper = \"t.pepper\"\n";
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     file::parse(Path::new("etc/tessera.toml"), text)
@@ -13,7 +14,7 @@ fn paths_are_relative_to_the_file() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.database, Path::new("etc/t.db"));
     assert_eq!(config.key_encryption_key, Path::new("/k/t.kek"));
-    assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
+    assert_eq!(config.secret_pepper, Path::new("etc/t.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
     assert_eq!(config.tokens, Tokens { max_lifetime: 3600, default_lifetime: 900 });
     assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
@@ -24,14 +25,14 @@ fn every_error_names_its_line() {
     for (text, expected) in [
         (
             format!("{GOOD}lissten = \"x\"\n"),
-            "etc/tessera.toml:4: unknown field `lissten`, expected one of \
+            "etc/tessera.toml:5: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `secret_pepper`, \
             `allow_http_loopback`, `tokens`, `tls`, `fetch`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
             format!("{GOOD}issuer = \"http://id.example\""),
-            "etc/tessera.toml:4: the issuer must be an https URL (http is for loopback hosts only)",
+            "etc/tessera.toml:5: the issuer must be an https URL (http is for loopback hosts only)",
         ),
         (
             GOOD.replace("127.0.0.1", "0.0.0.0"),
@@ -45,7 +46,6 @@ fn every_error_names_its_line() {
 }
 
 const TABLES: &str = r#"
-secret_pepper = "/k/pepper"
 [tokens]
 max_lifetime = 1800
 default_lifetime = 60
@@ -69,7 +69,7 @@ url = "https://id.example:8443"
 #[test]
 fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
-    assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
+    assert_eq!(config.secret_pepper, Path::new("etc/t.pepper"));
     assert_eq!(config.tokens, Tokens { max_lifetime: 1800, default_lifetime: 60 });
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),

@@ -1,11 +1,14 @@
 //! What can be changed in the directory, and why it may be refused.
 
-use super::directory::{Grant, Lifetime};
+use serde_json::{Value, json};
+
+use super::client::{Description, Labels};
+use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIALS, MAX_SECRETS};
+use super::grant::Grant;
 use super::id::ClientId;
-use super::key::StoredKey;
-use super::scope::{Scope, ScopeSet};
-use super::secret::SecretHash;
-use super::trust::Trust;
+use super::key::{Algorithm, StoredKey};
+use super::lifetime::Lifetime;
+use super::scope::{MAX_SCOPES, Scope, ScopeSet};
 
 /// Who makes a change, for the audit record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,40 +21,29 @@ pub enum Change {
     AddClient {
         /// Its name.
         id: ClientId,
-        /// What it offers as an audience.
-        scopes: ScopeSet,
-        /// Hash of its secret, if it gets one.
-        secret: Option<SecretHash>,
+        /// What else is known of it.
+        settings: Settings,
+        /// Its first credential, if it gets one.
+        credential: Option<Credential>,
     },
-    /// Lets a registered client offer more scopes.
-    OfferScopes {
+    /// Changes what is known of a client.
+    SetClient {
         /// Which client.
         id: ClientId,
-        /// The scopes to add.
-        scopes: ScopeSet,
+        /// What is to be different.
+        settings: Settings,
     },
-    /// Removes a client with its trusts and every grant from or to it.
+    /// Removes a client with its credentials and every grant from or to it.
     RemoveClient {
         /// Which client.
         id: ClientId,
     },
-    /// Replaces a client's secret; the old one stops working.
-    SetSecret {
-        /// Which client.
-        id: ClientId,
-        /// Hash of the new one.
-        secret: SecretHash,
-    },
-    /// Registers whose assertions prove a client.
-    AddTrust(Trust),
-    /// Withdraws a registration.
-    RemoveTrust {
-        /// The client that it proves.
-        client: ClientId,
-        /// `iss`.
-        issuer: String,
-        /// `sub`.
-        subject: String,
+    /// Gives a client one more way to prove itself.
+    AddCredential(Credential),
+    /// Takes one away.
+    RemoveCredential {
+        /// Which one.
+        id: CredentialId,
     },
     /// Grants, or replaces an existing grant as a whole.
     AddGrant(Grant),
@@ -62,10 +54,32 @@ pub enum Change {
         /// Whom.
         audience: ClientId,
     },
-    /// The first keys of a new issuer: `keys` are stored in the states they carry.
+    /// The first keys of an algorithm: `keys` are stored in the states they carry.
     AddKeys(Vec<StoredKey>),
-    /// *active* → *retired*, *next* → *active*, and this key becomes *next*. Keys whose time is over go.
+    /// *active* → *retired*, *next* → *active*, and this key becomes *next*, for each of the same algorithm. Keys
+    /// whose time is over go.
     RotateKeys(StoredKey),
+}
+
+/// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What it is.
+    pub description: Option<Description>,
+    /// Who it belongs to; as a whole.
+    pub labels: Option<Labels>,
+    /// Whether it gets tokens, and others tokens for it.
+    pub enabled: Option<bool>,
+    /// Scopes to offer to its callers, or whose descriptions are to change.
+    pub offer: Vec<(Scope, Description)>,
+    /// Scopes to offer no more. They leave the grants that hold them, too.
+    pub withdraw: Vec<Scope>,
+    /// What a caller gets who names no scope; as a whole, out of those that are offered.
+    pub default_scopes: Option<ScopeSet>,
+    /// How long tokens for it live at most; `Some(None)` for the issuer's default.
+    pub lifetime: Option<Option<Lifetime>>,
+    /// What tokens for it are signed with; `Some(None)` for the issuer's default.
+    pub algorithm: Option<Option<Algorithm>>,
 }
 
 /// What came of a change.
@@ -97,7 +111,7 @@ pub enum ChangeError {
     /// The name is taken.
     #[error("the client `{0}` exists already")]
     ClientExists(ClientId),
-    /// A grant names a scope that its audience does not offer.
+    /// A grant or the default names a scope that the audience does not offer.
     #[error("`{audience}` does not offer the scope `{scope}`")]
     ScopeNotOffered {
         /// The audience.
@@ -105,6 +119,15 @@ pub enum ChangeError {
         /// The first scope that it does not offer.
         scope: Scope,
     },
+    /// More scopes than a set takes.
+    #[error("a client offers at most {MAX_SCOPES} scopes")]
+    TooManyScopes,
+    /// The issuer has no key of that algorithm.
+    #[error("there is no {0} signing key; `tessera key add --algorithm {0}` makes one")]
+    NoKeyOf(Algorithm),
+    /// The issuer has keys of that algorithm.
+    #[error("there are {0} signing keys already; `tessera key rotate --algorithm {0}` makes new ones")]
+    KeysExist(Algorithm),
     /// There is no such grant.
     #[error("`{client}` has no grant for `{audience}`")]
     UnknownGrant {
@@ -113,29 +136,22 @@ pub enum ChangeError {
         /// Whom.
         audience: ClientId,
     },
-    /// Another client is proved by the same issuer, subject and audience.
-    #[error("assertions of {issuer} about `{subject}` already prove the client `{client}`")]
-    TrustTaken {
+    /// Another client has the very same registration, so neither would be proved by it.
+    #[error("the same tokens of {issuer} already prove the client `{client}`")]
+    WorkloadTaken {
         /// `iss`.
         issuer: String,
-        /// `sub`.
-        subject: String,
         /// The client that has it.
         client: ClientId,
     },
-    /// There is no such registration.
-    #[error("`{client}` has no trust in {issuer} about `{subject}`")]
-    UnknownTrust {
-        /// The client.
-        client: ClientId,
-        /// `iss`.
-        issuer: String,
-        /// `sub`.
-        subject: String,
-    },
-    /// There is nothing to rotate: the issuer was never given its first keys.
-    #[error("there are no signing keys to rotate")]
-    NoKeys,
+    /// There is no such credential.
+    #[error("there is no credential {0}")]
+    UnknownCredential(CredentialId),
+    /// The client has as many as it can have.
+    #[error(
+        "a client has at most {MAX_CREDENTIALS} credentials, {MAX_SECRETS} secrets among them; remove one first"
+    )]
+    TooManyCredentials,
 }
 
 impl Actor {
@@ -158,11 +174,10 @@ impl Change {
     pub const fn action(&self) -> &'static str {
         match self {
             Self::AddClient { .. } => "client.add",
-            Self::OfferScopes { .. } => "client.offer",
+            Self::SetClient { .. } => "client.set",
             Self::RemoveClient { .. } => "client.remove",
-            Self::SetSecret { .. } => "client.secret",
-            Self::AddTrust(_) => "client.trust",
-            Self::RemoveTrust { .. } => "client.distrust",
+            Self::AddCredential(_) => "credential.add",
+            Self::RemoveCredential { .. } => "credential.remove",
             Self::AddGrant(_) => "grant.add",
             Self::RemoveGrant { .. } => "grant.remove",
             Self::AddKeys(_) => "key.add",
@@ -170,17 +185,17 @@ impl Change {
         }
     }
 
-    /// What it is about: a client's name, or a key's.
+    /// What it is about: the name of a client, a credential or a key.
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
-            Self::AddClient { id, .. }
-            | Self::OfferScopes { id, .. }
-            | Self::RemoveClient { id }
-            | Self::SetSecret { id, .. } => id.to_string(),
-            Self::AddTrust(trust) => trust.client.to_string(),
+            Self::AddClient { id, .. } | Self::SetClient { id, .. } | Self::RemoveClient { id } => {
+                id.to_string()
+            }
+            Self::AddCredential(credential) => credential.client.to_string(),
+            Self::RemoveCredential { id } => id.to_string(),
             Self::AddGrant(grant) => grant.client.to_string(),
-            Self::RemoveTrust { client, .. } | Self::RemoveGrant { client, .. } => client.to_string(),
+            Self::RemoveGrant { client, .. } => client.to_string(),
             Self::AddKeys(keys) => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
             Self::RotateKeys(key) => key.kid.clone(),
         }
@@ -188,28 +203,70 @@ impl Change {
 
     /// The rest of what the audit record should say, as JSON. Never a secret, a hash or a private key.
     #[must_use]
-    pub fn detail(&self) -> serde_json::Value {
-        use serde_json::json;
+    pub fn detail(&self) -> Value {
         match self {
-            Self::AddClient { scopes, secret, .. } => json!({ "scopes": scopes, "secret": secret.is_some() }),
-            Self::OfferScopes { scopes, .. } => json!({ "scopes": scopes }),
-            Self::RemoveClient { .. } | Self::SetSecret { .. } => json!({}),
-            Self::AddTrust(trust) => json!({
-                "issuer": trust.issuer,
-                "subject": trust.subject,
-                "audience": trust.audience,
-                "profile": trust.profile,
-            }),
-            Self::RemoveTrust { issuer, subject, .. } => json!({ "issuer": issuer, "subject": subject }),
-            Self::AddGrant(Grant { audience, scopes, lifetime, .. }) => {
-                json!({ "audience": audience, "scopes": scopes, "lifetime": Lifetime::as_seconds(*lifetime) })
+            Self::AddClient { settings, credential, .. } => {
+                let mut detail = settings.detail();
+                if let (Some(members), Some(credential)) = (detail.as_object_mut(), credential) {
+                    members.insert("credential".to_owned(), credential.detail());
+                }
+                detail
             }
+            Self::SetClient { settings, .. } => settings.detail(),
+            Self::RemoveClient { .. } | Self::RemoveCredential { .. } => json!({}),
+            Self::AddCredential(credential) => credential.detail(),
+            Self::AddGrant(grant) => json!({
+                "audience": grant.audience,
+                "scopes": grant.scopes,
+                "lifetime": grant.lifetime,
+                "expires_at": grant.expires_at,
+                "reason": grant.reason,
+                "claims": grant.claims,
+            }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
             Self::AddKeys(keys) => {
                 json!({ "algorithms": keys.iter().map(|key| key.algorithm).collect::<Vec<_>>() })
             }
             Self::RotateKeys(key) => json!({ "algorithm": key.algorithm }),
         }
+    }
+}
+
+impl Settings {
+    /// What changes, for the audit record.
+    fn detail(&self) -> Value {
+        let offer: Vec<&Scope> = self.offer.iter().map(|(scope, _)| scope).collect();
+        let mut detail = serde_json::Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            detail.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        put("description", self.description.as_ref().map(|it| json!(it)));
+        put("labels", self.labels.as_ref().map(|it| json!(it)));
+        put("enabled", self.enabled.map(Value::from));
+        put("offer", (!offer.is_empty()).then(|| json!(offer)));
+        put("withdraw", (!self.withdraw.is_empty()).then(|| json!(self.withdraw)));
+        put("default_scopes", self.default_scopes.as_ref().map(|it| json!(it)));
+        put("lifetime", self.lifetime.map(|it| json!(it)));
+        put("algorithm", self.algorithm.map(|it| json!(it)));
+        detail.into()
+    }
+}
+
+impl Credential {
+    /// All that can be shown of it: not a secret, nor its hash.
+    #[must_use]
+    pub fn detail(&self) -> Value {
+        let mut detail = json!({ "id": self.id, "kind": self.kind.as_str(), "expires_at": self.expires_at });
+        let shown = match &self.kind {
+            CredentialKind::Secret(_) => None,
+            CredentialKind::Keys(keys) => Some(json!(keys)),
+            CredentialKind::Workload(trust) => Some(json!(trust)),
+            CredentialKind::Certificate(certificate) => Some(json!(certificate)),
+        };
+        if let (Some(members), Some(shown)) = (detail.as_object_mut(), shown) {
+            members.insert(self.kind.as_str().to_owned(), shown);
+        }
+        detail
     }
 }
 

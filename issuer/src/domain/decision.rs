@@ -1,10 +1,14 @@
 //! The token decision.
 
+use super::credential::{Credential, CredentialId, CredentialKind, MAX_SECRETS};
+use super::custom::CustomClaims;
 use super::directory::Directory;
 use super::id::ClientId;
 use super::issuer::IssuerId;
+use super::key::Algorithm;
+use super::lifetime::LifetimeBounds;
 use super::scope::{Scope, ScopeSet};
-use super::secret::{ClientSecret, RandomError, SecretHash, random};
+use super::secret::{ClientSecret, Pepper, RandomError, SecretHash, random};
 use super::time::UnixTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,16 +20,29 @@ const TOKEN_ID_BYTES: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authenticated {
     client: ClientId,
+    credential: CredentialId,
     method: Method,
 }
 
 /// How a client proved itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// By its secret (RFC 6749 §2.3.1).
-    Secret,
-    /// By an assertion of an issuer it trusts (RFC 7523).
-    Assertion,
+    /// By its secret in the `Authorization` field (RFC 6749 §2.3.1).
+    SecretBasic,
+    /// By its secret in the form (RFC 6749 §2.3.1).
+    SecretPost,
+    /// By an assertion that it signed itself (RFC 7523 §2.2).
+    PrivateKeyJwt,
+    /// By an assertion of the platform that it runs on, as client authentication (RFC 7523 §2.2).
+    WorkloadAssertion,
+    /// By an assertion of the platform that it runs on, as the grant (RFC 7523 §2.1).
+    WorkloadGrant,
+    /// By a SPIFFE JWT-SVID (draft-ietf-oauth-spiffe-client-auth).
+    SpiffeJwtSvid,
+    /// By a certificate of the operator's CA (RFC 8705 §2.1).
+    Tls,
+    /// By a certificate that was registered itself (RFC 8705 §2.2).
+    SelfSignedTls,
 }
 
 /// Why a client is not who it says. For the log: the answer never tells these apart.
@@ -34,12 +51,30 @@ pub enum AuthenticationFailure {
     /// There is no such client.
     #[error("unknown client")]
     UnknownClient,
-    /// The client proves itself by assertions only.
+    /// The client is not enabled.
+    #[error("the client is disabled")]
+    Disabled,
+    /// The client proves itself in other ways only.
     #[error("the client has no secret")]
     NoSecret,
+    /// The secret is the client's no longer.
+    #[error("the credential has expired")]
+    Expired,
     /// The secret is not the client's.
     #[error("wrong secret")]
     WrongSecret,
+    /// The secret is not the client's, and none that was ever handed out.
+    #[error("wrong secret; it was damaged or is not one of this server's")]
+    MalformedSecret,
+}
+
+/// A token to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuance {
+    /// What it says.
+    pub claims: Claims,
+    /// What it is signed with; the issuer's first choice if absent.
+    pub algorithm: Option<Algorithm>,
 }
 
 /// Identifies one token (`jti`): 128 random bits in base64url.
@@ -66,6 +101,9 @@ pub struct Claims {
     /// Space-separated scopes, absent if none was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// What the grant adds.
+    #[serde(flatten)]
+    pub custom: CustomClaims,
 }
 
 /// Why no token was issued, as the operator's log tells it.
@@ -77,6 +115,15 @@ pub enum Refusal {
     /// Nobody goes by that name.
     #[error("the audience is unknown")]
     UnknownAudience,
+    /// The client was disabled or removed while it proved itself.
+    #[error("the client is no longer enabled")]
+    ClientDisabled,
+    /// The audience is not enabled.
+    #[error("the audience is disabled")]
+    AudienceDisabled,
+    /// The client might call that audience until a while ago.
+    #[error("the grant for the audience has expired")]
+    GrantExpired,
     /// The client may not call that audience.
     #[error("the client has no grant for the audience")]
     NotGranted,
@@ -89,15 +136,34 @@ pub enum Refusal {
 }
 
 impl Authenticated {
-    /// For an assertion that the verifier accepted against the registration of `client`.
-    pub(crate) const fn by_assertion(client: ClientId) -> Self {
-        Self { client, method: Method::Assertion }
+    /// What it takes beyond the proof itself: that the client is there and enabled, and the credential is good.
+    pub(crate) fn by(
+        directory: &Directory,
+        credential: &Credential,
+        method: Method,
+        now: UnixTime,
+    ) -> Result<Self, AuthenticationFailure> {
+        let client =
+            directory.client(credential.client.as_str()).ok_or(AuthenticationFailure::UnknownClient)?;
+        if !client.enabled {
+            return Err(AuthenticationFailure::Disabled);
+        }
+        if !credential.is_good_at(now) {
+            return Err(AuthenticationFailure::Expired);
+        }
+        Ok(Self { client: client.id.clone(), credential: credential.id.clone(), method })
     }
 
     /// Who it is.
     #[must_use]
     pub const fn client(&self) -> &ClientId {
         &self.client
+    }
+
+    /// By which of its credentials.
+    #[must_use]
+    pub const fn credential(&self) -> &CredentialId {
+        &self.credential
     }
 
     /// How it was proved.
@@ -108,12 +174,18 @@ impl Authenticated {
 }
 
 impl Method {
-    /// One word for it.
+    /// Its registered name where there is one (IANA "OAuth Token Endpoint Authentication Methods").
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Secret => "secret",
-            Self::Assertion => "assertion",
+            Self::SecretBasic => "client_secret_basic",
+            Self::SecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::WorkloadAssertion => "workload_jwt",
+            Self::WorkloadGrant => "jwt_bearer",
+            Self::SpiffeJwtSvid => "spiffe_jwt",
+            Self::Tls => "tls_client_auth",
+            Self::SelfSignedTls => "self_signed_tls_client_auth",
         }
     }
 }
@@ -131,59 +203,99 @@ impl TokenId {
     }
 }
 
-/// Checks a client's secret. An unknown client, or one without a secret, costs the same hash and comparison.
+/// Checks a client's secret. An unknown client, one without secrets, and one with four cost the same.
 pub fn authenticate(
     directory: &Directory,
+    pepper: &Pepper,
     id: &str,
     secret: &ClientSecret,
+    method: Method,
+    now: UnixTime,
 ) -> Result<Authenticated, AuthenticationFailure> {
     let client = directory.client(id);
-    let stored = client.and_then(|client| client.secret.as_ref());
-    let matches = stored.unwrap_or(&SecretHash::NONE).matches(secret);
-    match (client, stored) {
-        (Some(client), Some(_)) if matches => {
-            Ok(Authenticated { client: client.id.clone(), method: Method::Secret })
+    let presented = pepper.hash(secret);
+    let mut secrets =
+        client.into_iter().flat_map(|client| &client.credentials).filter_map(|credential| match &credential
+            .kind
+        {
+            CredentialKind::Secret(hash) => Some((credential, hash)),
+            _ => None,
+        });
+    let (mut any, mut found) = (false, None);
+    for _ in 0..MAX_SECRETS {
+        let (credential, hash) = secrets.next().unzip();
+        any |= credential.is_some();
+        if hash.unwrap_or(&SecretHash::NONE).matches(&presented) {
+            found = credential;
         }
-        (Some(_), Some(_)) => Err(AuthenticationFailure::WrongSecret),
-        (Some(_), None) => Err(AuthenticationFailure::NoSecret),
+    }
+    match (client, found) {
+        (Some(_), Some(credential)) => Authenticated::by(directory, credential, method, now),
+        (Some(_), None) if !any => Err(AuthenticationFailure::NoSecret),
+        (Some(_), None) if secret.is_well_formed() => Err(AuthenticationFailure::WrongSecret),
+        (Some(_), None) => Err(AuthenticationFailure::MalformedSecret),
         (None, _) => Err(AuthenticationFailure::UnknownClient),
     }
 }
 
-/// Decides whether `client` gets a token for `audience`, and what is in it.
+/// What a client asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// For whom the token is to be.
+    pub audience: Option<&'a str>,
+    /// Which scopes; `None` for the audience's choice.
+    pub scopes: Option<&'a ScopeSet>,
+}
+
+/// Decides whether `client` gets a token, and what is in it.
 ///
-/// Without `scopes` the client gets all that its grant holds (RFC 6749 §3.3); with them, exactly those or nothing.
+/// Without scopes the client gets the audience's default ones as far as they were granted, or all that its grant
+/// holds if the audience has no default (RFC 6749 §3.3); with them, exactly those or nothing.
 /// Pure: the same arguments give the same answer.
 pub fn decide(
     directory: &Directory,
     issuer: &IssuerId,
+    bounds: &LifetimeBounds,
     client: &Authenticated,
-    audience: Option<&str>,
-    scopes: Option<&ScopeSet>,
+    wish: Wish<'_>,
     token_id: TokenId,
     now: UnixTime,
-) -> Result<Claims, Refusal> {
-    let audience = audience.ok_or(Refusal::NoAudience)?;
-    let known = directory.client(audience).is_some();
-    let grant = directory.grant(client.client(), audience).ok_or(if known {
-        Refusal::NotGranted
-    } else {
-        Refusal::UnknownAudience
-    })?;
-    if let Some(scope) = scopes.and_then(|scopes| scopes.first_beyond(&grant.scopes)) {
+) -> Result<Issuance, Refusal> {
+    let client = client.client().as_str();
+    if !directory.client(client).is_some_and(|client| client.enabled) {
+        return Err(Refusal::ClientDisabled);
+    }
+    let audience = wish.audience.ok_or(Refusal::NoAudience)?;
+    let called = directory.client(audience).ok_or(Refusal::UnknownAudience)?;
+    let grant = directory.grant(client, audience).ok_or(Refusal::NotGranted)?;
+    if grant.expires_at.is_some_and(|expiry| expiry <= now) {
+        return Err(Refusal::GrantExpired);
+    }
+    if !called.enabled {
+        return Err(Refusal::AudienceDisabled);
+    }
+    if let Some(scope) = wish.scopes.and_then(|scopes| scopes.first_beyond(&grant.scopes)) {
         return Err(Refusal::ScopeNotGranted { scope: scope.clone() });
     }
-    let scopes = scopes.unwrap_or(&grant.scopes);
-    Ok(Claims {
+    let defaults = &called.audience.default_scopes;
+    let scope = match wish.scopes {
+        Some(scopes) => scopes.to_string(),
+        None if defaults.is_empty() => grant.scopes.to_string(),
+        None => grant.scopes.common(defaults).to_string(),
+    };
+    let lifetime = bounds.apply(called.audience.lifetime, grant.lifetime);
+    let claims = Claims {
         iss: issuer.as_str().to_owned(),
         sub: grant.client.clone(),
         aud: grant.audience.clone(),
         client_id: grant.client.clone(),
         iat: now,
-        exp: now.plus(grant.lifetime.as_seconds()),
+        exp: now.plus(lifetime.as_seconds()),
         jti: token_id,
-        scope: (!scopes.is_empty()).then(|| scopes.to_string()),
-    })
+        scope: (!scope.is_empty()).then_some(scope),
+        custom: grant.claims.clone(),
+    };
+    Ok(Issuance { claims, algorithm: called.audience.algorithm })
 }
 
 #[cfg(test)]

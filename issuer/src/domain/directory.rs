@@ -3,123 +3,119 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::client::Client;
+use super::credential::{Credential, CredentialKind};
+use super::grant::Grant;
 use super::id::ClientId;
-use super::scope::ScopeSet;
-use super::secret::SecretHash;
-use super::time::UnixTime;
 use super::trust::Trust;
 
-/// Longest life of a token, in seconds. A token cannot be called back before it expires, so this bounds how long
-/// a withdrawn grant still works somewhere.
-pub const MAX_LIFETIME: u64 = 3600;
-/// Life of a token when the grant does not say, in seconds: a quarter of the cap, so that a client asks four times
-/// an hour and a withdrawn grant is gone in fifteen minutes.
-const DEFAULT_LIFETIME: u64 = 900;
-
-/// A client, which is an audience at the same time.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Its name.
-    pub id: ClientId,
-    /// The scopes it offers as an audience.
-    pub scopes: ScopeSet,
-    /// Hash of its secret, if it has one.
-    pub secret: Option<SecretHash>,
-    /// When it was registered.
-    pub created_at: UnixTime,
-}
-
-/// "This client may call that audience with these scopes."
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// Who calls.
-    pub client: ClientId,
-    /// Who is called.
-    pub audience: ClientId,
-    /// With which scopes, out of those that the audience offers. None is allowed: the token then has no `scope`.
-    pub scopes: ScopeSet,
-    /// How long each token lives.
-    pub lifetime: Lifetime,
-}
-
-/// Seconds that a token lives, 1 to [`MAX_LIFETIME`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Lifetime(u64);
-
-/// The lifetime is 0 or above [`MAX_LIFETIME`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the lifetime must be 1 to {MAX_LIFETIME} seconds")]
-pub struct LifetimeError;
-
-/// Clients, grants and trust registrations, indexed for the token decision.
+/// Clients, grants and workload registrations, indexed for the token decision.
+///
+/// Cloning shares the entries, so that a copy in which one client differs costs a table of pointers and not the
+/// state.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    clients: HashMap<ClientId, Client>,
-    grants: HashMap<ClientId, HashMap<ClientId, Grant>>,
-    /// By issuer, then by subject.
-    trusts: HashMap<String, HashMap<String, Vec<Arc<Trust>>>>,
+    clients: HashMap<ClientId, Arc<Entry>>,
+    /// By issuer.
+    workloads: HashMap<Arc<str>, Arc<Workloads>>,
 }
 
-impl Lifetime {
-    /// That many seconds.
-    pub fn from_seconds(seconds: u64) -> Result<Self, LifetimeError> {
-        if (1..=MAX_LIFETIME).contains(&seconds) { Ok(Self(seconds)) } else { Err(LifetimeError) }
-    }
+/// A client with what it may do.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The client.
+    pub client: Client,
+    grants: HashMap<ClientId, Grant>,
+}
 
-    /// The lifetime in seconds.
+/// The registrations for the JWTs of one issuer.
+#[derive(Clone, Debug, Default)]
+struct Workloads {
+    /// Those of one exact subject, which are nearly all.
+    by_subject: HashMap<String, Vec<Arc<Credential>>>,
+    others: Vec<Arc<Credential>>,
+}
+
+impl Entry {
+    /// A client with its grants, whose `client` it is.
     #[must_use]
-    pub const fn as_seconds(self) -> u64 {
-        self.0
-    }
-}
-
-impl Default for Lifetime {
-    fn default() -> Self {
-        Self(DEFAULT_LIFETIME)
+    pub fn new(client: Client, grants: impl IntoIterator<Item = Grant>) -> Self {
+        let grants = grants.into_iter().map(|grant| (grant.audience.clone(), grant)).collect();
+        Self { client, grants }
     }
 }
 
 impl Directory {
     /// Indexes what the store holds.
     #[must_use]
-    pub fn new(clients: Vec<Client>, grants: Vec<Grant>, trusts: Vec<Trust>) -> Self {
+    pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut directory = Self::default();
-        for client in clients {
-            directory.clients.insert(client.id.clone(), client);
-        }
-        for grant in grants {
-            let of_client = directory.grants.entry(grant.client.clone()).or_default();
-            of_client.insert(grant.audience.clone(), grant);
-        }
-        for trust in trusts {
-            let of_issuer = directory.trusts.entry(trust.issuer.clone()).or_default();
-            of_issuer.entry(trust.subject.clone()).or_default().push(Arc::new(trust));
+        for entry in entries {
+            directory.insert(entry);
         }
         directory
+    }
+
+    /// Puts a client in the place of what was there by its name.
+    pub fn insert(&mut self, entry: Entry) {
+        self.remove(&entry.client.id);
+        for (credential, trust) in workloads_of(&entry.client) {
+            let of_issuer = self.workloads.entry(trust.issuer.as_str().into()).or_default();
+            Arc::make_mut(of_issuer).of_subject(trust).push(Arc::clone(credential));
+        }
+        self.clients.insert(entry.client.id.clone(), Arc::new(entry));
+    }
+
+    /// Takes a client out. Grants to it stay where they are, and decide nothing: it is unknown as an audience.
+    pub fn remove(&mut self, id: &ClientId) {
+        let Some(entry) = self.clients.remove(id) else { return };
+        for (_, trust) in workloads_of(&entry.client) {
+            let Some(of_issuer) = self.workloads.get_mut(trust.issuer.as_str()) else { continue };
+            let of_issuer = Arc::make_mut(of_issuer);
+            of_issuer.of_subject(trust).retain(|credential| credential.client != *id);
+            of_issuer.by_subject.retain(|_, credentials| !credentials.is_empty());
+            if of_issuer.by_subject.is_empty() && of_issuer.others.is_empty() {
+                self.workloads.remove(trust.issuer.as_str());
+            }
+        }
     }
 
     /// The client of that name.
     #[must_use]
     pub fn client(&self, id: &str) -> Option<&Client> {
-        self.clients.get(id)
+        self.clients.get(id).map(|entry| &entry.client)
     }
 
     /// What `client` may do at `audience`.
     #[must_use]
-    pub fn grant(&self, client: &ClientId, audience: &str) -> Option<&Grant> {
-        self.grants.get(client)?.get(audience)
+    pub fn grant(&self, client: &str, audience: &str) -> Option<&Grant> {
+        self.clients.get(client)?.grants.get(audience)
     }
 
-    /// The registrations for an issuer and subject, whatever their audience.
-    #[must_use]
-    pub fn trusts_for(&self, issuer: &str, subject: &str) -> &[Arc<Trust>] {
-        self.trusts.get(issuer).and_then(|subjects| subjects.get(subject)).map_or(&[], Vec::as_slice)
+    /// The registrations that a JWT of this issuer about this subject may meet: those of just this subject, then those
+    /// whose conditions say something else.
+    pub fn workloads(&self, issuer: &str, subject: &str) -> impl Iterator<Item = &Arc<Credential>> {
+        let of_issuer = self.workloads.get(issuer);
+        let exact = of_issuer.and_then(|it| it.by_subject.get(subject)).into_iter().flatten();
+        exact.chain(of_issuer.map(|it| &it.others).into_iter().flatten())
+    }
+
+    /// All registrations for the JWTs of an issuer, in no particular order.
+    pub fn workloads_of_issuer(&self, issuer: &str) -> impl Iterator<Item = &Arc<Credential>> {
+        let of_issuer = self.workloads.get(issuer);
+        let exact = of_issuer.map(|it| it.by_subject.values().flatten()).into_iter().flatten();
+        exact.chain(of_issuer.map(|it| &it.others).into_iter().flatten())
+    }
+
+    /// All credentials of all clients, in no particular order.
+    pub fn credentials(&self) -> impl Iterator<Item = &Arc<Credential>> {
+        self.clients.values().flat_map(|entry| &entry.client.credentials)
     }
 
     /// All clients, by name.
     #[must_use]
     pub fn clients(&self) -> Vec<&Client> {
-        let mut clients: Vec<_> = self.clients.values().collect();
+        let mut clients: Vec<_> = self.clients.values().map(|entry| &entry.client).collect();
         clients.sort_by_key(|client| &client.id);
         clients
     }
@@ -127,13 +123,72 @@ impl Directory {
     /// All grants, by client, then by audience.
     #[must_use]
     pub fn grants(&self) -> Vec<&Grant> {
-        let mut grants: Vec<_> = self.grants.values().flat_map(HashMap::values).collect();
+        let mut grants: Vec<_> = self.clients.values().flat_map(|entry| entry.grants.values()).collect();
         grants.sort_by_key(|grant| (&grant.client, &grant.audience));
         grants
     }
+}
 
-    /// All trust registrations, in no particular order.
-    pub fn trusts(&self) -> impl Iterator<Item = &Arc<Trust>> {
-        self.trusts.values().flat_map(HashMap::values).flatten()
+impl Workloads {
+    /// Where the registrations for what this one is for are.
+    fn of_subject(&mut self, trust: &Trust) -> &mut Vec<Arc<Credential>> {
+        match trust.conditions.exact_subject() {
+            Some(subject) => self.by_subject.entry(subject.to_owned()).or_default(),
+            None => &mut self.others,
+        }
+    }
+}
+
+fn workloads_of(client: &Client) -> impl Iterator<Item = (&Arc<Credential>, &Trust)> {
+    client.credentials.iter().filter_map(|credential| match &credential.kind {
+        CredentialKind::Workload(trust) => Some((credential, trust)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Conditions;
+    use crate::testing::{client, credential, id, scopes, trust};
+
+    const ISSUER: &str = "https://platform.example";
+
+    fn entry(name: &str, conditions: &[Conditions]) -> Entry {
+        let mut client = client(name, "");
+        let kinds = conditions.iter().map(|it| CredentialKind::Workload(trust(ISSUER, it.clone())));
+        client.credentials = kinds.map(|kind| Arc::new(credential(name, kind))).collect();
+        Entry::new(client, [Grant::new(id(name), id("orders"), scopes(""))])
+    }
+
+    fn found(directory: &Directory, subject: &str) -> Vec<String> {
+        directory.workloads(ISSUER, subject).map(|it| it.client.to_string()).collect()
+    }
+
+    #[test]
+    fn registrations_are_found_by_subject_and_those_of_no_subject_always() {
+        let prefix = Conditions::parse(r#"[{"claim":"sub","prefix":"s"}]"#).unwrap();
+        let mut directory = Directory::new([
+            entry("one", &[Conditions::subject("s1"), Conditions::subject("s2")]),
+            entry("two", &[Conditions::subject("s2")]),
+            entry("any", &[prefix]),
+        ]);
+        assert_eq!(found(&directory, "s1"), ["one", "any"]);
+        assert_eq!(found(&directory, "s2"), ["one", "two", "any"]);
+        assert_eq!(found(&directory, "s3"), ["any"]);
+        assert_eq!(directory.workloads("https://other.example", "s1").count(), 0);
+        assert_eq!(directory.workloads_of_issuer(ISSUER).count(), 4);
+
+        let before = directory.clone();
+        directory.insert(entry("one", &[Conditions::subject("s3")]));
+        assert_eq!(found(&directory, "s1"), ["any"]);
+        assert_eq!(found(&directory, "s3"), ["one", "any"]);
+        for name in ["one", "two", "any"] {
+            assert!(directory.grant(name, "orders").is_some());
+            directory.remove(&id(name));
+            assert!(directory.client(name).is_none() && directory.grant(name, "orders").is_none());
+        }
+        assert_eq!(directory.workloads_of_issuer(ISSUER).count(), 0);
+        assert_eq!(found(&before, "s1"), ["one", "any"], "a copy is not changed");
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jsonwebtoken::jwk::Jwk;
 
-use super::directory::MAX_LIFETIME;
+use super::lifetime::MAX_LIFETIME;
 use super::time::UnixTime;
 
 /// How long a retired key stays published, in seconds: until the last token it can have signed has expired, plus a
@@ -13,7 +13,7 @@ use super::time::UnixTime;
 pub const RETIRED_KEY_RETENTION: u64 = MAX_LIFETIME + 60;
 
 /// Signature algorithms that this issuer signs with (RFC 7518 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256: the default, small and quick to make.
     #[serde(rename = "ES256")]

@@ -90,6 +90,12 @@ impl ScopeSet {
         self.0.iter()
     }
 
+    /// The scopes that are in both.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).cloned().collect())
+    }
+
     /// The first scope of this set that `other` does not hold.
     #[must_use]
     pub fn first_beyond<'a>(&'a self, other: &'a Self) -> Option<&'a Scope> {
@@ -121,6 +127,12 @@ impl fmt::Display for ScopeSet {
             f.write_str(scope.as_str())?;
         }
         Ok(())
+    }
+}
+
+impl serde::Serialize for Scope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

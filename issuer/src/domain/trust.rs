@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::id::ClientId;
+use super::condition::{Conditions, ConditionsError};
 use super::issuer::is_secure;
 
 /// Largest inline key set, in bytes: what the verifier takes from a `jwks_uri` as well.
@@ -14,7 +15,7 @@ pub const MAX_INLINE_JWKS: usize = 64 * 1024;
 pub const MAX_NAME: usize = 1024;
 
 /// Which rules an assertion follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Profile {
     /// A plain JWT, as workload platforms issue them.
     #[serde(rename = "jwt")]
@@ -22,32 +23,61 @@ pub enum Profile {
     /// An RFC 9068 access token, as another authorization server issues them.
     #[serde(rename = "at+jwt")]
     AccessToken,
+    /// A SPIFFE JWT-SVID: the trust domain is read from `sub`, and there need be no `iss`.
+    #[serde(rename = "jwt-svid")]
+    JwtSvid,
 }
 
-/// Where the keys of a trusted issuer come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Where keys of others come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeySource {
+    /// The issuer's metadata say where (OpenID Connect Discovery 1.0 §4, RFC 8414).
+    Discovery,
     /// Fetched from this URL, `https` or loopback, and followed as it rotates.
     Uri(String),
     /// Given with the registration: a JWK Set (RFC 7517 §5) as JSON text.
     Inline(String),
 }
 
-/// "Whoever brings a JWT of this issuer, about this subject, made for this audience, is that client."
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an assertion has to say in `aud`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AudienceRule {
+    /// Which value.
+    pub accepts: Accepts,
+    /// Whether it has to be the only one (draft-ietf-oauth-rfc7523bis). What is made for several can be shown by one of
+    /// them to another.
+    pub sole: bool,
+}
+
+/// The value that `aud` has to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accepts {
+    /// This server's issuer identifier, and nothing else.
+    Issuer,
+    /// That, or the URL of the token endpoint, as older clients send it (RFC 7523 §3).
+    TokenEndpoint,
+    /// This text: for platforms that cannot mint a token for a URL of our choice.
+    Other(String),
+}
+
+/// "Whoever brings a JWT of this issuer that meets these conditions, made for this audience, is the client."
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trust {
-    /// Whom the assertion proves.
-    pub client: ClientId,
-    /// `iss`, compared as text.
+    /// `iss`, compared as text; for JWT-SVIDs `spiffe://` and the trust domain.
     pub issuer: String,
     /// Where the issuer's keys are.
     pub keys: KeySource,
-    /// `sub`, compared as text.
-    pub subject: String,
-    /// A member of `aud`; `None` is this server, by its identifier or by its token endpoint (RFC 7523 §3).
-    pub audience: Option<String>,
-    /// The rules it follows.
+    /// What `aud` has to say.
+    pub audience: AudienceRule,
+    /// What the other claims have to be, `sub` among them.
+    #[serde(with = "conditions")]
+    pub conditions: Conditions,
+    /// The rules the JWT follows.
     pub profile: Profile,
+    /// Longest life of an assertion, in seconds; the server's own cap if absent.
+    pub max_lifetime: Option<u64>,
 }
 
 /// Why a registration cannot be taken.
@@ -79,9 +109,12 @@ pub enum TrustError {
         /// The telling member.
         member: &'static str,
     },
-    /// Neither of the two profiles.
-    #[error("the profile must be `jwt` or `at+jwt`")]
+    /// None of the profiles.
+    #[error("the profile must be `jwt`, `at+jwt` or `jwt-svid`")]
     Profile,
+    /// The conditions are none.
+    #[error(transparent)]
+    Conditions(#[from] ConditionsError),
 }
 
 impl Profile {
@@ -91,6 +124,7 @@ impl Profile {
         match self {
             Self::Jwt => "jwt",
             Self::AccessToken => "at+jwt",
+            Self::JwtSvid => "jwt-svid",
         }
     }
 }
@@ -102,6 +136,7 @@ impl FromStr for Profile {
         match text {
             "jwt" => Ok(Self::Jwt),
             "at+jwt" => Ok(Self::AccessToken),
+            "jwt-svid" => Ok(Self::JwtSvid),
             _ => Err(TrustError::Profile),
         }
     }
@@ -131,17 +166,66 @@ impl KeySource {
     }
 }
 
-impl Trust {
-    /// Checks the names; the other parts are already what they should be.
-    pub fn checked(self) -> Result<Self, TrustError> {
-        let audience = self.audience.as_deref().unwrap_or(&self.issuer);
-        for (field, value) in [("issuer", &*self.issuer), ("subject", &*self.subject), ("audience", audience)]
-        {
-            if value.is_empty() || value.len() > MAX_NAME {
-                return Err(TrustError::Name { field });
-            }
+impl KeySource {
+    /// Checks again what was stored.
+    pub(super) fn check(&self) -> Result<(), TrustError> {
+        match self {
+            Self::Discovery => Ok(()),
+            Self::Uri(uri) => Self::uri(uri).map(|_| ()),
+            Self::Inline(set) => Self::inline(set).map(|_| ()),
         }
-        Ok(self)
+    }
+}
+
+impl AudienceRule {
+    /// This text, as the only value.
+    #[must_use]
+    pub fn other(audience: &str) -> Self {
+        Self { accepts: Accepts::Other(audience.to_owned()), sole: true }
+    }
+
+    pub(super) fn check(&self) -> Result<(), TrustError> {
+        match &self.accepts {
+            Accepts::Other(text) => check_name("audience", text),
+            Accepts::Issuer | Accepts::TokenEndpoint => Ok(()),
+        }
+    }
+}
+
+impl Default for AudienceRule {
+    fn default() -> Self {
+        Self { accepts: Accepts::Issuer, sole: true }
+    }
+}
+
+impl Trust {
+    /// Checks the texts; the other parts are already what they should be.
+    pub fn check(&self) -> Result<(), TrustError> {
+        check_name("issuer", &self.issuer)?;
+        self.keys.check()?;
+        self.audience.check()
+    }
+}
+
+fn check_name(field: &'static str, value: &str) -> Result<(), TrustError> {
+    if value.is_empty() || value.len() > MAX_NAME { Err(TrustError::Name { field }) } else { Ok(()) }
+}
+
+/// Conditions are stored as the list that they are.
+mod conditions {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use serde_json::Value;
+
+    use super::Conditions;
+
+    pub(super) fn serialize<S: Serializer>(conditions: &Conditions, to: S) -> Result<S::Ok, S::Error> {
+        let list: Value = serde_json::from_str(conditions.as_json()).map_err(serde::ser::Error::custom)?;
+        list.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Conditions, D::Error> {
+        Conditions::new(&Vec::<Value>::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

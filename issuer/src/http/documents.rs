@@ -12,7 +12,7 @@ use warp::reply::Response;
 
 use super::answer;
 use super::request::{CLIENT_CREDENTIALS, JWT_BEARER};
-use crate::domain::UnixTime;
+use crate::domain::{Scope, UnixTime};
 use crate::service::TokenService;
 
 /// How long the documents may be kept. A key is published as *next* for longer than this before it signs, so
@@ -41,7 +41,7 @@ pub(super) fn metadata(service: &TokenService, method: &Method, headers: &Header
     let snapshot = service.latest();
     let clients = snapshot.directory.clients();
     let scopes: BTreeSet<&str> =
-        clients.iter().flat_map(|client| client.scopes.iter()).map(crate::domain::Scope::as_str).collect();
+        clients.iter().flat_map(|client| client.audience.scopes.keys()).map(Scope::as_str).collect();
     let metadata = json!({
         "issuer": issuer.as_str(),
         "token_endpoint": issuer.token_endpoint(),

@@ -109,7 +109,9 @@ impl From<&RequestError> for OAuthError {
 impl From<&TokenError> for OAuthError {
     fn from(error: &TokenError) -> Self {
         match error {
-            TokenError::Authentication(_) => Self::invalid_client(),
+            TokenError::Authentication(_) | TokenError::Refused(Refusal::ClientDisabled) => {
+                Self::invalid_client()
+            }
             TokenError::Assertion(AssertionError::KeysUnavailable { .. }) | TokenError::Stale(_) => {
                 Self::unavailable()
             }
@@ -119,19 +121,23 @@ impl From<&TokenError> for OAuthError {
                 | AssertionError::Ambiguous { .. }
                 | AssertionError::Registration { .. }
                 | AssertionError::Refused(_)
+                | AssertionError::Client(_)
                 | AssertionError::Mismatch,
             ) => Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted"),
             TokenError::Refused(Refusal::NoAudience) => {
                 Self::invalid_request("audience (or resource) is missing")
             }
             // One answer for both: whether a name exists is not for everyone to learn.
-            TokenError::Refused(Refusal::UnknownAudience | Refusal::NotGranted) => {
-                Self::invalid_target("the client may not call this audience")
-            }
+            TokenError::Refused(
+                Refusal::UnknownAudience
+                | Refusal::AudienceDisabled
+                | Refusal::NotGranted
+                | Refusal::GrantExpired,
+            ) => Self::invalid_target("the client may not call this audience"),
             TokenError::Refused(Refusal::ScopeNotGranted { .. }) => {
                 Self::invalid_scope("the scope exceeds what is granted")
             }
-            TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
+            TokenError::NoKeyOf(_) | TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
         }
     }
 }

@@ -8,7 +8,7 @@ use tessera_net::body::BodyError;
 use url::Url;
 
 use super::form::{Form, FormError, decode};
-use crate::domain::{ClientSecret, ScopeError, ScopeSet};
+use crate::domain::{ClientSecret, Method, ScopeError, ScopeSet};
 use crate::service::{Credentials, Presented, Proof, TokenRequest};
 
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
@@ -98,9 +98,11 @@ fn credentials(
         (Some(_), _, Some(_)) => Err(RequestError::TwoMethods),
         (Some(basic), Some(client), None) if basic.client != client => Err(RequestError::ClientMismatch),
         (Some(basic), _, None) => Ok(Some(basic)),
-        (None, Some(client), Some(secret)) => {
-            Ok(Some(Credentials { client: client.to_owned(), secret: ClientSecret::presented(secret) }))
-        }
+        (None, Some(client), Some(secret)) => Ok(Some(Credentials {
+            client: client.to_owned(),
+            secret: ClientSecret::presented(secret),
+            method: Method::SecretPost,
+        })),
         // A secret of nobody.
         (None, None, Some(_)) => Err(RequestError::NoCredentials),
         (None, _, None) => Ok(None),
@@ -123,7 +125,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, RequestError> {
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let (client, secret) = decoded.split_at(colon);
         let secret = decode(secret.strip_prefix(b":")?)?;
-        Some(Credentials { client: decode(client)?, secret: ClientSecret::presented(secret) })
+        let secret = ClientSecret::presented(secret);
+        Some(Credentials { client: decode(client)?, secret, method: Method::SecretBasic })
     };
     read().map(Some).ok_or(RequestError::Authorization)
 }

@@ -14,10 +14,10 @@ use warp::filters::BoxedFilter;
 use warp::test::RequestBuilder;
 
 use super::*;
-use crate::domain::{Change, KeySource, Profile, Trust};
+use crate::domain::{Change, Conditions, CredentialKind, KeySource, LifetimeBounds, Trust};
 use crate::service::Assertions;
 use crate::store::{MAX_AGE, Snapshots, Store as _};
-use crate::testing::{Platform, actor, id, kek, secret, store};
+use crate::testing::{Platform, actor, credential, kek, pepper, secret, store, trust};
 
 type Answer = ::http::Response<Bytes>;
 
@@ -34,19 +34,24 @@ impl Server {
         let store = store(&folder, &kek).await;
         let platform = Platform::new("p");
         let trust = Trust {
-            client: id("shop"),
-            issuer: "https://platform.example".to_owned(),
             keys: KeySource::inline(&platform.jwks()).unwrap(),
-            subject: "pod".to_owned(),
-            audience: None,
-            profile: Profile::Jwt,
+            ..trust("https://platform.example", Conditions::subject("pod"))
         };
-        store.apply(&actor(), &Change::AddTrust(trust), SystemTime::now().into()).await.unwrap();
+        let credential = credential("shop", CredentialKind::Workload(trust));
+        let now = SystemTime::now().into();
+        store.apply(&actor(), &Change::AddCredential(credential), now).await.unwrap();
         let snapshots = Arc::new(Snapshots::load(&store, &kek).await.unwrap());
         store.close().await;
         let issuer = issuer.parse().unwrap();
         let assertions = Assertions::new(&issuer, Fetcher::new(FetchOptions::default()).unwrap(), false);
-        let service = Arc::new(TokenService::new(issuer, snapshots, assertions, || SystemTime::now().into()));
+        let service = Arc::new(TokenService::new(
+            issuer,
+            LifetimeBounds::default(),
+            pepper(),
+            snapshots,
+            assertions,
+            || SystemTime::now().into(),
+        ));
         Self { routes: routes(&service), platform, _folder: folder }
     }
 
@@ -196,7 +201,7 @@ async fn an_assertion_gets_a_token() {
     let server = Server::start("https://id.example").await;
     let now = crate::domain::UnixTime::from(SystemTime::now()).as_seconds();
     let claims = json!({
-        "iss": "https://platform.example", "sub": "pod", "aud": "https://id.example/v1/token",
+        "iss": "https://platform.example", "sub": "pod", "aud": "https://id.example",
         "iat": now, "exp": now + 60,
     });
     let assertion = server.platform.sign(&claims);

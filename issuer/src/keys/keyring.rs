@@ -1,17 +1,19 @@
 //! The keys of one moment: the one that signs and those that are published.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 use super::kek::KeyEncryptionKey;
 use super::signer::{KeyError, Signer, open};
-use crate::domain::{KeyState, StoredKey, UnixTime};
+use crate::domain::{Algorithm, KeyState, StoredKey, UnixTime};
 
-/// All keys of a snapshot, the active one parsed and ready.
+/// All keys of a snapshot, the active ones parsed and ready.
 #[derive(Clone, Debug)]
 pub struct Keyring {
-    active: Arc<dyn Signer>,
+    /// One for each algorithm, the issuer's first choice first.
+    active: BTreeMap<Algorithm, Arc<dyn Signer>>,
     keys: Vec<StoredKey>,
 }
 
@@ -30,26 +32,38 @@ pub enum KeyringError {
 }
 
 impl Keyring {
-    /// Opens the active key, unless `before` holds it already.
+    /// Opens the active keys, except those that `before` holds already.
     pub fn new(
         keys: Vec<StoredKey>,
         kek: &KeyEncryptionKey,
         before: Option<&Self>,
     ) -> Result<Self, KeyringError> {
-        let active =
-            keys.iter().find(|key| key.state == KeyState::Active).ok_or(KeyringError::NoActiveKey)?;
-        let known = before.map(|ring| &ring.active).filter(|signer| signer.key_id() == active.kid);
-        let active = match known {
-            Some(signer) => Arc::clone(signer),
-            None => Arc::from(open(active, kek)?),
-        };
-        Ok(Self { active, keys })
+        let mut active = BTreeMap::new();
+        for key in keys.iter().filter(|key| key.state == KeyState::Active) {
+            let known = before.and_then(|ring| ring.active.get(&key.algorithm));
+            let signer = match known.filter(|signer| signer.key_id() == key.kid) {
+                Some(signer) => Arc::clone(signer),
+                None => Arc::from(open(key, kek)?),
+            };
+            active.insert(key.algorithm, signer);
+        }
+        if active.is_empty() { Err(KeyringError::NoActiveKey) } else { Ok(Self { active, keys }) }
     }
 
-    /// The key that signs.
+    /// The key that signs with `algorithm`, or with the issuer's first choice. `None` if there is none of it.
     #[must_use]
-    pub fn active(&self) -> &dyn Signer {
-        &*self.active
+    pub fn signer(&self, algorithm: Option<Algorithm>) -> Option<&dyn Signer> {
+        let signer = match algorithm {
+            Some(algorithm) => self.active.get(&algorithm),
+            None => self.active.values().next(),
+        };
+        signer.map(|signer| &**signer)
+    }
+
+    /// All keys, in the order of their making.
+    #[must_use]
+    pub fn keys(&self) -> &[StoredKey] {
+        &self.keys
     }
 
     /// The keys that verifiers may need at `now`: next, active, and those retired whose tokens may still live.
@@ -68,6 +82,23 @@ mod tests {
     use crate::keys::generate;
 
     #[test]
+    fn each_algorithm_has_its_key_and_es256_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let kek = KeyEncryptionKey::create(&folder.path().join("kek")).unwrap();
+        let key = |algorithm| generate(algorithm, KeyState::Active, &kek, UnixTime::from_seconds(0)).unwrap();
+        let (rs256, es256) = (key(Algorithm::Rs256), key(Algorithm::Es256));
+        let ring = Keyring::new(vec![rs256.clone(), es256.clone()], &kek, None).unwrap();
+        let kid = |algorithm| ring.signer(algorithm).map(|signer| signer.key_id().to_owned());
+        assert_eq!(kid(None), Some(es256.kid.clone()));
+        assert_eq!(kid(Some(Algorithm::Es256)), Some(es256.kid));
+        assert_eq!(kid(Some(Algorithm::Rs256)), Some(rs256.kid.clone()));
+
+        let alone = Keyring::new(vec![rs256.clone()], &kek, None).unwrap();
+        assert_eq!(alone.signer(None).map(Signer::key_id), Some(&*rs256.kid));
+        assert!(alone.signer(Some(Algorithm::Es256)).is_none());
+    }
+
+    #[test]
     fn a_retired_key_is_published_until_its_time_is_over() {
         let folder = tempfile::tempdir().unwrap();
         let kek = KeyEncryptionKey::create(&folder.path().join("kek")).unwrap();
@@ -81,7 +112,8 @@ mod tests {
         assert!(ring.published(at(100)).find(&retired.kid).is_none());
 
         let again = Keyring::new(keys, &kek, Some(&ring)).unwrap();
-        assert!(Arc::ptr_eq(&ring.active, &again.active), "the same key is not parsed again");
+        let es256 = Algorithm::Es256;
+        assert!(Arc::ptr_eq(&ring.active[&es256], &again.active[&es256]), "the same key is not parsed again");
         assert!(matches!(Keyring::new(vec![retired], &kek, None), Err(KeyringError::NoActiveKey)));
     }
 }

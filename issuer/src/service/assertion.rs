@@ -16,7 +16,10 @@ use self::unverified::Unverified;
 pub use self::unverified::UnverifiedError;
 
 use super::Clock;
-use crate::domain::{Authenticated, IssuerId, Trust};
+use crate::domain::{
+    Accepts, Authenticated, AuthenticationFailure, Conditions, Credential, CredentialKind, IssuerId, Method,
+    Trust,
+};
 use crate::store::{Snapshot, Snapshots};
 
 /// Verifies assertions. Key sets are fetched when first needed and then kept fresh by
@@ -67,6 +70,9 @@ pub enum AssertionError {
     /// The verifier refuses it.
     #[error("the verifier refuses it: {0}")]
     Refused(tessera_verifier::Error),
+    /// The client or its registration is no longer good.
+    #[error("the client is not authenticated: {0}")]
+    Client(AuthenticationFailure),
     /// What was verified is not what was registered.
     #[error("the verified claims are not those of the registration")]
     Mismatch,
@@ -89,12 +95,13 @@ impl Assertions {
         clock: Clock,
     ) -> Result<Authenticated, AssertionError> {
         let claims = Unverified::read(assertion)?;
-        let trust = self.registration(snapshot, &claims, client)?;
-        let token = self.verify(snapshot, &trust, assertion, clock).await?;
-        if token.issuer() != trust.issuer || token.subject() != trust.subject {
+        let (credential, trust) = self.registration(snapshot, &claims, client)?;
+        let token = self.verify(snapshot, credential, trust, assertion, clock).await?;
+        if token.issuer() != trust.issuer || trust.conditions != Conditions::subject(token.subject()) {
             return Err(AssertionError::Mismatch);
         }
-        Ok(Authenticated::by_assertion(trust.client.clone()))
+        Authenticated::by(&snapshot.directory, credential, Method::WorkloadGrant, clock())
+            .map_err(AssertionError::Client)
     }
 
     /// Refetches the key sets of what is registered as they age, until dropped.
@@ -103,25 +110,26 @@ impl Assertions {
     }
 
     /// Whether a registration would make a policy that the verifier takes. Says what is wrong with it if not.
-    pub fn check(trust: &Trust, allow_http_loopback: bool) -> Result<(), AssertionError> {
-        let audiences = trust.audience.clone().unwrap_or_else(|| trust.issuer.clone());
-        Source::new(trust, vec![audiences]).verifier(allow_http_loopback).map(|_| ()).map_err(|error| {
-            AssertionError::Registration { client: trust.client.to_string(), problem: error.to_string() }
-        })
+    pub fn check(client: &str, trust: &Trust, allow_http_loopback: bool) -> Result<(), AssertionError> {
+        Source::new(trust, vec![trust.issuer.clone()]).verifier(allow_http_loopback).map(|_| ()).map_err(
+            |error| AssertionError::Registration { client: client.to_owned(), problem: error.to_string() },
+        )
     }
 
-    fn registration(
+    fn registration<'a>(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         claims: &Unverified,
         client: Option<&str>,
-    ) -> Result<Arc<Trust>, AssertionError> {
-        let fits = |trust: &&Arc<Trust>| {
-            self.accepted_by(trust).iter().any(|audience| claims.is_for(audience))
-                && client.is_none_or(|client| client == trust.client.as_str())
+    ) -> Result<(&'a Credential, &'a Trust), AssertionError> {
+        let fits = |credential: &'a Arc<Credential>| {
+            let CredentialKind::Workload(trust) = &credential.kind else { return None };
+            let fits = self.accepted_by(trust).iter().any(|audience| claims.is_for(audience))
+                && trust.conditions == Conditions::subject(&claims.subject)
+                && client.is_none_or(|client| client == credential.client.as_str());
+            fits.then_some((&**credential, trust))
         };
-        let mut found =
-            snapshot.directory.trusts_for(&claims.issuer, &claims.subject).iter().filter(fits).cloned();
+        let mut found = snapshot.directory.workloads(&claims.issuer, &claims.subject).filter_map(fits);
         let evidence = || (claims.issuer.clone(), claims.subject.clone());
         match (found.next(), found.next()) {
             (Some(only), None) => Ok(only),
@@ -139,13 +147,14 @@ impl Assertions {
     async fn verify(
         &self,
         snapshot: &Snapshot,
+        credential: &Credential,
         trust: &Trust,
         assertion: &str,
         clock: Clock,
     ) -> Result<Arc<VerifiedToken>, AssertionError> {
         let source = Source::new(trust, self.accepted_by(trust).to_vec());
         let shared = self.sources.get(snapshot, source).map_err(|error| AssertionError::Registration {
-            client: trust.client.to_string(),
+            client: credential.client.to_string(),
             problem: error.to_string(),
         })?;
         match shared.authenticate(assertion, clock).await {
@@ -159,7 +168,12 @@ impl Assertions {
     }
 
     fn accepted_by<'a>(&'a self, trust: &'a Trust) -> &'a [String] {
-        trust.audience.as_ref().map_or(&self.audiences, std::slice::from_ref)
+        let [issuer, _] = &self.audiences;
+        match &trust.audience.accepts {
+            Accepts::Issuer => std::slice::from_ref(issuer),
+            Accepts::TokenEndpoint => &self.audiences,
+            Accepts::Other(audience) => std::slice::from_ref(audience),
+        }
     }
 }
 

@@ -1,102 +1,122 @@
 //! Changes to SQL. Every statement is one that SQLite and PostgreSQL share.
 
+use std::collections::BTreeSet;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::sqlite::SqliteConnection;
 
 use super::StoreError;
+use super::rows::SIGNING_KEYS;
 use crate::domain::{
-    Actor, Change, ChangeError, ClientId, Effect, Grant, KeySource, KeyState, RETIRED_KEY_RETENTION, Scope,
-    ScopeSet, StoredKey, Trust, UnixTime,
+    Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect, Grant,
+    KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Scope, Settings, StoredKey,
+    Trust, UnixTime,
 };
+
+/// A change that was made: its effect, and whom it was about.
+pub(super) struct Made {
+    pub(super) effect: Effect,
+    /// Clients whose rows are different now; an empty name for the signing keys.
+    changed: BTreeSet<String>,
+}
+
+impl Made {
+    fn new<'a>(effect: Effect, changed: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { effect, changed: changed.into_iter().map(str::to_owned).collect() }
+    }
+}
 
 /// Makes `change`; `connection` is inside a writing transaction, which the caller drops on an error.
 pub(super) async fn apply(
     connection: &mut SqliteConnection,
     change: &Change,
     now: UnixTime,
-) -> Result<Effect, StoreError> {
+) -> Result<Made, StoreError> {
     match change {
-        Change::AddClient { id, scopes, secret } => {
-            let added = sqlx::query(
-                "INSERT INTO client (id, secret_sha256, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(id.as_str())
-            .bind(secret.as_ref().map(crate::domain::SecretHash::to_text))
-            .bind(seconds(now))
-            .execute(&mut *connection)
-            .await?;
-            if added.rows_affected() == 0 {
-                return Err(ChangeError::ClientExists(id.clone()).into());
+        Change::AddClient { id, settings, credential } => {
+            add_client(connection, id, now).await?;
+            set_client(connection, id, settings).await?;
+            if let Some(credential) = credential {
+                add_credential(connection, credential).await?;
             }
-            offer(connection, id, scopes).await?;
-            Ok(Effect::Created)
+            Ok(Made::new(Effect::Created, [id.as_str()]))
         }
-        Change::OfferScopes { id, scopes } => {
+        Change::SetClient { id, settings } => {
             require(connection, id).await?;
-            offer(connection, id, scopes).await?;
-            Ok(Effect::Replaced)
+            let mut made = Made::new(Effect::Replaced, [id.as_str()]);
+            if !settings.withdraw.is_empty() {
+                made.changed.extend(callers(connection, id).await?);
+            }
+            set_client(connection, id, settings).await?;
+            Ok(made)
         }
         Change::RemoveClient { id } => {
+            let mut made = Made::new(Effect::Removed, [id.as_str()]);
+            made.changed.extend(callers(connection, id).await?);
             let removed =
                 sqlx::query("DELETE FROM client WHERE id = $1").bind(id.as_str()).execute(connection).await?;
-            some(removed.rows_affected(), Effect::Removed, || ChangeError::UnknownClient(id.clone()))
+            some(removed.rows_affected(), || ChangeError::UnknownClient(id.clone()))?;
+            Ok(made)
         }
-        Change::SetSecret { id, secret } => {
-            let changed = sqlx::query("UPDATE client SET secret_sha256 = $2 WHERE id = $1")
-                .bind(id.as_str())
-                .bind(secret.to_text())
-                .execute(connection)
-                .await?;
-            some(changed.rows_affected(), Effect::Replaced, || ChangeError::UnknownClient(id.clone()))
+        Change::AddCredential(credential) => {
+            require(connection, &credential.client).await?;
+            add_credential(connection, credential).await?;
+            Ok(Made::new(Effect::Created, [credential.client.as_str()]))
         }
-        Change::AddTrust(trust) => add_trust(connection, trust, now).await,
-        Change::RemoveTrust { client, issuer, subject } => {
-            let removed =
-                sqlx::query("DELETE FROM trust WHERE client_id = $1 AND issuer = $2 AND subject = $3")
-                    .bind(client.as_str())
-                    .bind(issuer)
-                    .bind(subject)
-                    .execute(connection)
-                    .await?;
-            some(removed.rows_affected(), Effect::Removed, || ChangeError::UnknownTrust {
-                client: client.clone(),
-                issuer: issuer.clone(),
-                subject: subject.clone(),
-            })
+        Change::RemoveCredential { id } => remove_credential(connection, id).await,
+        Change::AddGrant(grant) => {
+            let effect = add_grant(connection, grant, now).await?;
+            Ok(Made::new(effect, [grant.client.as_str()]))
         }
-        Change::AddGrant(grant) => add_grant(connection, grant, now).await,
         Change::RemoveGrant { client, audience } => {
             let removed = sqlx::query("DELETE FROM client_grant WHERE client_id = $1 AND audience_id = $2")
                 .bind(client.as_str())
                 .bind(audience.as_str())
                 .execute(connection)
                 .await?;
-            some(removed.rows_affected(), Effect::Removed, || ChangeError::UnknownGrant {
+            some(removed.rows_affected(), || ChangeError::UnknownGrant {
                 client: client.clone(),
                 audience: audience.clone(),
-            })
+            })?;
+            Ok(Made::new(Effect::Removed, [client.as_str()]))
         }
         Change::AddKeys(keys) => {
             for key in keys {
+                if matches!(key.state, KeyState::Active) && has_keys(connection, key.algorithm).await? {
+                    return Err(ChangeError::KeysExist(key.algorithm).into());
+                }
                 add_key(connection, key).await?;
             }
-            Ok(Effect::Created)
+            Ok(Made::new(Effect::Created, [SIGNING_KEYS]))
         }
-        Change::RotateKeys(next) => rotate(connection, next, now).await,
+        Change::RotateKeys(next) => {
+            rotate(connection, next, now).await?;
+            Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        }
     }
 }
 
-/// Counts the change and writes its audit record.
+/// Counts the change, writes its audit record, and tells readers what to read again.
 pub(super) async fn record(
     connection: &mut SqliteConnection,
     actor: &Actor,
     change: &Change,
-    effect: Effect,
+    made: &Made,
     now: UnixTime,
 ) -> Result<i64, StoreError> {
     let revision: i64 =
         sqlx::query_scalar("UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value")
             .fetch_one(&mut *connection)
             .await?;
+    for client in &made.changed {
+        sqlx::query("INSERT INTO changed_client (revision, client_id) VALUES ($1, $2)")
+            .bind(revision)
+            .bind(client)
+            .execute(&mut *connection)
+            .await?;
+    }
     sqlx::query(
         "INSERT INTO audit (revision, at, actor, action, subject, detail, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -106,7 +126,7 @@ pub(super) async fn record(
     .bind(change.action())
     .bind(change.subject())
     .bind(change.detail().to_string())
-    .bind(effect.as_str())
+    .bind(made.effect.as_str())
     .execute(connection)
     .await?;
     Ok(revision)
@@ -120,64 +140,196 @@ async fn require(connection: &mut SqliteConnection, id: &ClientId) -> Result<(),
     found.map(|_| ()).ok_or_else(|| ChangeError::UnknownClient(id.clone()).into())
 }
 
-async fn offer(
+/// Who has a grant for `audience`.
+async fn callers(connection: &mut SqliteConnection, audience: &ClientId) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT client_id FROM client_grant WHERE audience_id = $1")
+        .bind(audience.as_str())
+        .fetch_all(connection)
+        .await?)
+}
+
+async fn add_client(
     connection: &mut SqliteConnection,
     id: &ClientId,
-    scopes: &ScopeSet,
+    now: UnixTime,
 ) -> Result<(), StoreError> {
-    for scope in scopes.iter() {
-        sqlx::query("INSERT INTO client_scope (client_id, scope) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+    let added = sqlx::query(
+        "INSERT INTO client (id, description, labels, enabled, created_at) VALUES ($1, '', '{}', 1, $2)
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(id.as_str())
+    .bind(seconds(now))
+    .execute(connection)
+    .await?;
+    some(added.rows_affected(), || ChangeError::ClientExists(id.clone()))
+}
+
+async fn set_client(
+    connection: &mut SqliteConnection,
+    id: &ClientId,
+    settings: &Settings,
+) -> Result<(), StoreError> {
+    if let Some(description) = &settings.description {
+        sqlx::query("UPDATE client SET description = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(description.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(labels) = &settings.labels {
+        sqlx::query("UPDATE client SET labels = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(json(labels, "set of labels", id.as_str())?)
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(enabled) = settings.enabled {
+        sqlx::query("UPDATE client SET enabled = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(i64::from(enabled))
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(lifetime) = settings.lifetime {
+        sqlx::query("UPDATE client SET lifetime_seconds = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(lifetime.map(|it| seconds(UnixTime::from_seconds(it.as_seconds()))))
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(algorithm) = settings.algorithm {
+        if let Some(algorithm) = algorithm
+            && !has_keys(connection, algorithm).await?
+        {
+            return Err(ChangeError::NoKeyOf(algorithm).into());
+        }
+        sqlx::query("UPDATE client SET algorithm = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(algorithm.map(Algorithm::as_str))
+            .execute(&mut *connection)
+            .await?;
+    }
+    set_scopes(connection, id, settings).await
+}
+
+async fn set_scopes(
+    connection: &mut SqliteConnection,
+    id: &ClientId,
+    settings: &Settings,
+) -> Result<(), StoreError> {
+    for (scope, description) in &settings.offer {
+        sqlx::query(
+            "INSERT INTO client_scope (client_id, scope, description, is_default) VALUES ($1, $2, $3, 0)
+             ON CONFLICT (client_id, scope) DO UPDATE SET description = excluded.description",
+        )
+        .bind(id.as_str())
+        .bind(scope.as_str())
+        .bind(description.as_str())
+        .execute(&mut *connection)
+        .await?;
+    }
+    for scope in &settings.withdraw {
+        let withdrawn = sqlx::query("DELETE FROM client_scope WHERE client_id = $1 AND scope = $2")
             .bind(id.as_str())
             .bind(scope.as_str())
             .execute(&mut *connection)
             .await?;
+        some(withdrawn.rows_affected(), || not_offered(id, scope))?;
+    }
+    let offered: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM client_scope WHERE client_id = $1")
+        .bind(id.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
+    if usize::try_from(offered).is_ok_and(|offered| offered > MAX_SCOPES) {
+        return Err(ChangeError::TooManyScopes.into());
+    }
+    let Some(defaults) = &settings.default_scopes else { return Ok(()) };
+    sqlx::query("UPDATE client_scope SET is_default = 0 WHERE client_id = $1")
+        .bind(id.as_str())
+        .execute(&mut *connection)
+        .await?;
+    for scope in defaults.iter() {
+        let set = sqlx::query("UPDATE client_scope SET is_default = 1 WHERE client_id = $1 AND scope = $2")
+            .bind(id.as_str())
+            .bind(scope.as_str())
+            .execute(&mut *connection)
+            .await?;
+        some(set.rows_affected(), || not_offered(id, scope))?;
     }
     Ok(())
 }
 
-async fn add_trust(
+fn not_offered(audience: &ClientId, scope: &Scope) -> ChangeError {
+    ChangeError::ScopeNotOffered { audience: audience.clone(), scope: scope.clone() }
+}
+
+async fn add_credential(
     connection: &mut SqliteConnection,
-    trust: &Trust,
-    now: UnixTime,
-) -> Result<Effect, StoreError> {
-    require(connection, &trust.client).await?;
-    let audience = trust.audience.as_deref().unwrap_or_default();
-    let holder: Option<String> = sqlx::query_scalar(
-        "SELECT client_id FROM trust WHERE issuer = $1 AND subject = $2 AND audience = $3",
-    )
-    .bind(&trust.issuer)
-    .bind(&trust.subject)
-    .bind(audience)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(client) = holder.as_ref().filter(|holder| *holder != trust.client.as_str()) {
-        let client = client
-            .parse()
-            .map_err(|_| StoreError::Malformed { what: "client identifier", value: format!("{client:?}") })?;
-        let (issuer, subject) = (trust.issuer.clone(), trust.subject.clone());
-        return Err(ChangeError::TrustTaken { issuer, subject, client }.into());
+    credential: &Credential,
+) -> Result<(), StoreError> {
+    let Credential { id, client, kind, created_at, expires_at } = credential;
+    let details: Vec<String> = sqlx::query_scalar("SELECT detail FROM credential WHERE client_id = $1")
+        .bind(client.as_str())
+        .fetch_all(&mut *connection)
+        .await?;
+    let is_secret = |detail: &&String| matches!(serde_json::from_str(detail), Ok(CredentialKind::Secret(_)));
+    let secrets = details.iter().filter(is_secret).count();
+    if details.len() >= MAX_CREDENTIALS || (kind.as_str() == "secret" && secrets >= MAX_SECRETS) {
+        return Err(ChangeError::TooManyCredentials.into());
     }
-    let (jwks_uri, jwks) = match &trust.keys {
-        KeySource::Uri(uri) => (Some(uri), None),
-        KeySource::Inline(set) => (None, Some(set)),
+    let workload_key = match kind {
+        CredentialKind::Workload(trust) => Some(workload_key(connection, client, trust).await?),
+        _ => None,
     };
     sqlx::query(
-        "INSERT INTO trust (issuer, subject, audience, client_id, profile, jwks_uri, jwks, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (issuer, subject, audience) DO UPDATE
-         SET profile = excluded.profile, jwks_uri = excluded.jwks_uri, jwks = excluded.jwks",
+        "INSERT INTO credential (id, client_id, detail, workload_key, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
-    .bind(&trust.issuer)
-    .bind(&trust.subject)
-    .bind(audience)
-    .bind(trust.client.as_str())
-    .bind(trust.profile.as_str())
-    .bind(jwks_uri)
-    .bind(jwks)
-    .bind(seconds(now))
+    .bind(id.as_str())
+    .bind(client.as_str())
+    .bind(json(kind, "credential", id.as_str())?)
+    .bind(workload_key)
+    .bind(seconds(*created_at))
+    .bind(expires_at.map(seconds))
     .execute(connection)
     .await?;
-    Ok(if holder.is_some() { Effect::Replaced } else { Effect::Created })
+    Ok(())
+}
+
+/// A digest of all that chooses a registration, and a refusal if one with the same is there.
+async fn workload_key(
+    connection: &mut SqliteConnection,
+    client: &ClientId,
+    trust: &Trust,
+) -> Result<String, StoreError> {
+    let Trust { issuer, audience, conditions, .. } = trust;
+    let choice = json(&(issuer, audience, conditions.as_json()), "credential", client.as_str())?;
+    let key = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, choice.as_bytes()));
+    let holder: Option<String> =
+        sqlx::query_scalar("SELECT client_id FROM credential WHERE workload_key = $1")
+            .bind(&key)
+            .fetch_optional(connection)
+            .await?;
+    match holder {
+        None => Ok(key),
+        Some(holder) => {
+            let client = holder.parse().map_err(|_| StoreError::Malformed {
+                what: "client identifier",
+                value: format!("{holder:?}"),
+            })?;
+            Err(ChangeError::WorkloadTaken { issuer: issuer.clone(), client }.into())
+        }
+    }
+}
+
+async fn remove_credential(connection: &mut SqliteConnection, id: &CredentialId) -> Result<Made, StoreError> {
+    let client: Option<String> =
+        sqlx::query_scalar("DELETE FROM credential WHERE id = $1 RETURNING client_id")
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?;
+    let client = client.ok_or_else(|| ChangeError::UnknownCredential(id.clone()))?;
+    Ok(Made::new(Effect::Removed, [&*client]))
 }
 
 async fn add_grant(
@@ -185,7 +337,7 @@ async fn add_grant(
     grant: &Grant,
     now: UnixTime,
 ) -> Result<Effect, StoreError> {
-    let Grant { client, audience, scopes, lifetime } = grant;
+    let Grant { client, audience, scopes, .. } = grant;
     require(connection, client).await?;
     require(connection, audience).await?;
     let offered: Vec<String> = sqlx::query_scalar("SELECT scope FROM client_scope WHERE client_id = $1")
@@ -194,7 +346,7 @@ async fn add_grant(
         .await?;
     let is_offered = |scope: &&Scope| !offered.iter().any(|offered| offered == scope.as_str());
     if let Some(scope) = scopes.iter().find(is_offered) {
-        return Err(ChangeError::ScopeNotOffered { audience: audience.clone(), scope: scope.clone() }.into());
+        return Err(not_offered(audience, scope).into());
     }
     let replaced = sqlx::query("DELETE FROM client_grant WHERE client_id = $1 AND audience_id = $2")
         .bind(client.as_str())
@@ -202,11 +354,16 @@ async fn add_grant(
         .execute(&mut *connection)
         .await?;
     sqlx::query(
-        "INSERT INTO client_grant (client_id, audience_id, lifetime_seconds, created_at) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO client_grant
+         (client_id, audience_id, lifetime_seconds, expires_at, reason, claims, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(client.as_str())
     .bind(audience.as_str())
-    .bind(seconds(UnixTime::from_seconds(lifetime.as_seconds())))
+    .bind(grant.lifetime.map(|it| seconds(UnixTime::from_seconds(it.as_seconds()))))
+    .bind(grant.expires_at.map(seconds))
+    .bind(grant.reason.as_str())
+    .bind(json(&grant.claims, "set of claims", client.as_str())?)
     .bind(seconds(now))
     .execute(&mut *connection)
     .await?;
@@ -221,13 +378,20 @@ async fn add_grant(
     Ok(if replaced.rows_affected() > 0 { Effect::Replaced } else { Effect::Created })
 }
 
+async fn has_keys(connection: &mut SqliteConnection, algorithm: Algorithm) -> Result<bool, StoreError> {
+    let active: Option<String> =
+        sqlx::query_scalar("SELECT kid FROM signing_key WHERE state = 'active' AND algorithm = $1")
+            .bind(algorithm.as_str())
+            .fetch_optional(connection)
+            .await?;
+    Ok(active.is_some())
+}
+
 async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) -> Result<(), StoreError> {
     let published_until = match key.state {
         KeyState::Next | KeyState::Active => None,
         KeyState::Retired { published_until } => Some(seconds(published_until)),
     };
-    let jwk = serde_json::to_string(&key.jwk)
-        .map_err(|_| StoreError::Malformed { what: "public key", value: key.kid.clone() })?;
     sqlx::query(
         "INSERT INTO signing_key (kid, algorithm, state, jwk, sealed, created_at, published_until)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -235,7 +399,7 @@ async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) -> Result<(
     .bind(&key.kid)
     .bind(key.algorithm.as_str())
     .bind(key.state.as_str())
-    .bind(jwk)
+    .bind(json(&key.jwk, "public key", &key.kid)?)
     .bind(&key.sealed)
     .bind(seconds(key.created_at))
     .bind(published_until)
@@ -248,27 +412,37 @@ async fn rotate(
     connection: &mut SqliteConnection,
     next: &StoredKey,
     now: UnixTime,
-) -> Result<Effect, StoreError> {
+) -> Result<(), StoreError> {
+    let algorithm = next.algorithm.as_str();
     sqlx::query("DELETE FROM signing_key WHERE state = 'retired' AND published_until <= $1")
         .bind(seconds(now))
         .execute(&mut *connection)
         .await?;
-    sqlx::query("UPDATE signing_key SET state = 'retired', published_until = $1 WHERE state = 'active'")
-        .bind(seconds(now.plus(RETIRED_KEY_RETENTION)))
-        .execute(&mut *connection)
-        .await?;
-    let promoted = sqlx::query("UPDATE signing_key SET state = 'active' WHERE state = 'next'")
-        .execute(&mut *connection)
-        .await?;
-    add_key(connection, next).await?;
-    some(promoted.rows_affected(), Effect::Replaced, || ChangeError::NoKeys)
+    sqlx::query(
+        "UPDATE signing_key SET state = 'retired', published_until = $1 WHERE state = 'active' AND algorithm = $2",
+    )
+    .bind(seconds(now.plus(RETIRED_KEY_RETENTION)))
+    .bind(algorithm)
+    .execute(&mut *connection)
+    .await?;
+    let promoted =
+        sqlx::query("UPDATE signing_key SET state = 'active' WHERE state = 'next' AND algorithm = $1")
+            .bind(algorithm)
+            .execute(&mut *connection)
+            .await?;
+    some(promoted.rows_affected(), || ChangeError::NoKeyOf(next.algorithm))?;
+    add_key(connection, next).await
 }
 
-fn some(rows: u64, effect: Effect, missing: impl FnOnce() -> ChangeError) -> Result<Effect, StoreError> {
-    if rows == 0 { Err(missing().into()) } else { Ok(effect) }
+fn some(rows: u64, missing: impl FnOnce() -> ChangeError) -> Result<(), StoreError> {
+    if rows == 0 { Err(missing().into()) } else { Ok(()) }
+}
+
+fn json<T: serde::Serialize>(value: &T, what: &'static str, of: &str) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::Malformed { what, value: of.to_owned() })
 }
 
 /// As a `BIGINT`; a time beyond its range is the end of time.
-fn seconds(time: UnixTime) -> i64 {
+pub(super) fn seconds(time: UnixTime) -> i64 {
     i64::try_from(time.as_seconds()).unwrap_or(i64::MAX)
 }

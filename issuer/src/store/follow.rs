@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{State, Store, StoreError};
+use super::{Changes, State, Store, StoreError};
 use crate::domain::Directory;
 use crate::keys::{KeyEncryptionKey, Keyring, KeyringError};
 
@@ -21,7 +21,7 @@ pub const MAX_AGE: Duration = Duration::from_secs(10);
 pub struct Snapshot {
     /// Counts the changes.
     pub revision: i64,
-    /// Clients, grants and trusts.
+    /// Clients with their credentials and grants.
     pub directory: Directory,
     /// The keys.
     pub keyring: Keyring,
@@ -56,6 +56,19 @@ impl Snapshot {
         let keyring = Keyring::new(state.keys, kek, before.map(|snapshot| &snapshot.keyring))?;
         Ok(Self { revision: state.revision, directory: state.directory, keyring })
     }
+
+    /// The state that these changes make of this one.
+    fn with(&self, changes: Changes) -> State {
+        let mut directory = self.directory.clone();
+        for (id, entry) in changes.clients {
+            match entry {
+                Some(entry) => directory.insert(entry),
+                None => directory.remove(&id),
+            }
+        }
+        let keys = changes.keys.unwrap_or_else(|| self.keyring.keys().to_vec());
+        State { revision: changes.revision, directory, keys }
+    }
 }
 
 impl Snapshots {
@@ -84,7 +97,11 @@ impl Snapshots {
         let compared = Instant::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {
-            let snapshot = Snapshot::new(store.load().await?, kek, Some(&before))?;
+            let state = match store.changes(before.revision).await? {
+                Some(changes) => before.with(changes),
+                None => store.load().await?,
+            };
+            let snapshot = Snapshot::new(state, kek, Some(&before))?;
             tracing::info!(revision = snapshot.revision, "the state changed");
             self.current.send_replace(Arc::new(snapshot));
         }

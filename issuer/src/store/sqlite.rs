@@ -1,5 +1,6 @@
 //! The SQLite store: one file, nothing to install.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,14 +13,19 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{State, Store, StoreError, apply, rows};
-use crate::domain::{Actor, Applied, Change, UnixTime};
+use super::{Changes, SpentAssertion, State, Store, StoreError, apply, rows};
+use crate::domain::{Actor, Applied, Change, CredentialId, UnixTime};
 
 /// How long a statement waits for another process's transaction. Ours take milliseconds; whoever waits longer than
 /// this faces a backup tool or a hung process, and should hear of it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections at most: one polls, one writes. Tokens read no connection at all.
 const MAX_CONNECTIONS: u32 = 2;
+/// Revisions for which it is kept what they changed. Who is further behind reads everything.
+const CHANGES_KEPT: i64 = 10_000;
+
+/// Takes the write lock at once.
+const WRITE: &str = "BEGIN IMMEDIATE";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// Where sqlx keeps what was applied, unless told otherwise.
@@ -130,6 +136,16 @@ impl Store for SqliteStore {
         .boxed()
     }
 
+    fn changes(&self, since: i64) -> BoxFuture<'_, Result<Option<Changes>, StoreError>> {
+        async move {
+            let mut transaction = self.pool.begin().await?;
+            let changes = rows::changes(&mut transaction, since).await?;
+            transaction.rollback().await?;
+            Ok(changes)
+        }
+        .boxed()
+    }
+
     fn apply<'a>(
         &'a self,
         actor: &'a Actor,
@@ -138,11 +154,74 @@ impl Store for SqliteStore {
     ) -> BoxFuture<'a, Result<Applied, StoreError>> {
         async move {
             // Takes the write lock at once: a transaction that first reads and then writes could fail half-way.
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let effect = apply::apply(&mut transaction, change, now).await?;
-            let revision = apply::record(&mut transaction, actor, change, effect, now).await?;
+            let mut transaction = self.pool.begin_with(WRITE).await?;
+            let made = apply::apply(&mut transaction, change, now).await?;
+            let revision = apply::record(&mut transaction, actor, change, &made, now).await?;
             transaction.commit().await?;
-            Ok(Applied { revision, effect })
+            Ok(Applied { revision, effect: made.effect })
+        }
+        .boxed()
+    }
+
+    fn spend<'a>(&'a self, assertions: &'a [SpentAssertion]) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
+        async move {
+            let mut transaction = self.pool.begin_with(WRITE).await?;
+            let mut fresh = Vec::with_capacity(assertions.len());
+            for assertion in assertions {
+                let spent = sqlx::query(
+                    "INSERT INTO spent_assertion (client_id, jti_sha256, expires_at) VALUES ($1, $2, $3)
+                     ON CONFLICT (client_id, jti_sha256) DO NOTHING",
+                )
+                .bind(assertion.client.as_str())
+                .bind(assertion.jti_sha256())
+                .bind(apply::seconds(assertion.expires_at))
+                .execute(&mut *transaction)
+                .await?;
+                fresh.push(spent.rows_affected() == 1);
+            }
+            transaction.commit().await?;
+            Ok(fresh)
+        }
+        .boxed()
+    }
+
+    fn touch<'a>(&'a self, used: &'a [(CredentialId, UnixTime)]) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let mut transaction = self.pool.begin_with(WRITE).await?;
+            for (credential, at) in used {
+                // Another replica may have seen it later.
+                sqlx::query(
+                    "UPDATE credential SET last_used_at = $2
+                     WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
+                )
+                .bind(credential.as_str())
+                .bind(apply::seconds(*at))
+                .execute(&mut *transaction)
+                .await?;
+            }
+            Ok(transaction.commit().await?)
+        }
+        .boxed()
+    }
+
+    fn last_used(&self) -> BoxFuture<'_, Result<HashMap<String, UnixTime>, StoreError>> {
+        async { rows::last_used(&mut *self.pool.acquire().await?).await }.boxed()
+    }
+
+    fn purge(&self, now: UnixTime) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            let mut transaction = self.pool.begin_with(WRITE).await?;
+            sqlx::query("DELETE FROM spent_assertion WHERE expires_at < $1")
+                .bind(apply::seconds(now))
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(
+                "DELETE FROM changed_client WHERE revision <= (SELECT value FROM revision WHERE id = 1) - $1",
+            )
+            .bind(CHANGES_KEPT)
+            .execute(&mut *transaction)
+            .await?;
+            Ok(transaction.commit().await?)
         }
         .boxed()
     }

@@ -128,8 +128,8 @@ fn what_the_database_refuses_is_1() {
         (&["grant", "remove", "orders", "orders"], "`orders` has no grant for `orders`"),
         (
             &[
-                "client",
-                "trust",
+                "credential",
+                "add-workload",
                 "orders",
                 "--issuer",
                 "x",
@@ -141,7 +141,17 @@ fn what_the_database_refuses_is_1() {
             "the JWKS URI must be an https URL",
         ),
         (
-            &["client", "trust", "orders", "--issuer", "x", "--subject", "s", "--jwks", "no/such/file"],
+            &[
+                "credential",
+                "add-workload",
+                "orders",
+                "--issuer",
+                "x",
+                "--subject",
+                "s",
+                "--jwks",
+                "no/such/file",
+            ],
             "cannot read no/such/file",
         ),
     ] {
@@ -159,7 +169,7 @@ fn a_wrong_command_line_is_2() {
         &["client", "add", "x", "--scope", "\""],
         &["grant", "add", "a", "b", "--lifetime", "3601"],
         &["init", "x", "--algorithm", "HS256"],
-        &["client", "trust", "x", "--issuer", "https://i.example", "--subject", "s"],
+        &["credential", "add-workload", "x", "--issuer", "https://i.example", "--subject", "s"],
     ] {
         let output = tessera().args(arguments).output().unwrap();
         assert_eq!(code(&output), 2, "{arguments:?}: {}", stderr(&output));

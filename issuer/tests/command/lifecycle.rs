@@ -38,7 +38,7 @@ async fn from_nothing_to_a_token_and_through_a_rotation() {
     let before = decode_header(&old).unwrap().kid;
     let next =
         stage.json(&["key", "list"]).as_array().unwrap().iter().find(|key| key["state"] == "next").cloned();
-    let keys = stage.json(&["key", "rotate", "--algorithm", "RS256"]);
+    let keys = stage.json(&["key", "rotate"]);
     assert_eq!(keys.as_array().unwrap().len(), 3);
     let new = loop {
         let (_, answer) = server.token("shop", &secret, FORM).await;
@@ -56,7 +56,10 @@ async fn from_nothing_to_a_token_and_through_a_rotation() {
 
     let log = std::fs::read_to_string(stage.log()).unwrap();
     let granted = log.lines().find(|line| line.contains("outcome=\"issued\"")).unwrap();
-    assert!(granted.contains("client=\"shop\"") && granted.contains("proved_by=\"secret\""), "{granted}");
+    assert!(
+        granted.contains("client=\"shop\"") && granted.contains("proved_by=\"client_secret_basic\""),
+        "{granted}"
+    );
     assert!(log.contains("the parameter `xxx"), "{log}");
     assert!(log.lines().all(|line| line.len() < 2048), "what a stranger wrote is cut");
     for hidden in [&*secret, &old, &new, old.rsplit('.').next().unwrap()] {
@@ -74,8 +77,15 @@ async fn changes_are_seen_while_serving() {
     assert_eq!(decode_header(token).unwrap().alg, Algorithm::RS256);
     verify(&server, token).await;
 
-    let fresh = stage.json(&["client", "secret", "shop"])["secret"].as_str().unwrap().to_owned();
+    let fresh = stage.json(&["credential", "add-secret", "shop"])["secret"].as_str().unwrap().to_owned();
+    server.token_until(200, "shop", &fresh, FORM).await;
+    server.token_until(200, "shop", &secret, FORM).await;
+    let credentials = stage.json(&["credential", "list", "shop"]);
+    stage.json(&["credential", "remove", credentials[0]["id"].as_str().unwrap()]);
     server.token_until(401, "shop", &secret, FORM).await;
+    stage.json(&["client", "set", "shop", "--disable"]);
+    server.token_until(401, "shop", &fresh, FORM).await;
+    stage.json(&["client", "set", "shop", "--enable"]);
     server.token_until(200, "shop", &fresh, FORM).await;
     stage.json(&["grant", "remove", "shop", "orders"]);
     let answer = server.token_until(400, "shop", &fresh, FORM).await;
@@ -96,7 +106,7 @@ async fn one_issuer_is_the_platform_of_another() {
 
     set_up(&stage);
     let jwks_uri = format!("{}/.well-known/jwks.json", platform.url);
-    let trusted = ["client", "trust", "shop", "--issuer", &platform.url, "--jwks-uri", &jwks_uri];
+    let trusted = ["credential", "add-workload", "shop", "--issuer", &platform.url, "--jwks-uri", &jwks_uri];
     stage.json(&[&trusted[..], &["--subject", "pod", "--profile", "at+jwt"]].concat());
 
     let (_, answer) = platform.token("pod", &pod, &format!("audience={}", issuer.url)).await;
@@ -128,10 +138,36 @@ fn lists_are_tables_for_people_and_json_for_programs() {
     let clients = stage.json(&["client", "list"]);
     assert_eq!(clients[0]["client"], "orders");
     assert_eq!(clients[0]["scopes"], json!(["orders:read", "orders:write"]));
-    assert_eq!((&clients[1]["secret"], clients[1].get("hash")), (&json!(true), None));
+    let credential = &clients[1]["credentials"][0];
+    assert_eq!((&credential["kind"], credential.get("secret")), (&json!("secret"), None));
     let grants = stage.json(&["grant", "list"]);
-    let grant = json!({ "client": "shop", "audience": "orders", "scopes": ["orders:read"], "lifetime": 120 });
+    let grant = json!({
+        "client": "shop", "audience": "orders", "scopes": ["orders:read"], "lifetime": 120, "expires_at": null,
+        "reason": "", "claims": {},
+    });
     assert_eq!(grants, json!([grant]));
     let table = String::from_utf8(stage.run(&["grant", "list"]).stdout).unwrap();
-    assert_eq!(table, "CLIENT  AUDIENCE  SCOPES       SECONDS\nshop    orders    orders:read  120\n");
+    assert_eq!(
+        table,
+        "CLIENT  AUDIENCE  SCOPES       SECONDS  EXPIRES  REASON\nshop    orders    orders:read  120\n"
+    );
+}
+
+#[tokio::test]
+async fn an_audience_chooses_its_algorithm() {
+    let stage = Stage::new(&[]);
+    let secret = set_up(&stage);
+    let refused = stage.run(&["client", "set", "orders", "--algorithm", "RS256"]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(
+        error,
+        "error: there is no RS256 signing key; `tessera key add --algorithm RS256` makes one\n"
+    );
+    stage.json(&["key", "add", "--algorithm", "RS256"]);
+    stage.json(&["client", "set", "orders", "--algorithm", "RS256", "--lifetime", "60"]);
+    let server = stage.serve();
+    let (_, answer) = server.token("shop", &secret, FORM).await;
+    let token = answer["access_token"].as_str().unwrap();
+    assert_eq!((decode_header(token).unwrap().alg, &answer["expires_in"]), (Algorithm::RS256, &json!(60)));
+    verify(&server, token).await;
 }

@@ -51,7 +51,7 @@ pub const COMMANDS: &[Documented] = &[
         line: line!(),
     },
     Documented {
-        command: "tessera --config issuer/tessera.toml client trust billing \
+        command: "tessera --config issuer/tessera.toml credential add-workload billing \
                   --issuer https://kubernetes.default.svc --jwks-uri https://kubernetes.default.svc/openid/v1/jwks \
                   --subject system:serviceaccount:shop:billing",
         proof: Proof::Runs,

@@ -25,8 +25,8 @@ pub(super) async fn at_issuer(
 ) -> Result<String, StageError> {
     let (foreign, keys) = (platform.identifier(), platform.jwks_uri());
     let trust = [
-        "client",
-        "trust",
+        "credential",
+        "add-workload",
         BILLING,
         "--issuer",
         &foreign,

@@ -1,67 +1,100 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::domain::{Client, Grant, Lifetime};
-
-const NOW: UnixTime = UnixTime::from_seconds(1_000_000);
-
-fn id(text: &str) -> ClientId {
-    text.parse().unwrap()
-}
-
-fn scopes(text: &str) -> ScopeSet {
-    if text.is_empty() { ScopeSet::default() } else { text.parse().unwrap() }
-}
-
-fn secret() -> ClientSecret {
-    ClientSecret::presented("correct horse".to_owned())
-}
+use crate::domain::{Client, Entry, Grant, Lifetime, parse_claim};
+use crate::testing::{NOW, client, id, pepper, scopes, secret, secret_of};
 
 /// `shop` may call `orders` with two scopes and `mail` with none; `stock` exists, but nobody may call it.
 fn directory() -> Directory {
-    let client = |name: &str, offered: &str, secret: Option<SecretHash>| Client {
-        id: id(name),
-        scopes: scopes(offered),
-        secret,
-        created_at: NOW,
-    };
+    let mut shop = client("shop", "");
+    shop.credentials = vec![Arc::new(secret_of("shop"))];
     let grant = |audience: &str, granted: &str, seconds: u64| Grant {
-        client: id("shop"),
-        audience: id(audience),
-        scopes: scopes(granted),
-        lifetime: Lifetime::from_seconds(seconds).unwrap(),
+        lifetime: Lifetime::from_seconds(seconds).ok(),
+        ..Grant::new(id("shop"), id(audience), scopes(granted))
     };
-    Directory::new(
-        vec![
-            client("shop", "", Some(secret().hash())),
-            client("orders", "read write delete", None),
-            client("mail", "send", None),
-            client("stock", "", None),
-        ],
-        vec![grant("orders", "read write", 600), grant("mail", "", 60)],
-        vec![],
-    )
+    Directory::new([
+        Entry::new(shop, [grant("orders", "read write", 600), grant("mail", "", 60)]),
+        Entry::new(client("orders", "read write delete"), []),
+        Entry::new(client("mail", "send"), []),
+        Entry::new(client("stock", ""), []),
+    ])
+}
+
+/// The same, a client changed, with its grants as `change` leaves them.
+fn changed(name: &str, change: impl FnOnce(&mut Client, &mut Vec<Grant>)) -> Directory {
+    let mut directory = directory();
+    let mut client = directory.client(name).unwrap().clone();
+    let mut grants = directory.grants().into_iter().filter(|it| it.client == client.id).cloned().collect();
+    change(&mut client, &mut grants);
+    directory.insert(Entry::new(client, grants));
+    directory
+}
+
+fn shop(directory: &Directory) -> Authenticated {
+    prove(directory, "shop", &secret()).unwrap()
+}
+
+fn prove(
+    directory: &Directory,
+    name: &str,
+    secret: &ClientSecret,
+) -> Result<Authenticated, AuthenticationFailure> {
+    authenticate(directory, &pepper(), name, secret, Method::SecretPost, NOW)
+}
+
+fn issue(
+    directory: &Directory,
+    client: &Authenticated,
+    audience: Option<&str>,
+    asked: Option<&str>,
+) -> Result<Issuance, Refusal> {
+    let asked = asked.map(scopes);
+    let issuer = "https://id.example".parse().unwrap();
+    let wish = Wish { audience, scopes: asked.as_ref() };
+    let token_id = TokenId("t".to_owned());
+    decide(directory, &issuer, &LifetimeBounds::default(), client, wish, token_id, NOW)
 }
 
 fn ask(audience: Option<&str>, asked: Option<&str>) -> Result<Claims, Refusal> {
-    let client = authenticate(&directory(), "shop", &secret()).unwrap();
-    let asked = asked.map(scopes);
-    let issuer = "https://id.example".parse().unwrap();
-    decide(&directory(), &issuer, &client, audience, asked.as_ref(), TokenId("t".to_owned()), NOW)
+    ask_in(&directory(), audience, asked)
+}
+
+fn ask_in(directory: &Directory, audience: Option<&str>, asked: Option<&str>) -> Result<Claims, Refusal> {
+    issue(directory, &shop(&self::directory()), audience, asked).map(|it| it.claims)
 }
 
 #[test]
 fn authentication_tells_the_log_why() {
-    let wrong = ClientSecret::presented("wrong".to_owned());
+    let damaged = ClientSecret::presented("wrong".to_owned());
+    let other = ClientSecret::generate().unwrap();
     for (name, secret, expected) in [
-        ("shop", secret(), Ok(("shop".to_owned(), Method::Secret))),
-        ("shop", wrong, Err(AuthenticationFailure::WrongSecret)),
-        ("shop", ClientSecret::presented(String::new()), Err(AuthenticationFailure::WrongSecret)),
+        ("shop", secret(), Ok("shop".to_owned())),
+        ("shop", other.clone(), Err(AuthenticationFailure::WrongSecret)),
+        ("shop", damaged, Err(AuthenticationFailure::MalformedSecret)),
+        ("shop", ClientSecret::presented(String::new()), Err(AuthenticationFailure::MalformedSecret)),
         ("orders", secret(), Err(AuthenticationFailure::NoSecret)),
         ("nobody", secret(), Err(AuthenticationFailure::UnknownClient)),
-        ("", secret(), Err(AuthenticationFailure::UnknownClient)),
+        ("", other, Err(AuthenticationFailure::UnknownClient)),
     ] {
-        let result = authenticate(&directory(), name, &secret);
-        assert_eq!(result.map(|it| (it.client().to_string(), it.method())), expected, "{name}");
+        assert_eq!(prove(&directory(), name, &secret).map(|it| it.client().to_string()), expected, "{name}");
     }
+    let disabled = changed("shop", |client, _| client.enabled = false);
+    assert_eq!(prove(&disabled, "shop", &secret()), Err(AuthenticationFailure::Disabled));
+}
+
+#[test]
+fn one_secret_follows_another() {
+    let (old, new) = (ClientSecret::generate().unwrap(), ClientSecret::generate().unwrap());
+    let stored = |secret: &ClientSecret, expires_at| {
+        let credential = secret_of("shop");
+        let kind = CredentialKind::Secret(pepper().hash(secret));
+        Arc::new(Credential { kind, expires_at, ..credential })
+    };
+    let credentials = vec![stored(&old, Some(NOW)), stored(&new, Some(NOW.plus(1)))];
+    let names: Vec<_> = credentials.iter().map(|it| it.id.clone()).collect();
+    let directory = changed("shop", |client, _| client.credentials = credentials);
+    assert_eq!(prove(&directory, "shop", &new).map(|it| it.credential().clone()), Ok(names[1].clone()));
+    assert_eq!(prove(&directory, "shop", &old), Err(AuthenticationFailure::Expired));
 }
 
 #[test]
@@ -71,7 +104,7 @@ fn a_token_says_what_rfc_9068_asks_for() {
         serde_json::to_value(&claims).unwrap(),
         serde_json::json!({
             "iss": "https://id.example", "sub": "shop", "aud": "orders", "client_id": "shop",
-            "iat": 1_000_000, "exp": 1_000_600, "jti": "t", "scope": "write",
+            "iat": 1_800_000_000, "exp": 1_800_000_600, "jti": "t", "scope": "write",
         })
     );
 }
@@ -112,24 +145,71 @@ fn every_refusal() {
 
 #[test]
 fn a_grant_is_of_one_direction() {
-    let mut reversed = directory();
-    reversed = Directory::new(
-        reversed
-            .clients()
-            .into_iter()
-            .cloned()
-            .map(|mut c| {
-                c.secret = Some(secret().hash());
-                c
-            })
-            .collect(),
-        reversed.grants().into_iter().cloned().collect(),
-        vec![],
+    let directory = changed("orders", |client, _| client.credentials = vec![Arc::new(secret_of("orders"))]);
+    let orders = prove(&directory, "orders", &secret()).unwrap();
+    assert_eq!(issue(&directory, &orders, Some("shop"), None), Err(Refusal::NotGranted));
+}
+
+#[test]
+fn the_audience_says_what_is_granted_to_who_names_no_scope() {
+    let defaults = |text: &str| changed("orders", |client, _| client.audience.default_scopes = scopes(text));
+    for (default, scope) in [("", Some("read write")), ("read delete", Some("read")), ("delete", None)] {
+        let claims = ask_in(&defaults(default), Some("orders"), None).unwrap();
+        assert_eq!(claims.scope.as_deref(), scope, "{default}");
+    }
+    let claims = ask_in(&defaults("read"), Some("orders"), Some("write")).unwrap();
+    assert_eq!(claims.scope.as_deref(), Some("write"), "a default is no limit");
+}
+
+#[test]
+fn what_is_disabled_or_has_expired_gives_nothing() {
+    let gone = {
+        let mut directory = directory();
+        directory.remove(&id("shop"));
+        directory
+    };
+    let expiring = |at| changed("shop", |_, grants| grants.iter_mut().for_each(|it| it.expires_at = at));
+    for (directory, expected) in [
+        (changed("shop", |client, _| client.enabled = false), Err(Refusal::ClientDisabled)),
+        (gone, Err(Refusal::ClientDisabled)),
+        (changed("orders", |client, _| client.enabled = false), Err(Refusal::AudienceDisabled)),
+        (expiring(Some(NOW)), Err(Refusal::GrantExpired)),
+        (expiring(Some(NOW.plus(1))), Ok(id("shop"))),
+    ] {
+        assert_eq!(ask_in(&directory, Some("orders"), None).map(|claims| claims.sub), expected);
+    }
+}
+
+#[test]
+fn the_audience_chooses_algorithm_and_lifetime() {
+    let directory = changed("orders", |client, _| {
+        client.audience.algorithm = Some(Algorithm::Rs256);
+        client.audience.lifetime = Lifetime::from_seconds(30).ok();
+    });
+    let issued = issue(&directory, &shop(&directory), Some("orders"), None).unwrap();
+    assert_eq!(issued.algorithm, Some(Algorithm::Rs256));
+    assert_eq!(issued.claims.exp, NOW.plus(30));
+    assert_eq!(issue(&directory, &shop(&directory), Some("mail"), None).unwrap().algorithm, None);
+}
+
+#[test]
+fn a_grant_adds_its_claims() {
+    let directory = changed("shop", |_, grants| {
+        for text in ["roles=clerk", "tenant=acme"] {
+            let (claim, value) = parse_claim(text).unwrap();
+            for grant in grants.iter_mut() {
+                grant.claims.add(claim, value.clone()).unwrap();
+            }
+        }
+    });
+    let claims = serde_json::to_value(ask_in(&directory, Some("mail"), None).unwrap()).unwrap();
+    assert_eq!(
+        claims,
+        serde_json::json!({
+            "iss": "https://id.example", "sub": "shop", "aud": "mail", "client_id": "shop",
+            "iat": 1_800_000_000, "exp": 1_800_000_060, "jti": "t", "roles": ["clerk"], "tenant": "acme",
+        })
     );
-    let orders = authenticate(&reversed, "orders", &secret()).unwrap();
-    let issuer = "https://id.example".parse().unwrap();
-    let id = TokenId::generate().unwrap();
-    assert_eq!(decide(&reversed, &issuer, &orders, Some("shop"), None, id, NOW), Err(Refusal::NotGranted));
 }
 
 #[test]

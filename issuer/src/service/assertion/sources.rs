@@ -1,6 +1,6 @@
 //! One verifier for each distinct source of keys, kept for as long as a registration uses it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, l
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::domain::{KeySource, Profile, Trust};
+use crate::domain::{CredentialKind, KeySource, Profile, Trust};
 use crate::service::Clock;
 use crate::store::{Snapshot, Snapshots};
 
@@ -62,6 +62,7 @@ impl Source {
     /// The verifier of this source.
     pub(super) fn verifier(&self, allow_http_loopback: bool) -> Result<Verifier, PolicyError> {
         let (member, keys) = match &self.keys {
+            KeySource::Discovery => ("discovery", json!(true)),
             KeySource::Uri(uri) => ("jwks_uri", json!(uri)),
             // Text that the registration has parsed; were it anything else, the verifier would refuse it.
             KeySource::Inline(set) => ("jwks", serde_json::from_str(set).unwrap_or_default()),
@@ -75,10 +76,7 @@ impl Source {
     }
 
     fn is_of(&self, trust: &Trust) -> bool {
-        self.issuer == trust.issuer
-            && self.profile == trust.profile
-            && self.keys == trust.keys
-            && trust.audience.as_ref().is_none_or(|audience| self.audiences.contains(audience))
+        self.issuer == trust.issuer && self.profile == trust.profile && self.keys == trust.keys
     }
 }
 
@@ -139,9 +137,12 @@ impl Table {
             return;
         }
         self.revision = snapshot.revision;
-        let issuers: HashSet<&str> = snapshot.directory.trusts().map(|trust| &*trust.issuer).collect();
         self.verifiers.retain(|source, _| {
-            issuers.contains(&*source.issuer) && snapshot.directory.trusts().any(|trust| source.is_of(trust))
+            let mut of_issuer = snapshot.directory.workloads_of_issuer(&source.issuer);
+            of_issuer.any(|credential| match &credential.kind {
+                CredentialKind::Workload(trust) => source.is_of(trust),
+                _ => false,
+            })
         });
     }
 }

@@ -7,8 +7,8 @@ use tessera_net::listener::{Limits, Listener, TowerToHyperService};
 use warp::Filter as _;
 
 use super::*;
-use crate::domain::{KeySource, Method, Profile, UnixTime};
-use crate::testing::{NOW, Platform, id, snapshot};
+use crate::domain::{AudienceRule, KeySource, Method, UnixTime};
+use crate::testing::{self, NOW, Platform, snapshot};
 
 const ISSUER: &str = "https://platform.example";
 
@@ -17,15 +17,13 @@ fn assertions() -> Assertions {
     Assertions::new(&"https://id.example".parse().unwrap(), Fetcher::new(options).unwrap(), true)
 }
 
-fn trust(client: &str, subject: &str, keys: KeySource) -> Trust {
-    Trust {
-        client: id(client),
-        issuer: ISSUER.to_owned(),
-        keys,
-        subject: subject.to_owned(),
-        audience: None,
-        profile: Profile::Jwt,
-    }
+fn trust(client: &str, subject: &str, keys: KeySource) -> Credential {
+    trust_for(client, subject, keys, AudienceRule::default())
+}
+
+fn trust_for(client: &str, subject: &str, keys: KeySource, audience: AudienceRule) -> Credential {
+    let trust = testing::trust(ISSUER, Conditions::subject(subject));
+    testing::credential(client, CredentialKind::Workload(Trust { keys, audience, ..trust }))
 }
 
 fn inline(platform: &Platform) -> KeySource {
@@ -71,15 +69,11 @@ fn slow_key_server(jwks: String, spend: fn()) -> (String, Arc<AtomicUsize>) {
 async fn an_assertion_proves_the_client_that_registered_it() {
     let platform = Platform::new("p");
     let state = snapshot(1, vec![trust("shop", "pod", inline(&platform))]);
-    for audience in [
-        json!("https://id.example"),
-        json!("https://id.example/v1/token"),
-        json!(["https://other.example", "https://id.example"]),
-    ] {
+    for audience in [json!("https://id.example"), json!(["https://other.example", "https://id.example"])] {
         let assertion = platform.sign(&with(claims("pod"), "aud", audience));
         for named in [None, Some("shop")] {
             let client = assertions().authenticate(&state, &assertion, named, now).await.unwrap();
-            assert_eq!((client.client().as_str(), client.method()), ("shop", Method::Assertion));
+            assert_eq!((client.client().as_str(), client.method()), ("shop", Method::WorkloadGrant));
         }
     }
 }
@@ -110,8 +104,7 @@ async fn the_keys_of_one_client_never_speak_for_another() {
 #[tokio::test]
 async fn what_is_not_registered_or_not_valid_proves_nothing() {
     let platform = Platform::new("p");
-    let explicit =
-        Trust { audience: Some("https://two.example".to_owned()), ..trust("mail", "pod", inline(&platform)) };
+    let explicit = trust_for("mail", "pod", inline(&platform), AudienceRule::other("https://two.example"));
     let state = snapshot(1, vec![trust("shop", "pod", inline(&platform)), explicit]);
     let assertions = assertions();
     let refuse = async |claims: Value, client: Option<&str>| {
@@ -251,8 +244,11 @@ async fn an_issuer_that_is_no_longer_trusted_is_no_longer_asked() {
 
 #[tokio::test]
 async fn a_registration_is_checked_by_the_parser_that_will_read_it() {
-    let unusable = KeySource::inline(r#"{"keys":[{"kty":"oct"}]}"#).unwrap();
-    let checked = Assertions::check(&trust("shop", "pod", unusable), false);
+    let check = |keys| {
+        let trust = Trust { keys, ..testing::trust(ISSUER, Conditions::subject("pod")) };
+        Assertions::check("shop", &trust, false)
+    };
+    let checked = check(KeySource::inline(r#"{"keys":[{"kty":"oct"}]}"#).unwrap());
     assert!(matches!(checked, Err(AssertionError::Registration { .. })), "{checked:?}");
-    Assertions::check(&trust("shop", "pod", inline(&Platform::new("p"))), false).unwrap();
+    check(inline(&Platform::new("p"))).unwrap();
 }

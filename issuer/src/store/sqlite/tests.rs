@@ -5,30 +5,26 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::domain::{
-    Algorithm, ChangeError, ClientSecret, Effect, Grant, KeySource, KeyState, Lifetime, Profile,
-    RETIRED_KEY_RETENTION, Trust,
+    Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Effect, Grant,
+    KeyState, Lifetime, MAX_SECRETS, RETIRED_KEY_RETENTION, Settings,
 };
 use crate::keys::generate;
 use crate::store::{Snapshots, follow};
-use crate::testing::{NOW, actor, id, kek, scopes, secret, store};
+use crate::testing::{
+    NOW, actor, changes, credential, id, kek, offering, pepper, scopes, secret, secret_of, store, trust,
+};
 
 /// Only turns a hang into a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn trust(client: &str, subject: &str) -> Trust {
-    Trust {
-        client: id(client),
-        issuer: "https://platform.example".to_owned(),
-        keys: KeySource::uri("https://platform.example/jwks").unwrap(),
-        subject: subject.to_owned(),
-        audience: None,
-        profile: Profile::Jwt,
-    }
+const PLATFORM: &str = "https://platform.example";
+
+fn workload(client: &str, subject: &str) -> Credential {
+    credential(client, CredentialKind::Workload(trust(PLATFORM, Conditions::subject(subject))))
 }
 
 fn grant(client: &str, audience: &str, granted: &str) -> Change {
-    let (client, audience, lifetime) = (id(client), id(audience), Lifetime::default());
-    Change::AddGrant(Grant { client, audience, scopes: scopes(granted), lifetime })
+    Change::AddGrant(Grant::new(id(client), id(audience), scopes(granted)))
 }
 
 async fn refusal(store: &SqliteStore, change: Change) -> ChangeError {
@@ -43,7 +39,8 @@ async fn what_was_stored_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let kek = kek();
     let first = store(&folder, &kek).await;
-    first.apply(&actor(), &Change::AddTrust(trust("shop", "s")), NOW).await.unwrap();
+    let registration = workload("shop", "s");
+    first.apply(&actor(), &Change::AddCredential(registration.clone()), NOW).await.unwrap();
     first.close().await;
 
     let again = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
@@ -51,13 +48,19 @@ async fn what_was_stored_is_there_after_reopening() {
     assert_eq!(state.revision, 8);
     let names: Vec<_> = state.directory.clients().iter().map(|client| client.id.to_string()).collect();
     assert_eq!(names, ["mail", "orders", "shop", "stock"]);
-    assert_eq!(state.directory.client("shop").unwrap().secret, Some(secret().hash()));
-    assert_eq!(state.directory.client("orders").unwrap().scopes, scopes("read write delete"));
-    let granted = state.directory.grant(&id("shop"), "orders").unwrap();
-    assert_eq!((&granted.scopes, granted.lifetime.as_seconds()), (&scopes("read write"), 600));
-    assert!(state.directory.grant(&id("shop"), "mail").unwrap().scopes.is_empty());
-    let trusts = state.directory.trusts_for("https://platform.example", "s");
-    assert_eq!(trusts.iter().map(|it| (**it).clone()).collect::<Vec<_>>(), [trust("shop", "s")]);
+    let kinds = state.directory.client("shop").unwrap().credentials.iter().map(|it| it.kind.clone());
+    let expected = [CredentialKind::Secret(pepper().hash(&secret())), registration.kind.clone()];
+    assert!(kinds.clone().all(|kind| expected.contains(&kind)) && kinds.count() == 2);
+    let audience = Audience::offering(&scopes("read write delete"));
+    assert_eq!(state.directory.client("orders").unwrap().audience, audience);
+    let granted = state.directory.grant("shop", "orders").unwrap();
+    assert_eq!(
+        (&granted.scopes, granted.lifetime),
+        (&scopes("read write"), Lifetime::from_seconds(600).ok())
+    );
+    assert!(state.directory.grant("shop", "mail").unwrap().scopes.is_empty());
+    let registrations = state.directory.workloads(PLATFORM, "s");
+    assert_eq!(registrations.map(|it| (**it).clone()).collect::<Vec<_>>(), [registration]);
     assert_eq!(state.keys.len(), 2);
 }
 
@@ -68,17 +71,30 @@ async fn what_cannot_be_is_refused_and_leaves_no_trace() {
     let before = store.revision().await.unwrap();
     let (client, audience) = (id("shop"), id("orders"));
     let unknown = || ChangeError::UnknownClient(id("nobody"));
-    store.apply(&actor(), &Change::AddTrust(trust("orders", "taken")), NOW).await.unwrap();
+    store.apply(&actor(), &Change::AddCredential(workload("orders", "taken")), NOW).await.unwrap();
 
     for (change, error) in [
         (
-            Change::AddClient { id: client.clone(), scopes: scopes("x"), secret: None },
+            Change::AddClient { id: client.clone(), settings: offering("x"), credential: None },
             ChangeError::ClientExists(client.clone()),
         ),
         (Change::RemoveClient { id: id("nobody") }, unknown()),
-        (Change::OfferScopes { id: id("nobody"), scopes: scopes("x") }, unknown()),
-        (Change::SetSecret { id: id("nobody"), secret: secret().hash() }, unknown()),
-        (Change::AddTrust(trust("nobody", "s")), unknown()),
+        (Change::SetClient { id: id("nobody"), settings: offering("x") }, unknown()),
+        (Change::AddCredential(secret_of("nobody")), unknown()),
+        (
+            Change::SetClient {
+                id: audience.clone(),
+                settings: Settings { default_scopes: Some(scopes("fly")), ..Settings::default() },
+            },
+            ChangeError::ScopeNotOffered { audience: audience.clone(), scope: "fly".parse().unwrap() },
+        ),
+        (
+            Change::SetClient {
+                id: audience.clone(),
+                settings: Settings { algorithm: Some(Some(Algorithm::Rs256)), ..Settings::default() },
+            },
+            ChangeError::NoKeyOf(Algorithm::Rs256),
+        ),
         (grant("nobody", "orders", ""), unknown()),
         (grant("shop", "nobody", ""), unknown()),
         (
@@ -90,20 +106,12 @@ async fn what_cannot_be_is_refused_and_leaves_no_trace() {
             ChangeError::UnknownGrant { client: id("orders"), audience: client.clone() },
         ),
         (
-            Change::AddTrust(trust("shop", "taken")),
-            ChangeError::TrustTaken {
-                issuer: "https://platform.example".to_owned(),
-                subject: "taken".to_owned(),
-                client: id("orders"),
-            },
+            Change::AddCredential(workload("shop", "taken")),
+            ChangeError::WorkloadTaken { issuer: PLATFORM.to_owned(), client: id("orders") },
         ),
         (
-            Change::RemoveTrust {
-                client: client.clone(),
-                issuer: "https://x".to_owned(),
-                subject: "s".to_owned(),
-            },
-            ChangeError::UnknownTrust { client, issuer: "https://x".to_owned(), subject: "s".to_owned() },
+            Change::RemoveCredential { id: "0123456789abcdef".parse().unwrap() },
+            ChangeError::UnknownCredential("0123456789abcdef".parse().unwrap()),
         ),
     ] {
         let shown = format!("{change:?}");
@@ -111,8 +119,8 @@ async fn what_cannot_be_is_refused_and_leaves_no_trace() {
     }
     assert_eq!(store.revision().await.unwrap(), before + 1, "only the one change that was made counts");
     let state = store.load().await.unwrap();
-    assert!(state.directory.client("shop").unwrap().scopes.is_empty());
-    assert_eq!(state.directory.grant(&id("shop"), "orders").unwrap().scopes, scopes("read write"));
+    assert!(state.directory.client("shop").unwrap().audience.scopes.is_empty());
+    assert_eq!(state.directory.grant("shop", "orders").unwrap().scopes, scopes("read write"));
 }
 
 #[tokio::test]
@@ -120,9 +128,11 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, &kek()).await;
     let fresh = ClientSecret::generate().unwrap();
-    let change = Change::SetSecret { id: id("shop"), secret: fresh.hash() };
+    let hash = pepper().hash(&fresh);
+    let added = credential("shop", CredentialKind::Secret(hash.clone()));
+    let change = Change::AddCredential(added.clone());
     let applied = store.apply(&actor(), &change, NOW).await.unwrap();
-    assert_eq!(applied.effect, Effect::Replaced);
+    assert_eq!(applied.effect, Effect::Created);
 
     let rows: Vec<(i64, i64, String, String, String, String, String)> = sqlx::query_as(
         "SELECT revision, at, actor, action, subject, detail, outcome FROM audit ORDER BY revision",
@@ -136,14 +146,14 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
         8,
         1_800_000_000,
         text("cli:tester"),
-        text("client.secret"),
+        text("credential.add"),
         text("shop"),
-        text("{}"),
-        text("replaced"),
+        format!(r#"{{"expires_at":null,"id":"{}","kind":"secret"}}"#, added.id),
+        text("created"),
     );
     assert_eq!(rows.last(), Some(&expected));
     let state = store.load().await.unwrap();
-    let secrets = [fresh.hash().to_text(), secret().hash().to_text(), state.keys[0].sealed.clone()];
+    let secrets = [hash.into(), pepper().hash(&secret()).into(), state.keys[0].sealed.clone()];
     let all = format!("{rows:?}");
     assert!(secrets.iter().all(|secret| !all.contains(secret)), "{all}");
 }
@@ -152,13 +162,13 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
 async fn removing_a_client_removes_what_hangs_on_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, &kek()).await;
-    store.apply(&actor(), &Change::AddTrust(trust("orders", "s")), NOW).await.unwrap();
+    store.apply(&actor(), &Change::AddCredential(workload("orders", "s")), NOW).await.unwrap();
     store.apply(&actor(), &Change::RemoveClient { id: id("orders") }, NOW).await.unwrap();
     let directory = store.load().await.unwrap().directory;
     assert!(directory.client("orders").is_none());
-    assert!(directory.grant(&id("shop"), "orders").is_none());
-    assert!(directory.grant(&id("shop"), "mail").is_some());
-    assert_eq!(directory.trusts().count(), 0);
+    assert!(directory.grant("shop", "orders").is_none());
+    assert!(directory.grant("shop", "mail").is_some());
+    assert_eq!(directory.workloads_of_issuer(PLATFORM).count(), 0);
 }
 
 #[tokio::test]
@@ -168,8 +178,8 @@ async fn a_grant_is_replaced_as_a_whole() {
     let applied = store.apply(&actor(), &grant("shop", "orders", "delete"), NOW).await.unwrap();
     assert_eq!(applied.effect, Effect::Replaced);
     let directory = store.load().await.unwrap().directory;
-    let granted = directory.grant(&id("shop"), "orders").unwrap();
-    assert_eq!((granted.scopes.clone(), granted.lifetime), (scopes("delete"), Lifetime::default()));
+    let granted = directory.grant("shop", "orders").unwrap();
+    assert_eq!((granted.scopes.clone(), granted.lifetime), (scopes("delete"), None));
 }
 
 #[tokio::test]
@@ -179,13 +189,13 @@ async fn keys_move_on_and_go_when_their_time_is_over() {
     let store = store(&folder, &kek).await;
     let states = async || {
         let keys = store.load().await.unwrap().keys;
-        keys.into_iter().map(|key| (key.kid, key.state)).collect::<std::collections::HashMap<_, _>>()
+        keys.into_iter().map(|key| (key.kid, key.state)).collect::<HashMap<_, _>>()
     };
     let start = store.load().await.unwrap().keys;
     let kid = |state| start.iter().find(|key| key.state == state).unwrap().kid.clone();
     let (active, next) = (kid(KeyState::Active), kid(KeyState::Next));
 
-    let fresh = generate(Algorithm::Rs256, KeyState::Next, &kek, NOW).unwrap();
+    let fresh = generate(Algorithm::Es256, KeyState::Next, &kek, NOW).unwrap();
     store.apply(&actor(), &Change::RotateKeys(fresh.clone()), NOW).await.unwrap();
     let published_until = NOW.plus(RETIRED_KEY_RETENTION);
     let expected = [
@@ -208,7 +218,7 @@ async fn there_is_nothing_to_rotate_without_keys() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
     let key = generate(Algorithm::Es256, KeyState::Next, &kek(), NOW).unwrap();
-    assert_eq!(refusal(&store, Change::RotateKeys(key)).await, ChangeError::NoKeys);
+    assert_eq!(refusal(&store, Change::RotateKeys(key)).await, ChangeError::NoKeyOf(Algorithm::Es256));
     assert!(store.load().await.unwrap().keys.is_empty());
 }
 
@@ -230,6 +240,125 @@ async fn a_server_sees_what_another_process_changes() {
     timeout(PATIENCE, seen).await.expect("the change must be seen");
     assert!(snapshots.current().unwrap().directory.client("mail").is_none());
     following.abort();
+}
+
+#[tokio::test]
+async fn what_changed_is_read_again_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let kek = kek();
+    let store = store(&folder, &kek).await;
+    let start = store.revision().await.unwrap();
+    let settings = Settings { withdraw: vec!["write".parse().unwrap()], ..Settings::default() };
+    let registration = workload("stock", "s");
+    for change in [
+        Change::SetClient { id: id("orders"), settings },
+        Change::RemoveClient { id: id("mail") },
+        Change::AddCredential(registration.clone()),
+    ] {
+        store.apply(&actor(), &change, NOW).await.unwrap();
+    }
+    let changes = store.changes(start).await.unwrap().unwrap();
+    let mut names: Vec<_> =
+        changes.clients.iter().map(|(id, entry)| (id.as_str(), entry.is_some())).collect();
+    names.sort_unstable();
+    // `shop` may call both, so what it may do is different now.
+    assert_eq!(names, [("mail", false), ("orders", true), ("shop", true), ("stock", true)]);
+    assert!(changes.keys.is_none());
+    assert_eq!(changes.revision, start + 3);
+
+    let fresh = generate(Algorithm::Es256, KeyState::Next, &kek, NOW).unwrap();
+    store.apply(&actor(), &Change::RotateKeys(fresh), NOW).await.unwrap();
+    let changes = store.changes(start + 3).await.unwrap().unwrap();
+    assert_eq!((changes.clients.len(), changes.keys.map(|keys| keys.len())), (0, Some(3)));
+
+    sqlx::query("DELETE FROM changed_client WHERE revision <= $1")
+        .bind(start + 1)
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    assert!(store.changes(start).await.unwrap().is_none(), "what is forgotten cannot be told");
+    assert!(store.changes(start + 1).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn following_step_by_step_leads_to_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let kek = kek();
+    let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
+    let keys = Change::AddKeys(crate::testing::signing_keys(&kek));
+    store.apply(&actor(), &keys, NOW).await.unwrap();
+    let snapshots = Snapshots::load(&store, &kek).await.unwrap();
+    let more = [
+        Change::AddCredential(workload("stock", "s")),
+        grant("stock", "orders", "read delete"),
+        Change::SetClient {
+            id: id("orders"),
+            settings: Settings { withdraw: vec!["delete".parse().unwrap()], ..Settings::default() },
+        },
+        Change::RemoveGrant { client: id("shop"), audience: id("mail") },
+        Change::RemoveClient { id: id("shop") },
+        Change::AddClient { id: id("shop"), settings: offering("a"), credential: None },
+    ];
+    for change in changes().into_iter().chain(more) {
+        store.apply(&actor(), &change, NOW).await.unwrap();
+        snapshots.refresh(&store, &kek).await.unwrap();
+        let (followed, stored) = (snapshots.latest(), store.load().await.unwrap());
+        assert_eq!(followed.revision, stored.revision);
+        let shown = |directory: &crate::domain::Directory| {
+            format!("{:?} {:?}", directory.clients(), directory.grants())
+        };
+        assert_eq!(shown(&followed.directory), shown(&stored.directory), "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_is_spent_once_whoever_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, &kek()).await;
+    let replica = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
+    let before = store.revision().await.unwrap();
+    let one = |client: &str, jti: &str| SpentAssertion {
+        client: id(client),
+        jti: jti.to_owned(),
+        expires_at: NOW.plus(60),
+    };
+    let spent = store.spend(&[one("shop", "a"), one("shop", "b"), one("shop", "a")]).await.unwrap();
+    assert_eq!(spent, [true, true, false]);
+    let spent = replica.spend(&[one("shop", "a"), one("mail", "a"), one("shop", "A")]).await.unwrap();
+    assert_eq!(spent, [false, true, true]);
+
+    store.purge(NOW.plus(60)).await.unwrap();
+    assert_eq!(store.spend(&[one("shop", "a")]).await.unwrap(), [false], "good until then");
+    store.purge(NOW.plus(61)).await.unwrap();
+    assert_eq!(store.spend(&[one("shop", "a")]).await.unwrap(), [true]);
+    assert_eq!(store.revision().await.unwrap(), before, "this is no change");
+}
+
+#[tokio::test]
+async fn the_last_use_is_the_latest_that_anyone_saw() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, &kek()).await;
+    let state = store.load().await.unwrap();
+    let credential = state.directory.client("shop").unwrap().credentials[0].id.clone();
+    assert!(store.last_used().await.unwrap().is_empty());
+    for (at, expected) in [(NOW.plus(5), 5), (NOW.plus(3), 5), (NOW.plus(9), 9)] {
+        store.touch(&[(credential.clone(), at)]).await.unwrap();
+        let used = store.last_used().await.unwrap();
+        assert_eq!(used, [(credential.to_string(), NOW.plus(expected))].into());
+    }
+    assert_eq!(store.revision().await.unwrap(), state.revision, "this is no change");
+}
+
+#[tokio::test]
+async fn secrets_are_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, &kek()).await;
+    for _ in 1..MAX_SECRETS {
+        store.apply(&actor(), &Change::AddCredential(secret_of("shop")), NOW).await.unwrap();
+    }
+    let one_more = Change::AddCredential(secret_of("shop"));
+    assert_eq!(refusal(&store, one_more).await, ChangeError::TooManyCredentials);
+    store.apply(&actor(), &Change::AddCredential(workload("shop", "s")), NOW).await.unwrap();
 }
 
 #[tokio::test]

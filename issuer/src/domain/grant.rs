@@ -1,0 +1,43 @@
+//! Who may call whom.
+
+use super::client::Description;
+use super::custom::CustomClaims;
+use super::id::ClientId;
+use super::lifetime::Lifetime;
+use super::scope::ScopeSet;
+use super::time::UnixTime;
+
+/// "This client may call that audience with these scopes."
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Who calls.
+    pub client: ClientId,
+    /// Who is called.
+    pub audience: ClientId,
+    /// With which scopes, out of those that the audience offers. None is allowed: the token then has no `scope`.
+    pub scopes: ScopeSet,
+    /// How long each token lives at most; the audience's and the operator's bounds hold, too.
+    pub lifetime: Option<Lifetime>,
+    /// From when on it is as if it were not there.
+    pub expires_at: Option<UnixTime>,
+    /// Why it was given, for people.
+    pub reason: Description,
+    /// What its tokens say beyond what all say.
+    pub claims: CustomClaims,
+}
+
+impl Grant {
+    /// A grant of scopes that says nothing else.
+    #[must_use]
+    pub fn new(client: ClientId, audience: ClientId, scopes: ScopeSet) -> Self {
+        Self {
+            client,
+            audience,
+            scopes,
+            lifetime: None,
+            expires_at: None,
+            reason: Description::default(),
+            claims: CustomClaims::default(),
+        }
+    }
+}

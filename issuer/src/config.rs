@@ -12,13 +12,7 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::IssuerId;
-
-/// What token lifetimes are bound by where the configuration says nothing [seconds].
-const DEFAULT_LIFETIME: u64 = 900;
-/// The longest that a token may live, whatever the configuration says [seconds]. What a verifier without a status
-/// list believes for longer cannot be called a short-lived token.
-const MAX_LIFETIME: u64 = 3600;
+use crate::domain::{IssuerId, LifetimeBounds};
 
 /// The settings of one issuer, its paths resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,21 +29,12 @@ pub struct Config {
     pub secret_pepper: PathBuf,
     /// Whether key sets may be fetched over `http` from this machine.
     pub allow_http_loopback: bool,
-    /// How long tokens may live.
-    pub tokens: Tokens,
+    /// The operator's bounds on every token, `[tokens]`; the default is never above the maximum.
+    pub tokens: LifetimeBounds,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.
     pub fetch: Fetch,
-}
-
-/// The operator's bounds of token lifetimes, `[tokens]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tokens {
-    /// The longest that any audience may ask for [seconds], 1 to 3,600.
-    pub max_lifetime: u64,
-    /// For audiences that ask for nothing [seconds], 1 to `max_lifetime`.
-    pub default_lifetime: u64,
 }
 
 /// The TLS listener, `[tls]`.
@@ -126,12 +111,6 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         file::parse(path, &text)
-    }
-}
-
-impl Default for Tokens {
-    fn default() -> Self {
-        Self { max_lifetime: MAX_LIFETIME, default_lifetime: DEFAULT_LIFETIME }
     }
 }
 

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use super::args::{LogFormat, Serve};
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
-use crate::domain::{IssuerId, LifetimeBounds};
+use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
 use crate::service::{Assertions, TokenService};
 use crate::store::{Snapshots, SqliteFile, Store, follow};
@@ -51,14 +51,8 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
-    let service = Arc::new(TokenService::new(
-        issuer,
-        LifetimeBounds::default(),
-        pepper,
-        Arc::clone(&snapshots),
-        assertions,
-        now,
-    ));
+    let service =
+        Arc::new(TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now));
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);

@@ -12,8 +12,8 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
-use super::{Config, ConfigError, DEFAULT_LIFETIME, Fetch, MAX_LIFETIME, Tls, Tokens};
-use crate::domain::IssuerId;
+use super::{Config, ConfigError, Fetch, Tls};
+use crate::domain::{IssuerId, Lifetime, LifetimeBounds};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,18 +101,24 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
 }
 
 impl TokensTable {
-    fn resolve(self) -> Result<Tokens, Wrong> {
-        let max = self.max_lifetime.as_ref().map_or(MAX_LIFETIME, |it| *it.get_ref());
-        if let Some(wrong) = self.max_lifetime.filter(|_| !(1..=MAX_LIFETIME).contains(&max)) {
-            return Err(Wrong::at(&wrong, format!("`max_lifetime` must be 1 to {MAX_LIFETIME} seconds")));
-        }
+    fn resolve(self) -> Result<LifetimeBounds, Wrong> {
+        let LifetimeBounds { default, max } = LifetimeBounds::default();
+        let read =
+            |value: Option<Spanned<u64>>, otherwise: Lifetime, most: Lifetime, wrong: String| match value {
+                None => Ok(otherwise),
+                Some(value) => Lifetime::from_seconds(*value.get_ref())
+                    .ok()
+                    .filter(|lifetime| *lifetime <= most)
+                    .ok_or_else(|| Wrong::at(&value, wrong)),
+            };
+        let seconds = max.as_seconds();
+        let max =
+            read(self.max_lifetime, max, max, format!("`max_lifetime` must be 1 to {seconds} seconds"))?;
+        let seconds = max.as_seconds();
+        let wrong = format!("`default_lifetime` must be 1 to {seconds} seconds, which is `max_lifetime`");
         // The bound holds for what is left out, too.
-        let default = self.default_lifetime.as_ref().map_or(DEFAULT_LIFETIME.min(max), |it| *it.get_ref());
-        if let Some(wrong) = self.default_lifetime.filter(|_| !(1..=max).contains(&default)) {
-            let message = format!("`default_lifetime` must be 1 to {max} seconds, which is `max_lifetime`");
-            return Err(Wrong::at(&wrong, message));
-        }
-        Ok(Tokens { max_lifetime: max, default_lifetime: default })
+        let default = read(self.default_lifetime, default.min(max), max, wrong)?;
+        Ok(LifetimeBounds { default, max })
     }
 }
 

@@ -1,12 +1,18 @@
 use tessera_net::fetch::{Http, Origin};
 
 use super::*;
+use crate::domain::Lifetime;
 
 const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n\
     secret_pepper = \"t.pepper\"\n";
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     file::parse(Path::new("etc/tessera.toml"), text)
+}
+
+fn bounds(max: u64, default: u64) -> LifetimeBounds {
+    let [max, default] = [max, default].map(|seconds| Lifetime::from_seconds(seconds).unwrap());
+    LifetimeBounds { default, max }
 }
 
 #[test]
@@ -16,7 +22,7 @@ fn paths_are_relative_to_the_file() {
     assert_eq!(config.key_encryption_key, Path::new("/k/t.kek"));
     assert_eq!(config.secret_pepper, Path::new("etc/t.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
-    assert_eq!(config.tokens, Tokens { max_lifetime: 3600, default_lifetime: 900 });
+    assert_eq!(config.tokens, bounds(3600, 900));
     assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
 }
 
@@ -70,7 +76,7 @@ url = "https://id.example:8443"
 fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
     assert_eq!(config.secret_pepper, Path::new("etc/t.pepper"));
-    assert_eq!(config.tokens, Tokens { max_lifetime: 1800, default_lifetime: 60 });
+    assert_eq!(config.tokens, bounds(1800, 60));
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),
         key: "etc/tls.key".into(),
@@ -167,7 +173,7 @@ fn every_error_in_a_table_names_its_line() {
 #[test]
 fn what_is_left_out_keeps_to_the_bound() {
     let config = parse(&format!("{GOOD}[tokens]\nmax_lifetime = 300\n")).unwrap();
-    assert_eq!(config.tokens, Tokens { max_lifetime: 300, default_lifetime: 300 });
+    assert_eq!(config.tokens, bounds(300, 300));
 }
 
 #[test]

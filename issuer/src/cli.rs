@@ -8,6 +8,7 @@ mod failure;
 mod grant;
 mod init;
 mod key;
+mod log;
 mod output;
 mod policy;
 mod serve;

@@ -25,11 +25,11 @@ pub struct Config {
     pub database: PathBuf,
     /// The file of the key-encryption key.
     pub key_encryption_key: PathBuf,
-    /// The file of the key under which hashes of client secrets are made.
+    /// The file of the pepper under which client secrets are kept; `tessera.pepper` unless set.
     pub secret_pepper: PathBuf,
     /// Whether key sets may be fetched over `http` from this machine.
     pub allow_http_loopback: bool,
-    /// The operator's bounds on every token, `[tokens]`; the default is never above the maximum.
+    /// How long tokens may live.
     pub tokens: LifetimeBounds,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,

@@ -8,13 +8,18 @@ mod answer;
 mod documents;
 mod error;
 mod form;
+mod metadata;
+mod record;
 mod request;
 mod token;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
+use documents::{Documents, Which};
+use token::Head;
 use tracing::field::Empty;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -35,7 +40,7 @@ const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 /// issuer's path.
 pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
     let prefix = service.issuer().path().to_owned();
-    let below = |path: &str| at(path).or(at(&format!("{prefix}{path}"))).unify();
+    let below = |path: &str| at(path).or(at(&format!("{prefix}{path}"))).unify().boxed();
     let inserted = |path: &str| at(&format!("{path}{prefix}"));
     let state = {
         let service = Arc::clone(service);
@@ -44,29 +49,22 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
 
     let token = below(TOKEN_PATH)
         .and(state.clone())
-        .and(warp::method())
-        .and(warp::header::headers_cloned())
+        .and(token_head())
         .and(warp::body::stream())
         .then(token::exchange);
-    let keys =
-        below(JWKS_PATH).and(state.clone()).and(warp::method()).and(warp::header::headers_cloned()).then(
-            async |service: Arc<TokenService>, method: Method, headers: HeaderMap| {
-                documents::keys(&service, &method, &headers, service.now())
-            },
-        );
-    let metadata = below(OAUTH_METADATA)
-        .or(below(OPENID_METADATA))
-        .unify()
-        .or(inserted(OAUTH_METADATA))
-        .unify()
-        .or(inserted(OPENID_METADATA))
-        .unify()
-        .and(state.clone())
-        .and(warp::method())
-        .and(warp::header::headers_cloned())
-        .then(async |service: Arc<TokenService>, method: Method, headers: HeaderMap| {
-            documents::metadata(&service, &method, &headers)
-        });
+    let documents = Arc::new(Documents::new(service));
+    let document = |place: BoxedFilter<()>, which: Which| {
+        let documents = Arc::clone(&documents);
+        place
+            .and(warp::method())
+            .and(warp::header::headers_cloned())
+            .map(move |method: Method, headers: HeaderMap| documents.answer(which, &method, &headers))
+            .boxed()
+    };
+    let keys = document(below(JWKS_PATH), Which::Keys);
+    let metadata = |path: &str, which| document(below(path).or(inserted(path)).unify().boxed(), which);
+    let oauth = metadata(OAUTH_METADATA, Which::AuthorizationServer);
+    let openid = metadata(OPENID_METADATA, Which::OpenId);
     let healthz = at("/healthz").and(warp::method()).then(async |method: Method| documents::alive(&method));
     let readyz = at("/readyz")
         .and(state)
@@ -77,7 +75,9 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
     token
         .or(keys)
         .unify()
-        .or(metadata)
+        .or(oauth)
+        .unify()
+        .or(openid)
         .unify()
         .or(healthz)
         .unify()
@@ -89,6 +89,16 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .with(warp::trace(|_| tracing::info_span!("request", id = Empty, peer = Empty)))
         .map(warp::Reply::into_response)
         .boxed()
+}
+
+/// All of a token request but its body.
+fn token_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::method()
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional())
+        .map(|method, query, headers, certificate| Head { method, query, headers, certificate })
 }
 
 /// Matches exactly this path.

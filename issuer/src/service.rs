@@ -1,17 +1,23 @@
-//! One token request, from proof to token: authenticate, decide, sign, and leave an audit line.
+//! One token request, from proof to token: authenticate, decide, sign.
 
 mod assertion;
-mod audit;
+mod certificate;
+mod last_used;
+mod request;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use assertion::{AssertionError, Assertions, UnverifiedError};
+pub use certificate::CertificateError;
+pub use last_used::LastUsed;
+pub use request::{
+    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
+};
 
 use crate::domain::{
-    Algorithm, Authenticated, AuthenticationFailure, Claims, ClientSecret, Issuance, IssuerId,
-    LifetimeBounds, Method, Pepper, RandomError, Refusal, ScopeSet, TokenId, UnixTime, Wish, authenticate,
-    decide,
+    Algorithm, Authenticated, AuthenticationFailure, Claims, Issuance, IssuerId, LifetimeBounds, Method,
+    Pepper, RandomError, Refusal, TokenId, UnixTime, Wish, authenticate, decide,
 };
 use crate::keys::{SigningError, sign_token};
 use crate::store::{Snapshot, Snapshots, Stale};
@@ -27,49 +33,20 @@ pub struct TokenService {
     pepper: Pepper,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
+    mutual_tls: Option<MutualTls>,
+    last_used: LastUsed,
     clock: Clock,
 }
 
-/// A well-formed request for a token.
-#[derive(Debug)]
-pub struct TokenRequest {
-    /// How the client proves itself, which is also what OAuth calls the grant type.
-    pub proof: Proof,
-    /// The audience asked for (`audience`, or `resource` of RFC 8707).
-    pub audience: Option<String>,
-    /// The scopes asked for; `None` for all that are granted.
-    pub scopes: Option<ScopeSet>,
+/// What can be done here because there is a TLS listener (RFC 8705).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MutualTls {
+    /// Whether there is a CA whose certificates prove clients by name (§2.1), and not only registered certificates
+    /// (§2.2).
+    pub client_ca: bool,
+    /// Where that listener is reached, without a path; `None` if by the issuer's own URL (§5).
+    pub url: Option<String>,
 }
-
-/// What a client brings to prove itself.
-#[derive(Debug)]
-pub enum Proof {
-    /// `client_credentials` (RFC 6749 §4.4).
-    Secret(Credentials),
-    /// `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 §2.1).
-    Assertion {
-        /// The JWT.
-        assertion: Presented,
-        /// `client_id`, which may be left out but must agree (RFC 7521 §4.1).
-        client: Option<String>,
-        /// Credentials brought in addition: checked too, and of the same client.
-        credentials: Option<Credentials>,
-    },
-}
-
-/// A client's name and secret as presented.
-#[derive(Debug)]
-pub struct Credentials {
-    /// The name, unchecked.
-    pub client: String,
-    /// The secret, unchecked.
-    pub secret: ClientSecret,
-    /// Where they stood.
-    pub method: Method,
-}
-
-/// A token that someone presented. `Debug` shows nothing of it.
-pub struct Presented(String);
 
 /// A token and what its holder needs to know of it.
 pub struct IssuedToken {
@@ -82,10 +59,14 @@ pub struct IssuedToken {
 }
 
 /// A request that was granted.
-struct Granted {
-    issued: IssuedToken,
-    claims: Claims,
-    proved_by: Method,
+#[derive(Debug)]
+pub struct Granted {
+    /// The token.
+    pub issued: IssuedToken,
+    /// What it says.
+    pub claims: Claims,
+    /// Who got it.
+    pub client: Authenticated,
 }
 
 /// Why a well-formed request got no token. The log tells these apart; the answer says the standard's code.
@@ -94,12 +75,23 @@ pub enum TokenError {
     /// The client's secret does not prove it.
     #[error("the client is not authenticated: {0}")]
     Authentication(AuthenticationFailure),
-    /// The client's assertion does not prove it.
+    /// The client's certificate does not prove it.
+    #[error("the client is not authenticated by its certificate")]
+    Certificate(#[from] CertificateError),
+    /// The client's assertion about itself does not prove it (RFC 7523 §2.2).
+    #[error("the client assertion is not accepted")]
+    ClientAssertion(#[source] AssertionError),
+    /// The assertion that is the grant is not accepted (RFC 7523 §2.1).
     #[error("the assertion is not accepted")]
-    Assertion(#[from] AssertionError),
+    Assertion(#[source] AssertionError),
     /// The client may not have what it asks for.
-    #[error("refused: {0}")]
-    Refused(Refusal),
+    #[error("refused: {refusal}")]
+    Refused {
+        /// Who asked.
+        client: Authenticated,
+        /// Why not.
+        refusal: Refusal,
+    },
     /// The state is too old to decide from.
     #[error("the state is out of date")]
     Stale(#[from] Stale),
@@ -117,7 +109,7 @@ pub enum TokenError {
 impl TokenService {
     /// A service that signs as `issuer`, by the time of `clock`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         issuer: IssuerId,
         bounds: LifetimeBounds,
         pepper: Pepper,
@@ -125,13 +117,32 @@ impl TokenService {
         assertions: Assertions,
         clock: Clock,
     ) -> Self {
-        Self { issuer, bounds, pepper, snapshots, assertions, clock }
+        let (mutual_tls, last_used) = (None, LastUsed::default());
+        Self { issuer, bounds, pepper, snapshots, assertions, mutual_tls, last_used, clock }
+    }
+
+    /// The same service behind a TLS listener.
+    #[must_use]
+    pub fn with_mutual_tls(self, mutual_tls: MutualTls) -> Self {
+        Self { mutual_tls: Some(mutual_tls), ..self }
     }
 
     /// The name this service signs as.
     #[must_use]
     pub const fn issuer(&self) -> &IssuerId {
         &self.issuer
+    }
+
+    /// What the TLS listener adds, if there is one.
+    #[must_use]
+    pub const fn mutual_tls(&self) -> Option<&MutualTls> {
+        self.mutual_tls.as_ref()
+    }
+
+    /// When credentials were used, to be written to the store by whoever has it.
+    #[must_use]
+    pub const fn last_used(&self) -> &LastUsed {
+        &self.last_used
     }
 
     /// The time this service goes by.
@@ -156,78 +167,88 @@ impl TokenService {
         self.snapshots.current()
     }
 
-    /// Answers one request, and writes the audit line of the decision.
-    pub async fn exchange(&self, request: &TokenRequest) -> Result<IssuedToken, TokenError> {
-        let decision = self.decide(request).await;
-        audit::token(request, &decision);
-        decision.map(|granted| granted.issued)
-    }
-
-    async fn decide(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
-        let client = self.prove(&request.proof, &*self.snapshots.current()?).await?;
+    /// Decides one request.
+    pub async fn exchange(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
+        let client = self.prove(request, &*self.snapshots.current()?).await?;
         // Proving may have waited for keys: what is granted, and for how long, is as of now.
         let snapshot = self.snapshots.current()?;
         let now = self.now();
+        self.last_used.note(client.credential(), now);
         let wish = Wish { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
         let token_id = TokenId::generate()?;
-        let Issuance { claims, algorithm } =
-            decide(&snapshot.directory, &self.issuer, &self.bounds, &client, wish, token_id, now)
-                .map_err(TokenError::Refused)?;
+        let decided = decide(&snapshot.directory, &self.issuer, &self.bounds, &client, wish, token_id, now);
+        let Issuance { claims, algorithm } = match decided {
+            Ok(issuance) => issuance,
+            Err(refusal) => return Err(TokenError::Refused { client, refusal }),
+        };
         let signer = snapshot.keyring.signer(algorithm).ok_or(TokenError::NoKeyOf(algorithm))?;
         let token = sign_token(signer, &claims)?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
-        Ok(Granted { issued, claims, proved_by: client.method() })
+        Ok(Granted { issued, claims, client })
     }
 
-    fn check(&self, snapshot: &Snapshot, credentials: &Credentials) -> Result<Authenticated, TokenError> {
-        let Credentials { client, secret, method } = credentials;
-        authenticate(&snapshot.directory, &self.pepper, client, secret, *method, self.now())
-            .map_err(TokenError::Authentication)
+    /// Finds out whom the request proves.
+    async fn prove(&self, request: &TokenRequest, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
+        let authenticated = self.authenticate(&request.client, snapshot).await?;
+        match (&request.grant, authenticated) {
+            (GrantType::ClientCredentials, Some(client)) => Ok(client),
+            (GrantType::ClientCredentials, None) => {
+                Err(TokenError::Authentication(AuthenticationFailure::UnknownClient))
+            }
+            // A client that authenticates beside the assertion has to be the one that it proves (RFC 7521 §4.1).
+            (GrantType::JwtBearer(assertion), authenticated) => {
+                if let Some(client) = &authenticated {
+                    self.last_used.note(client.credential(), self.now());
+                }
+                let authenticated = authenticated.as_ref().map(|client| client.client().as_str());
+                let client = authenticated.or(request.client.claimed_client());
+                self.assertions
+                    .authenticate(snapshot, assertion.as_str(), client, self.clock)
+                    .await
+                    .map_err(TokenError::Assertion)
+            }
+        }
     }
 
-    async fn prove(&self, proof: &Proof, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
-        match proof {
-            Proof::Secret(credentials) => self.check(snapshot, credentials),
-            Proof::Assertion { assertion, client, credentials } => {
-                let by_secret = credentials.as_ref().map(|it| self.check(snapshot, it)).transpose()?;
-                let client = by_secret.as_ref().map(|it| it.client().as_str()).or(client.as_deref());
-                Ok(self.assertions.authenticate(snapshot, assertion.as_str(), client, self.clock).await?)
+    /// Checks the client authentication, if there is one.
+    async fn authenticate(
+        &self,
+        client: &ClientAuthentication,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Authenticated>, TokenError> {
+        match client {
+            ClientAuthentication::None { .. } => Ok(None),
+            ClientAuthentication::Secret { place, client, secret } => {
+                let method = match place {
+                    SecretPlace::Header => Method::SecretBasic,
+                    SecretPlace::Form => Method::SecretPost,
+                };
+                authenticate(&snapshot.directory, &self.pepper, client, secret, method, self.now())
+                    .map(Some)
+                    .map_err(TokenError::Authentication)
+            }
+            ClientAuthentication::Assertion { assertion, client, .. } => self
+                .assertions
+                .authenticate(snapshot, assertion.as_str(), client.as_deref(), self.clock)
+                .await
+                .map(Some)
+                .map_err(TokenError::ClientAssertion),
+            ClientAuthentication::Certificate { client, certificate } => {
+                Ok(Some(certificate::authenticate(&snapshot.directory, client, certificate, self.now())?))
             }
         }
     }
 }
 
-impl Proof {
-    /// The client's name as the request claims it, if it does.
+impl TokenError {
+    /// The client, where it is known who it is.
     #[must_use]
-    pub fn claimed_client(&self) -> Option<&str> {
+    pub const fn proved(&self) -> Option<&Authenticated> {
         match self {
-            Self::Secret(credentials) => Some(&credentials.client),
-            Self::Assertion { client, credentials, .. } => {
-                client.as_deref().or(credentials.as_ref().map(|it| &*it.client))
-            }
+            Self::Refused { client, .. } => Some(client),
+            _ => None,
         }
-    }
-}
-
-impl Presented {
-    /// Takes a presented token.
-    #[must_use]
-    pub const fn new(token: String) -> Self {
-        Self(token)
-    }
-
-    /// The token.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Presented {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Presented(…)")
     }
 }
 

@@ -13,11 +13,12 @@ use tessera_net::tls::ServerTls;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, Serve};
+use super::log::Log;
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
-use crate::service::{Assertions, TokenService};
+use crate::service::{Assertions, MutualTls, TokenService};
 use crate::store::{Snapshots, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
@@ -26,7 +27,8 @@ const LOG_VARIABLE: &str = "TESSERA_LOG";
 const LOG_FILTER: &str = "info,warp::filters=off";
 
 pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
-    start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?);
+    // The last to be dropped: until then it takes lines.
+    let _log = start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?)?;
     // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
     // announced before it works.
     let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
@@ -40,6 +42,10 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
         ..FetchOptions::default()
     })
     .map_err(ConfigError::Fetch)?;
+    let mutual_tls = config
+        .tls
+        .as_ref()
+        .map(|tls| MutualTls { client_ca: tls.files.client_ca.is_some(), url: tls.url.clone() });
     let tls = config.tls.map(|tls| Ok((tls.listen, ServerTls::load(tls.files)?))).transpose();
     let tls = tls.map_err(ConfigError::Tls)?;
     let stopped = shutdown::signal().map_err(Failure::Runtime)?.shared();
@@ -51,12 +57,19 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
-    let service =
-        Arc::new(TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now));
+    let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
+    let service = Arc::new(match mutual_tls {
+        Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
+        None => service,
+    });
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);
         async move { service.keep_fresh().await }
+    });
+    let noting = tokio::spawn({
+        let (service, store) = (Arc::clone(&service), Arc::clone(&store));
+        async move { service.last_used().keep_flushing(&*store).await }
     });
 
     tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
@@ -85,6 +98,10 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     refreshing.abort();
     following.abort();
+    noting.abort();
+    if let Err(error) = service.last_used().flush(&*store).await {
+        tracing::warn!(error = tessera_net::chain(&error), "cannot note when credentials were used");
+    }
     store.close().await;
     tracing::info!("{plain}");
     if let Some(secure) = secure {
@@ -104,15 +121,17 @@ fn log_filter(variable: Option<OsString>) -> Result<EnvFilter, ConfigError> {
     })
 }
 
-fn start_log(format: LogFormat, filter: EnvFilter) {
-    let log = tracing_subscriber::fmt()
+fn start_log(format: LogFormat, filter: EnvFilter) -> Result<Log, Failure> {
+    let log = Log::start(std::io::stderr()).map_err(Failure::Runtime)?;
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(log.lines())
         .with_ansi(std::io::stderr().is_terminal());
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    Ok(log)
 }
 
 #[cfg(test)]

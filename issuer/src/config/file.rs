@@ -13,7 +13,7 @@ use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{IssuerId, Lifetime, LifetimeBounds};
+use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +22,7 @@ struct File {
     issuer: Option<IssuerId>,
     database: PathBuf,
     key_encryption_key: PathBuf,
+    #[serde(default = "default_pepper")]
     secret_pepper: PathBuf,
     #[serde(default)]
     allow_http_loopback: bool,
@@ -100,24 +101,32 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     })
 }
 
+fn default_pepper() -> PathBuf {
+    PathBuf::from("tessera.pepper")
+}
+
 impl TokensTable {
     fn resolve(self) -> Result<LifetimeBounds, Wrong> {
-        let LifetimeBounds { default, max } = LifetimeBounds::default();
-        let read =
-            |value: Option<Spanned<u64>>, otherwise: Lifetime, most: Lifetime, wrong: String| match value {
-                None => Ok(otherwise),
-                Some(value) => Lifetime::from_seconds(*value.get_ref())
-                    .ok()
-                    .filter(|lifetime| *lifetime <= most)
-                    .ok_or_else(|| Wrong::at(&value, wrong)),
-            };
-        let seconds = max.as_seconds();
-        let max =
-            read(self.max_lifetime, max, max, format!("`max_lifetime` must be 1 to {seconds} seconds"))?;
-        let seconds = max.as_seconds();
-        let wrong = format!("`default_lifetime` must be 1 to {seconds} seconds, which is `max_lifetime`");
-        // The bound holds for what is left out, too.
-        let default = read(self.default_lifetime, default.min(max), max, wrong)?;
+        let max = match self.max_lifetime {
+            None => LifetimeBounds::default().max,
+            Some(seconds) => Lifetime::from_seconds(*seconds.get_ref()).map_err(|_| {
+                Wrong::at(&seconds, format!("`max_lifetime` must be 1 to {MAX_LIFETIME} seconds"))
+            })?,
+        };
+        let default = match self.default_lifetime {
+            // The bound holds for what is left out, too.
+            None => LifetimeBounds::default().default.min(max),
+            Some(seconds) => {
+                let lifetime = Lifetime::from_seconds(*seconds.get_ref()).ok().filter(|it| *it <= max);
+                lifetime.ok_or_else(|| {
+                    let max = max.as_seconds();
+                    Wrong::at(
+                        &seconds,
+                        format!("`default_lifetime` must be 1 to {max} seconds, which is `max_lifetime`"),
+                    )
+                })?
+            }
+        };
         Ok(LifetimeBounds { default, max })
     }
 }

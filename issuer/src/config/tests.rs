@@ -3,16 +3,15 @@ use tessera_net::fetch::{Http, Origin};
 use super::*;
 use crate::domain::Lifetime;
 
-const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n\
-    secret_pepper = \"t.pepper\"\n";
+const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n";
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     file::parse(Path::new("etc/tessera.toml"), text)
 }
 
-fn bounds(max: u64, default: u64) -> LifetimeBounds {
-    let [max, default] = [max, default].map(|seconds| Lifetime::from_seconds(seconds).unwrap());
-    LifetimeBounds { default, max }
+fn bounds(default: u64, max: u64) -> LifetimeBounds {
+    let seconds = |seconds| Lifetime::from_seconds(seconds).unwrap();
+    LifetimeBounds { default: seconds(default), max: seconds(max) }
 }
 
 #[test]
@@ -20,9 +19,9 @@ fn paths_are_relative_to_the_file() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.database, Path::new("etc/t.db"));
     assert_eq!(config.key_encryption_key, Path::new("/k/t.kek"));
-    assert_eq!(config.secret_pepper, Path::new("etc/t.pepper"));
+    assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
-    assert_eq!(config.tokens, bounds(3600, 900));
+    assert_eq!(config.tokens, bounds(900, 3600));
     assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
 }
 
@@ -31,14 +30,14 @@ fn every_error_names_its_line() {
     for (text, expected) in [
         (
             format!("{GOOD}lissten = \"x\"\n"),
-            "etc/tessera.toml:5: unknown field `lissten`, expected one of \
+            "etc/tessera.toml:4: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `secret_pepper`, \
             `allow_http_loopback`, `tokens`, `tls`, `fetch`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
             format!("{GOOD}issuer = \"http://id.example\""),
-            "etc/tessera.toml:5: the issuer must be an https URL (http is for loopback hosts only)",
+            "etc/tessera.toml:4: the issuer must be an https URL (http is for loopback hosts only)",
         ),
         (
             GOOD.replace("127.0.0.1", "0.0.0.0"),
@@ -52,6 +51,7 @@ fn every_error_names_its_line() {
 }
 
 const TABLES: &str = r#"
+secret_pepper = "/k/pepper"
 [tokens]
 max_lifetime = 1800
 default_lifetime = 60
@@ -75,8 +75,8 @@ url = "https://id.example:8443"
 #[test]
 fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
-    assert_eq!(config.secret_pepper, Path::new("etc/t.pepper"));
-    assert_eq!(config.tokens, bounds(1800, 60));
+    assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
+    assert_eq!(config.tokens, bounds(60, 1800));
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),
         key: "etc/tls.key".into(),

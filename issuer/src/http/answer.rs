@@ -1,7 +1,9 @@
 //! How every answer is dressed.
 
+use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, PRAGMA, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -19,6 +21,13 @@ const ALWAYS: [(HeaderName, HeaderValue); 2] = [
 pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     let mut response = warp::reply::json(body).into_response();
     *response.status_mut() = status;
+    dressed(response)
+}
+
+/// An answer that is written already.
+pub(super) fn content(media_type: &'static str, body: Bytes) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     dressed(response)
 }
 

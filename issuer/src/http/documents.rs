@@ -1,18 +1,20 @@
 //! What verifiers and clients read once and keep: the key set and the server's metadata; and what probes ask.
+//!
+//! Every verifier polls them, and they change with the state only: they are written once for each of its revisions.
 
-use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, HeaderValue, IF_NONE_MATCH};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 use warp::reply::Response;
 
-use super::answer;
-use super::request::{CLIENT_CREDENTIALS, JWT_BEARER};
-use crate::domain::{Scope, UnixTime};
+use super::{answer, metadata};
+use crate::domain::UnixTime;
 use crate::service::TokenService;
 
 /// How long the documents may be kept. A key is published as *next* for longer than this before it signs, so
@@ -22,36 +24,126 @@ pub(crate) const DOCUMENT_MAX_AGE_SECONDS: u64 = 300;
 /// The methods of a document.
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 
-/// `GET /.well-known/jwks.json` (RFC 7517 §5).
-pub(super) fn keys(service: &TokenService, method: &Method, headers: &HeaderMap, now: UnixTime) -> Response {
-    if let Some(response) = answer::other_than(READ, method) {
-        return response;
-    }
-    // The keys of an old snapshot are still the keys: verifiers are served even while no token is issued.
-    let set = service.latest().keyring.published(now);
-    document(&json!(set), "application/jwk-set+json", headers)
+/// The documents of one server, as of its latest state.
+#[derive(Debug)]
+pub(super) struct Documents {
+    service: Arc<TokenService>,
+    written: Mutex<Option<Written>>,
 }
 
-/// The authorization server metadata (RFC 8414 §2).
-pub(super) fn metadata(service: &TokenService, method: &Method, headers: &HeaderMap) -> Response {
-    if let Some(response) = answer::other_than(READ, method) {
-        return response;
+/// Which document.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    /// `/.well-known/jwks.json` (RFC 7517 §5).
+    Keys,
+    /// `/.well-known/oauth-authorization-server` (RFC 8414 §3).
+    AuthorizationServer,
+    /// `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 §4).
+    OpenId,
+}
+
+/// All of them, of one revision.
+#[derive(Clone, Debug)]
+struct Written {
+    revision: i64,
+    /// When the key set was written: within one revision only time takes keys out of it.
+    at: UnixTime,
+    keys: Document,
+    authorization_server: Document,
+    openid: Document,
+}
+
+/// A document as it is sent.
+#[derive(Clone, Debug)]
+struct Document {
+    media_type: &'static str,
+    body: Bytes,
+    /// A strong validator (RFC 9110 §8.8.3).
+    etag: Option<HeaderValue>,
+}
+
+impl Documents {
+    pub(super) fn new(service: &Arc<TokenService>) -> Self {
+        Self { service: Arc::clone(service), written: Mutex::default() }
     }
-    let issuer = service.issuer();
-    let snapshot = service.latest();
-    let clients = snapshot.directory.clients();
-    let scopes: BTreeSet<&str> =
-        clients.iter().flat_map(|client| client.audience.scopes.keys()).map(Scope::as_str).collect();
-    let metadata = json!({
-        "issuer": issuer.as_str(),
-        "token_endpoint": issuer.token_endpoint(),
-        "jwks_uri": issuer.jwks_uri(),
-        "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "scopes_supported": scopes,
-        "response_types_supported": [],
-    });
-    document(&metadata, "application/json", headers)
+
+    /// Answers a request for one of them.
+    pub(super) fn answer(&self, which: Which, method: &Method, headers: &HeaderMap) -> Response {
+        if let Some(response) = answer::other_than(READ, method) {
+            return response;
+        }
+        let written = self.current();
+        let document = match which {
+            Which::Keys => written.keys,
+            Which::AuthorizationServer => written.authorization_server,
+            Which::OpenId => written.openid,
+        };
+        document.answer(method, headers)
+    }
+
+    /// The keys of an old snapshot are still the keys: verifiers are served even while no token is issued.
+    fn current(&self) -> Written {
+        let snapshot = self.service.latest();
+        let now = self.service.now();
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = written.take().filter(|before| before.revision == snapshot.revision);
+        let keys = || Document::new("application/jwk-set+json", &json!(snapshot.keyring.published(now)));
+        let current = match before {
+            Some(before) if before.at == now => before,
+            Some(before) => Written { at: now, keys: keys(), ..before },
+            None => {
+                let metadata = metadata::authorization_server(&self.service, &snapshot);
+                Written {
+                    revision: snapshot.revision,
+                    at: now,
+                    keys: keys(),
+                    authorization_server: Document::new("application/json", &metadata),
+                    openid: Document::new("application/json", &metadata::openid_configuration(&metadata)),
+                }
+            }
+        };
+        written.insert(current).clone()
+    }
+}
+
+impl Document {
+    fn new(media_type: &'static str, value: &serde_json::Value) -> Self {
+        let body = Bytes::from(value.to_string());
+        let hash = digest::digest(&digest::SHA256, &body);
+        let etag = HeaderValue::try_from(format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash))).ok();
+        Self { media_type, body, etag }
+    }
+
+    fn answer(self, method: &Method, headers: &HeaderMap) -> Response {
+        let mut response = if self.is_known(headers) {
+            answer::empty(StatusCode::NOT_MODIFIED)
+        } else if method == Method::HEAD {
+            // As for GET, but for the content (RFC 9110 §9.3.2).
+            let mut response = answer::content(self.media_type, Bytes::new());
+            response.headers_mut().insert(CONTENT_LENGTH, self.body.len().into());
+            response
+        } else {
+            answer::content(self.media_type, self.body)
+        };
+        if let Some(etag) = self.etag {
+            response.headers_mut().insert(ETAG, etag);
+        }
+        let age = format!("public, max-age={DOCUMENT_MAX_AGE_SECONDS}");
+        if let Ok(age) = HeaderValue::try_from(age) {
+            response.headers_mut().insert(CACHE_CONTROL, age);
+        }
+        response
+    }
+
+    /// `If-None-Match` compares weakly (RFC 9110 §13.1.2).
+    fn is_known(&self, headers: &HeaderMap) -> bool {
+        let Some(etag) = self.etag.as_ref().and_then(|etag| etag.to_str().ok()) else { return false };
+        let fields = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        fields
+            .flat_map(|field| field.split(','))
+            .map(str::trim)
+            .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
+    }
 }
 
 /// `GET /healthz`: the process answers.
@@ -70,33 +162,4 @@ pub(super) fn ready(service: &TokenService, method: &Method) -> Response {
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
     };
     answer::no_store(answer::json(status, &json!({ "status": text })))
-}
-
-/// A document that may be kept, with a strong validator (RFC 9110 §8.8.3).
-fn document(body: &serde_json::Value, media_type: &'static str, headers: &HeaderMap) -> Response {
-    let hash = digest::digest(&digest::SHA256, body.to_string().as_bytes());
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash));
-    let mut response = if is_known(headers, &etag) {
-        answer::empty(StatusCode::NOT_MODIFIED)
-    } else {
-        let mut response = answer::json(StatusCode::OK, body);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-        response
-    };
-    let age = format!("public, max-age={DOCUMENT_MAX_AGE_SECONDS}");
-    for (name, value) in [(ETAG, etag), (CACHE_CONTROL, age)] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
-}
-
-/// `If-None-Match` compares weakly (RFC 9110 §13.1.2).
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let fields = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    fields
-        .flat_map(|field| field.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
 }

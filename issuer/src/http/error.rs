@@ -53,6 +53,11 @@ impl OAuthError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed")
     }
 
+    /// The code of RFC 6749 §5.2, or of RFC 8707 §2.
+    pub(super) const fn code(self) -> &'static str {
+        self.code
+    }
+
     /// The answer.
     pub(super) fn into_response(self) -> Response {
         let body = json!({ "error": self.code, "error_description": self.description });
@@ -67,6 +72,9 @@ impl OAuthError {
 impl From<&RequestError> for OAuthError {
     fn from(error: &RequestError) -> Self {
         match error {
+            RequestError::Query => {
+                Self::invalid_request("parameters belong into the body, not into the query")
+            }
             RequestError::ContentType => {
                 Self::invalid_request("the body must be application/x-www-form-urlencoded")
             }
@@ -89,7 +97,14 @@ impl From<&RequestError> for OAuthError {
                 "the grant_type is not supported",
             ),
             RequestError::NoAssertion => Self::invalid_request("assertion is missing"),
-            RequestError::NoCredentials | RequestError::Authorization => Self::invalid_client(),
+            // What cannot be read or is not offered is an unsupported method (RFC 6749 §5.2).
+            RequestError::NoAuthentication | RequestError::Authorization | RequestError::AssertionType => {
+                Self::invalid_client()
+            }
+            RequestError::SecretOfNobody => Self::invalid_request("client_id is missing"),
+            RequestError::HalfAssertion => {
+                Self::invalid_request("client_assertion and client_assertion_type come together only")
+            }
             RequestError::TwoMethods => Self::invalid_request("the client authenticates in two ways at once"),
             RequestError::RepeatedAuthorization => {
                 Self::invalid_request("the Authorization header is repeated")
@@ -101,6 +116,9 @@ impl From<&RequestError> for OAuthError {
             RequestError::Resource => {
                 Self::invalid_target("resource must be an absolute URI without a fragment")
             }
+            RequestError::SeveralResources => {
+                Self::invalid_target("there are several resources; a token is for one")
+            }
             RequestError::TwoTargets => Self::invalid_target("resource and audience name different targets"),
         }
     }
@@ -109,35 +127,34 @@ impl From<&RequestError> for OAuthError {
 impl From<&TokenError> for OAuthError {
     fn from(error: &TokenError) -> Self {
         match error {
-            TokenError::Authentication(_) | TokenError::Refused(Refusal::ClientDisabled) => {
+            TokenError::Stale(_)
+            | TokenError::Assertion(AssertionError::KeysUnavailable { .. })
+            | TokenError::ClientAssertion(AssertionError::KeysUnavailable { .. }) => Self::unavailable(),
+            TokenError::Authentication(_) | TokenError::Certificate(_) | TokenError::ClientAssertion(_) => {
                 Self::invalid_client()
             }
-            TokenError::Assertion(AssertionError::KeysUnavailable { .. }) | TokenError::Stale(_) => {
-                Self::unavailable()
+            TokenError::Assertion(_) => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted")
             }
-            TokenError::Assertion(
-                AssertionError::Unreadable(_)
-                | AssertionError::Unregistered { .. }
-                | AssertionError::Ambiguous { .. }
-                | AssertionError::Registration { .. }
-                | AssertionError::Refused(_)
-                | AssertionError::Client(_)
-                | AssertionError::Mismatch,
-            ) => Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted"),
-            TokenError::Refused(Refusal::NoAudience) => {
-                Self::invalid_request("audience (or resource) is missing")
-            }
-            // One answer for both: whether a name exists is not for everyone to learn.
-            TokenError::Refused(
-                Refusal::UnknownAudience
-                | Refusal::AudienceDisabled
-                | Refusal::NotGranted
-                | Refusal::GrantExpired,
-            ) => Self::invalid_target("the client may not call this audience"),
-            TokenError::Refused(Refusal::ScopeNotGranted { .. }) => {
-                Self::invalid_scope("the scope exceeds what is granted")
-            }
+            TokenError::Refused { refusal, .. } => Self::from(refusal),
             TokenError::NoKeyOf(_) | TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
+        }
+    }
+}
+
+impl From<&Refusal> for OAuthError {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            // As if it had not been enabled a moment earlier, when it proved itself.
+            Refusal::ClientDisabled => Self::invalid_client(),
+            // `invalid_target` is for a resource that is missing, too (RFC 8707 §2).
+            Refusal::NoAudience => Self::invalid_target("audience (or resource) is missing"),
+            // One answer for all: whether a name exists is not for everyone to learn.
+            Refusal::UnknownAudience
+            | Refusal::AudienceDisabled
+            | Refusal::NotGranted
+            | Refusal::GrantExpired => Self::invalid_target("the client may not call this audience"),
+            Refusal::ScopeNotGranted { .. } => Self::invalid_scope("the scope exceeds what is granted"),
         }
     }
 }

@@ -1,13 +1,17 @@
 //! `application/x-www-form-urlencoded`, read strictly.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
-/// Most parameters in one request. The grants here know seven; clients add a few of their own.
+/// Most parameters in one request. The grants here know nine; clients add a few of their own.
 pub(super) const MAX_PARAMETERS: usize = 32;
 
-/// A form whose parameters each occur once.
+/// A form whose parameters each occur once, but for one that may occur again.
 #[derive(Debug)]
-pub(super) struct Form(HashMap<String, String>);
+pub(super) struct Form<'a> {
+    /// Few enough for a search to beat a hash.
+    parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    repetitions: bool,
+}
 
 /// Why a body is no such form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,35 +31,60 @@ pub(crate) enum FormError {
     },
 }
 
-impl Form {
-    /// Reads a body. Parameters without a value count as absent (RFC 6749 §3.2), but not twice.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, FormError> {
-        let mut form = HashMap::new();
-        for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            if form.len() == MAX_PARAMETERS {
+impl<'a> Form<'a> {
+    /// Reads a body. Parameters without a value count as absent (RFC 6749 §3.2), but not twice. `repeatable` may
+    /// occur again: its first value counts, and [`has_repetitions`](Self::has_repetitions) tells of the others.
+    pub(super) fn parse(body: &'a [u8], repeatable: &str) -> Result<Self, FormError> {
+        let mut form = Self { parameters: Vec::new(), repetitions: false };
+        for (count, pair) in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
+            if count == MAX_PARAMETERS {
                 return Err(FormError::TooMany);
             }
-            let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-            let (name, value) = pair.split_at(equals);
+            let (name, value) = split(pair);
             let name = decode(name).ok_or(FormError::Malformed)?;
-            let value = decode(value.strip_prefix(b"=").unwrap_or(value)).ok_or(FormError::Malformed)?;
-            if form.contains_key(&name) {
-                return Err(FormError::Repeated { name });
+            let value = decode(value).ok_or(FormError::Malformed)?;
+            if !form.parameters.iter().any(|(known, _)| *known == name) {
+                form.parameters.push((name, value));
+            } else if name == repeatable {
+                form.repetitions = true;
+            } else {
+                return Err(FormError::Repeated { name: name.into_owned() });
             }
-            form.insert(name, value);
         }
-        form.retain(|_, value| !value.is_empty());
-        Ok(Self(form))
+        form.parameters.retain(|(_, value)| !value.is_empty());
+        Ok(form)
     }
 
     /// Takes a parameter's value out.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name)
+        let place = self.parameters.iter().position(|(known, _)| known == name)?;
+        Some(self.parameters.swap_remove(place).1.into_owned())
+    }
+
+    /// Whether the repeatable parameter occurred more than once.
+    pub(super) const fn has_repetitions(&self) -> bool {
+        self.repetitions
     }
 }
 
+/// The names in a query, which is encoded like a form; `None` for one that cannot be decoded.
+pub(super) fn names(query: &str) -> impl Iterator<Item = Option<Cow<'_, str>>> {
+    let pairs = query.as_bytes().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| decode(split(pair).0))
+}
+
+/// A name and its value, which is empty if there is no `=`.
+fn split(pair: &[u8]) -> (&[u8], &[u8]) {
+    let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+    let (name, value) = pair.split_at(equals);
+    (name, value.strip_prefix(b"=").unwrap_or(value))
+}
+
 /// Undoes form encoding: `+` is a space, `%` starts two hexadecimal digits, the result is UTF-8.
-pub(super) fn decode(encoded: &[u8]) -> Option<String> {
+pub(super) fn decode(encoded: &[u8]) -> Option<Cow<'_, str>> {
+    if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return std::str::from_utf8(encoded).ok().map(Cow::Borrowed);
+    }
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded.iter();
     while let Some(byte) = rest.next() {
@@ -65,7 +94,7 @@ pub(super) fn decode(encoded: &[u8]) -> Option<String> {
             other => *other,
         });
     }
-    String::from_utf8(decoded).ok()
+    String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
 fn hexadecimal(digit: u8) -> Option<u8> {
@@ -76,15 +105,28 @@ fn hexadecimal(digit: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
+    const REPEATABLE: &str = "resource";
+
     #[test]
     fn values_are_decoded_and_empty_ones_absent() {
-        let mut form = Form::parse(b"a=1+%2B%c3%a9&b=&&c&d==x&%61b=%00").unwrap();
+        let mut form = Form::parse(b"a=1+%2B%c3%a9&b=&&c&d==x&%61b=%00&resource=r", REPEATABLE).unwrap();
         assert_eq!(form.take("a").as_deref(), Some("1 +\u{e9}"));
         assert_eq!(form.take("b"), None);
         assert_eq!(form.take("c"), None);
         assert_eq!(form.take("d").as_deref(), Some("=x"));
         assert_eq!(form.take("ab").as_deref(), Some("\0"));
         assert_eq!(form.take("a"), None, "taken");
+        assert!(!form.has_repetitions());
+    }
+
+    #[test]
+    fn only_what_may_be_repeated_is() {
+        let mut form = Form::parse(b"resource=a&x=1&resource=b&%72esource=c", REPEATABLE).unwrap();
+        assert!(form.has_repetitions());
+        assert_eq!(form.take("resource").as_deref(), Some("a"));
+        assert_eq!(form.take("resource"), None);
+        let many = "resource=a&".repeat(MAX_PARAMETERS + 1);
+        assert_eq!(Form::parse(many.as_bytes(), REPEATABLE).unwrap_err(), FormError::TooMany);
     }
 
     #[test]
@@ -102,7 +144,19 @@ mod tests {
             (b"\xff=1", FormError::Malformed),
             (many.as_bytes(), FormError::TooMany),
         ] {
-            assert_eq!(Form::parse(body).unwrap_err(), error, "{}", String::from_utf8_lossy(body));
+            assert_eq!(
+                Form::parse(body, REPEATABLE).unwrap_err(),
+                error,
+                "{}",
+                String::from_utf8_lossy(body)
+            );
         }
+    }
+
+    #[test]
+    fn the_names_of_a_query_are_decoded() {
+        let found: Vec<_> = names("a=1&&%62&c%zz=1&=x").collect();
+        let expected = [Some("a"), Some("b"), None, Some("")].map(|name| name.map(Cow::Borrowed));
+        assert_eq!(found, expected);
     }
 }

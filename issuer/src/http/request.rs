@@ -1,4 +1,6 @@
-//! A token request as it comes over the wire: form and headers to [`TokenRequest`].
+//! A token request as it comes over the wire: headers, query and form to [`TokenRequest`].
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,17 +9,48 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use tessera_net::body::BodyError;
 use url::Url;
 
-use super::form::{Form, FormError, decode};
-use crate::domain::{ClientSecret, Method, ScopeError, ScopeSet};
-use crate::service::{Credentials, Presented, Proof, TokenRequest};
+use super::form::{Form, FormError, decode, names};
+use crate::domain::{ClientSecret, ScopeError, ScopeSet};
+use crate::service::{
+    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
+};
+use tessera_net::tls::PeerCertificate;
 
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const ASSERTION_JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const ASSERTION_JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What belongs into the form and nowhere else. RFC 6749 §2.3.1 says so of credentials, since queries end up in the
+/// logs of everything on the way; the rest would be ignored there, which nobody who wrote it there expects. The
+/// second line has the credentials of grants that are not offered here: they leak all the same.
+const OF_THE_FORM: &[&str] = &[
+    "grant_type",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "assertion",
+    "audience",
+    "resource",
+    "scope",
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "username",
+    "password",
+    "subject_token",
+    "actor_token",
+    "device_code",
+];
 
 /// Why a request is not a token request. The answer never repeats what it said.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
+    /// A parameter in the query (RFC 6749 §2.3.1).
+    #[error("there is a parameter of the form in the query")]
+    Query,
     /// The body is something else than a form.
     #[error("the content type is not {FORM}")]
     ContentType,
@@ -37,8 +70,8 @@ pub(crate) enum RequestError {
     #[error("there is no assertion")]
     NoAssertion,
     /// The client brings nothing to prove itself.
-    #[error("there are no client credentials")]
-    NoCredentials,
+    #[error("there is no client authentication")]
+    NoAuthentication,
     /// Two ways of authentication at once (RFC 6749 §2.3).
     #[error("the client authenticates in two ways at once")]
     TwoMethods,
@@ -48,6 +81,15 @@ pub(crate) enum RequestError {
     /// `Authorization` is not Basic as RFC 6749 §2.3.1 encodes it.
     #[error("the Authorization header is not well-formed Basic")]
     Authorization,
+    /// `client_secret` without `client_id` (RFC 6749 §2.3.1).
+    #[error("there is a client_secret, but no client_id")]
+    SecretOfNobody,
+    /// Only one of `client_assertion` and `client_assertion_type` (RFC 7521 §4.2).
+    #[error("client_assertion and client_assertion_type come together only")]
+    HalfAssertion,
+    /// `client_assertion_type` is one that this server does not take.
+    #[error("the client_assertion_type is not supported")]
+    AssertionType,
     /// `client_id` is not the client that authenticates.
     #[error("the client_id is not the client that authenticates")]
     ClientMismatch,
@@ -57,9 +99,20 @@ pub(crate) enum RequestError {
     /// `resource` is not an absolute URI without a fragment (RFC 8707 §2).
     #[error("the resource is not an absolute URI without a fragment")]
     Resource,
+    /// `resource` occurs several times; a token here is for one.
+    #[error("there are several resources")]
+    SeveralResources,
     /// `resource` and `audience` name two targets; a token here has one.
     #[error("resource and audience name different targets")]
     TwoTargets,
+}
+
+/// Whether the query is free of what belongs into the form. RFC 6749 §3.2 lets the endpoint's URL have a query, so
+/// others are left alone.
+pub(super) fn check_query(query: &str) -> Result<(), RequestError> {
+    let fits =
+        |name: Option<_>| name.is_some_and(|name: std::borrow::Cow<'_, str>| !OF_THE_FORM.contains(&&*name));
+    if names(query).all(fits) { Ok(()) } else { Err(RequestError::Query) }
 }
 
 /// Whether the body is announced as a form; parameters such as a charset do not matter.
@@ -69,48 +122,76 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), RequestError
     if essence.eq_ignore_ascii_case(FORM) { Ok(()) } else { Err(RequestError::ContentType) }
 }
 
-/// Reads the request out of its headers and form.
-pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<TokenRequest, RequestError> {
-    let mut form = Form::parse(body)?;
+/// Reads the request out of its headers and form. `certificate` is what the client showed on the connection.
+pub(super) fn parse(
+    headers: &HeaderMap,
+    certificate: Option<Arc<PeerCertificate>>,
+    body: &[u8],
+) -> Result<TokenRequest, RequestError> {
+    let mut form = Form::parse(body, "resource")?;
     let grant_type = form.take("grant_type").ok_or(RequestError::NoGrantType)?;
-    let client = form.take("client_id");
-    let credentials = credentials(headers, client.as_deref(), form.take("client_secret"))?;
-    let proof = match &*grant_type {
-        CLIENT_CREDENTIALS => Proof::Secret(credentials.ok_or(RequestError::NoCredentials)?),
-        JWT_BEARER => Proof::Assertion {
-            assertion: Presented::new(form.take("assertion").ok_or(RequestError::NoAssertion)?),
-            client,
-            credentials,
-        },
+    let client = authentication(headers, certificate, &mut form)?;
+    let grant = match &*grant_type {
+        CLIENT_CREDENTIALS if matches!(client, ClientAuthentication::None { .. }) => {
+            return Err(RequestError::NoAuthentication);
+        }
+        CLIENT_CREDENTIALS => GrantType::ClientCredentials,
+        JWT_BEARER => {
+            GrantType::JwtBearer(Presented::new(form.take("assertion").ok_or(RequestError::NoAssertion)?))
+        }
         _ => return Err(RequestError::GrantType),
     };
     let scopes = form.take("scope").map(|text| text.parse::<ScopeSet>()).transpose()?;
-    let audience = audience(form.take("audience"), form.take("resource"))?;
-    Ok(TokenRequest { proof, audience, scopes })
+    let audience = audience(&mut form)?;
+    Ok(TokenRequest { grant, client, audience, scopes })
 }
 
-fn credentials(
+/// The one way in which the client authenticates (RFC 6749 §2.3).
+///
+/// A certificate is one only if nothing else is and `client_id` says whose it should be (RFC 8705 §2): beside another
+/// method it is that of the connection, where a proxy or a mesh may have put it (RFC 8705 §1 keeps the two apart).
+fn authentication(
     headers: &HeaderMap,
-    client: Option<&str>,
-    secret: Option<String>,
-) -> Result<Option<Credentials>, RequestError> {
-    match (basic(headers)?, client, secret) {
-        (Some(_), _, Some(_)) => Err(RequestError::TwoMethods),
-        (Some(basic), Some(client), None) if basic.client != client => Err(RequestError::ClientMismatch),
-        (Some(basic), _, None) => Ok(Some(basic)),
-        (None, Some(client), Some(secret)) => Ok(Some(Credentials {
-            client: client.to_owned(),
-            secret: ClientSecret::presented(secret),
-            method: Method::SecretPost,
-        })),
-        // A secret of nobody.
-        (None, None, Some(_)) => Err(RequestError::NoCredentials),
-        (None, _, None) => Ok(None),
+    certificate: Option<Arc<PeerCertificate>>,
+    form: &mut Form<'_>,
+) -> Result<ClientAuthentication, RequestError> {
+    let client = form.take("client_id");
+    let basic = basic(headers)?;
+    let secret = form.take("client_secret").map(ClientSecret::presented);
+    let assertion = match (form.take("client_assertion"), form.take("client_assertion_type")) {
+        (Some(assertion), Some(kind)) => Some((assertion, kind)),
+        (None, None) => None,
+        _ => return Err(RequestError::HalfAssertion),
+    };
+    match (basic, secret, assertion) {
+        (Some((basic, _)), None, None) if client.as_ref().is_some_and(|client| *client != basic) => {
+            Err(RequestError::ClientMismatch)
+        }
+        (Some((client, secret)), None, None) => {
+            Ok(ClientAuthentication::Secret { place: SecretPlace::Header, client, secret })
+        }
+        (None, Some(secret), None) => {
+            let client = client.ok_or(RequestError::SecretOfNobody)?;
+            Ok(ClientAuthentication::Secret { place: SecretPlace::Form, client, secret })
+        }
+        (None, None, Some((assertion, kind))) => {
+            let kind = match &*kind {
+                ASSERTION_JWT_BEARER => ClientAssertionType::JwtBearer,
+                ASSERTION_JWT_SPIFFE => ClientAssertionType::JwtSpiffe,
+                _ => return Err(RequestError::AssertionType),
+            };
+            Ok(ClientAuthentication::Assertion { kind, assertion: Presented::new(assertion), client })
+        }
+        (None, None, None) => Ok(match (client, certificate) {
+            (Some(client), Some(certificate)) => ClientAuthentication::Certificate { client, certificate },
+            (client, _) => ClientAuthentication::None { client },
+        }),
+        _ => Err(RequestError::TwoMethods),
     }
 }
 
 /// `Authorization: Basic`, whose halves are form-encoded before they are joined (RFC 6749 §2.3.1).
-fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, RequestError> {
+fn basic(headers: &HeaderMap) -> Result<Option<(String, ClientSecret)>, RequestError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else { return Ok(None) };
     if fields.next().is_some() {
@@ -124,14 +205,18 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, RequestError> {
         let decoded = STANDARD.decode(encoded.trim()).ok()?;
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let (client, secret) = decoded.split_at(colon);
-        let secret = decode(secret.strip_prefix(b":")?)?;
-        let secret = ClientSecret::presented(secret);
-        Some(Credentials { client: decode(client)?, secret, method: Method::SecretBasic })
+        let secret = decode(secret.strip_prefix(b":")?)?.into_owned();
+        Some((decode(client)?.into_owned(), ClientSecret::presented(secret)))
     };
     read().map(Some).ok_or(RequestError::Authorization)
 }
 
-fn audience(audience: Option<String>, resource: Option<String>) -> Result<Option<String>, RequestError> {
+/// Whom the token is for, as `audience` says or `resource` (RFC 8707 §2).
+fn audience(form: &mut Form<'_>) -> Result<Option<String>, RequestError> {
+    if form.has_repetitions() {
+        return Err(RequestError::SeveralResources);
+    }
+    let (audience, resource) = (form.take("audience"), form.take("resource"));
     if let Some(resource) = &resource {
         let absolute = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
         if !absolute {

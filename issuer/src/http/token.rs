@@ -13,9 +13,10 @@ use warp::reply::Response;
 
 use super::answer;
 use super::error::OAuthError;
+use super::record;
 use super::request::{self, RequestError};
-use crate::excerpt::{REASON_SHOWN, excerpt};
 use crate::service::{TokenRequest, TokenService};
+use tessera_net::tls::PeerCertificate;
 
 /// Longest request body, in bytes: the longest assertion, twice, for what the encoding adds.
 const MAX_BODY: usize = 16 * 1024;
@@ -32,49 +33,65 @@ struct TokenAnswer {
     scope: Option<String>,
 }
 
-pub(super) async fn exchange<S, D, E>(
-    service: Arc<TokenService>,
-    method: Method,
-    headers: HeaderMap,
-    body: S,
-) -> Response
+/// What a request says beside its body.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    /// Without the question mark; empty if there is none.
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    /// What the client showed in the TLS handshake.
+    pub(super) certificate: Option<Arc<PeerCertificate>>,
+}
+
+/// Answers one request, and leaves one record of it.
+pub(super) async fn exchange<S, D, E>(service: Arc<TokenService>, head: Head, body: S) -> Response
 where
     S: Stream<Item = Result<D, E>>,
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    if let Some(response) = answer::other_than(&[Method::POST], &method) {
+    if let Some(response) = answer::other_than(&[Method::POST], &head.method) {
         return response;
     }
-    let request = match read(&headers, body).await {
+    let request = match read(head, body).await {
         Ok(request) => request,
         Err(error) => {
-            let reason = tessera_net::chain(&error);
-            tracing::info!(reason = excerpt(&reason, REASON_SHOWN), "not a token request");
-            return OAuthError::from(&error).into_response();
+            let answer = OAuthError::from(&error);
+            record::malformed(&error, &answer);
+            return answer.into_response();
         }
     };
     match service.exchange(&request).await {
-        Err(error) => OAuthError::from(&error).into_response(),
-        Ok(issued) => answer::no_store(answer::json(
-            StatusCode::OK,
-            &TokenAnswer {
-                access_token: issued.token,
-                token_type: "Bearer",
-                expires_in: issued.lifetime,
-                scope: issued.scope,
-            },
-        )),
+        Err(error) => {
+            let answer = OAuthError::from(&error);
+            record::refused(&request, &error, &answer);
+            answer.into_response()
+        }
+        Ok(granted) => {
+            record::issued(&request, &granted);
+            let issued = granted.issued;
+            answer::no_store(answer::json(
+                StatusCode::OK,
+                &TokenAnswer {
+                    access_token: issued.token,
+                    token_type: "Bearer",
+                    expires_in: issued.lifetime,
+                    scope: issued.scope,
+                },
+            ))
+        }
     }
 }
 
-async fn read<S, D, E>(headers: &HeaderMap, body: S) -> Result<TokenRequest, RequestError>
+async fn read<S, D, E>(head: Head, body: S) -> Result<TokenRequest, RequestError>
 where
     S: Stream<Item = Result<D, E>>,
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    request::check_content_type(headers)?;
+    request::check_query(&head.query)?;
+    request::check_content_type(&head.headers)?;
     let body = collect_stream(body, MAX_BODY, BODY_DEADLINE).await?;
-    request::parse(headers, &body)
+    request::parse(&head.headers, head.certificate, &body)
 }

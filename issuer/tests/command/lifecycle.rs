@@ -57,7 +57,7 @@ async fn from_nothing_to_a_token_and_through_a_rotation() {
     let log = std::fs::read_to_string(stage.log()).unwrap();
     let granted = log.lines().find(|line| line.contains("outcome=\"issued\"")).unwrap();
     assert!(
-        granted.contains("client=\"shop\"") && granted.contains("proved_by=\"client_secret_basic\""),
+        granted.contains("client=\"shop\"") && granted.contains("method=\"client_secret_basic\""),
         "{granted}"
     );
     assert!(log.contains("the parameter `xxx"), "{log}");

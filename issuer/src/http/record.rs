@@ -1,0 +1,57 @@
+//! The decision log, target `decision`: one record of each request for a token, of those too that are none. Who asked
+//! for what, what came of it, and why exactly: the caller learns less. Never a token, a secret or an assertion.
+
+use tracing::info;
+
+use super::error::OAuthError;
+use super::request::RequestError;
+use crate::excerpt::{REASON_SHOWN, excerpt};
+use crate::service::{Granted, TokenError, TokenRequest};
+
+/// Bytes of a requested name that the log keeps: a name longer than an identifier names nothing anyway.
+const SHOWN: usize = crate::domain::MAX_CLIENT_ID;
+
+/// A token was issued.
+pub(super) fn issued(request: &TokenRequest, granted: &Granted) {
+    let Granted { claims, client, .. } = granted;
+    info!(
+        target: "decision",
+        outcome = "issued",
+        client = claims.client_id.as_str(),
+        credential = client.credential().as_str(),
+        method = client.method().as_str(),
+        grant_type = request.grant.as_str(),
+        audience = claims.aud.as_str(),
+        scope = claims.scope,
+        jti = claims.jti.as_str(),
+        expires_at = claims.exp.as_seconds(),
+    );
+}
+
+/// None was. The names are the sender's words unless there is a `credential`: quoted by the log format, and cut.
+pub(super) fn refused(request: &TokenRequest, error: &TokenError, answer: &OAuthError) {
+    let proved = error.proved();
+    let claimed = request.client.claimed_client().map(|name| excerpt(name, SHOWN));
+    info!(
+        target: "decision",
+        outcome = "refused",
+        client = proved.map(|client| client.client().as_str()).or(claimed),
+        credential = proved.map(|client| client.credential().as_str()),
+        method = proved.map_or(request.client.method(), |client| client.method().as_str()),
+        grant_type = request.grant.as_str(),
+        audience = request.audience.as_deref().map(|name| excerpt(name, SHOWN)),
+        scope = request.scopes.as_ref().map(ToString::to_string),
+        error = answer.code(),
+        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+    );
+}
+
+/// What came was no request for a token.
+pub(super) fn malformed(error: &RequestError, answer: &OAuthError) {
+    info!(
+        target: "decision",
+        outcome = "refused",
+        error = answer.code(),
+        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+    );
+}

@@ -1,6 +1,7 @@
 //! `tessera serve`.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
@@ -73,12 +74,13 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     });
 
     tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}").map_err(Failure::Output)?;
+    let mut told = format!("listening on http://{address}\n");
     if let Some((listener, _)) = &secure {
-        writeln!(stdout, "listening on https://{}", listener.local_addr()).map_err(Failure::Output)?;
+        let _ = writeln!(told, "listening on https://{}", listener.local_addr());
     }
-    stdout.flush().map_err(Failure::Output)?;
+    let mut stdout = std::io::stdout();
+    // At once: whoever waits for the first line may not read on.
+    stdout.write_all(told.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)?;
     let endpoints = TowerToHyperService::new(warp::service(crate::http::routes(&service)));
     // Two listeners share what one may take of the process's descriptors.
     let listeners = if secure.is_some() { 2 } else { 1 };

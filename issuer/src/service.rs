@@ -8,7 +8,7 @@ mod request;
 use std::fmt;
 use std::sync::Arc;
 
-pub use assertion::{AssertionError, Assertions, UnverifiedError};
+pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 pub use certificate::CertificateError;
 pub use last_used::LastUsed;
 pub use request::{
@@ -204,7 +204,7 @@ impl TokenService {
                 let authenticated = authenticated.as_ref().map(|client| client.client().as_str());
                 let client = authenticated.or(request.client.claimed_client());
                 self.assertions
-                    .authenticate(snapshot, assertion.as_str(), client, self.clock)
+                    .authenticate(snapshot, assertion.as_str(), AssertionUse::Grant, client, self.clock)
                     .await
                     .map_err(TokenError::Assertion)
             }
@@ -228,12 +228,17 @@ impl TokenService {
                     .map(Some)
                     .map_err(TokenError::Authentication)
             }
-            ClientAuthentication::Assertion { assertion, client, .. } => self
-                .assertions
-                .authenticate(snapshot, assertion.as_str(), client.as_deref(), self.clock)
-                .await
-                .map(Some)
-                .map_err(TokenError::ClientAssertion),
+            ClientAuthentication::Assertion { kind, assertion, client } => {
+                let usage = match kind {
+                    ClientAssertionType::JwtBearer => AssertionUse::ClientAuthentication,
+                    ClientAssertionType::JwtSpiffe => AssertionUse::Spiffe,
+                };
+                self.assertions
+                    .authenticate(snapshot, assertion.as_str(), usage, client.as_deref(), self.clock)
+                    .await
+                    .map(Some)
+                    .map_err(TokenError::ClientAssertion)
+            }
             ClientAuthentication::Certificate { client, certificate } => {
                 Ok(Some(certificate::authenticate(&snapshot.directory, client, certificate, self.now())?))
             }

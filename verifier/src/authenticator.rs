@@ -9,10 +9,12 @@ use crate::{
     document::DocumentError,
     error::Error,
     excerpt::Excerpt,
-    keys::{KeySet, SkippedKey},
+    json::Object,
+    keys::{KeySet, KeyUse, SkippedKey},
     limits,
     policy::{CacheBounds, ClaimPaths, Condition, Issuer, KeySource, Profile, UrlRules},
     published::{Cure, Document, Lack, PublishedKeys, metadata},
+    spiffe::SpiffeId,
     time::Timestamp,
     token::{self, Claims, Compact, Header},
     verifier::{DocumentId, Want},
@@ -134,7 +136,7 @@ impl Authenticator {
         let claims = token::parse_payload(&payload)?;
 
         // The issuer is believed only in so far as it chooses whose keys the signature is held against.
-        let name = Claims::issuer(&claims)?;
+        let name = issuer_name(&self.issuers, &claims)?;
         let (issuer_index, issuer) = self
             .issuers
             .iter_mut()
@@ -205,9 +207,10 @@ impl Authenticator {
     ) -> Result<Vec<SkippedKey>, DocumentError> {
         let (index, document, _) = id.parts();
         let (urls, backend) = (self.urls, self.backend);
+        let usage = self.issuers.get(index).map_or(KeyUse::Signatures, |issuer| issuer.profile.key_use());
         let (name, published) = self.published(id).ok_or(DocumentError::Unwanted)?;
         let read = match document {
-            Document::KeySet => KeySet::parse(text, backend).map(|(keys, skipped)| {
+            Document::KeySet => KeySet::parse(text, usage, backend).map(|(keys, skipped)| {
                 published.supply_keys(keys, cache_control, now);
                 skipped
             }),
@@ -264,6 +267,26 @@ impl KeySource {
     }
 }
 
+/// The issuer that a token is of, by its own words: its `iss`; but where JWT-SVIDs are accepted and `iss` is none of
+/// their kind's, the trust domain of its `sub` (JWT-SVID §3.1). What a trust domain is called in `iss` means nothing.
+fn issuer_name<'c>(issuers: &[Issuer], claims: &'c Object<'_>) -> Result<&'c str, Error> {
+    let is_svid = |issuer: &&Issuer| issuer.profile == Profile::JwtSvid;
+    let name = Claims::issuer(claims);
+    if !issuers.iter().any(|issuer| is_svid(&issuer)) {
+        return name;
+    }
+    let is_named = |name: &str| issuers.iter().any(|issuer| !is_svid(&issuer) && issuer.name == name);
+    match name {
+        Ok(name) if is_named(name) => Ok(name),
+        Ok(_) | Err(Error::ClaimMissing { .. }) => match claims.text("sub").and_then(SpiffeId::parse) {
+            Some(id) if !is_named(id.trust_domain()) => Ok(id.trust_domain()),
+            // One that is in the policy is a trust domain there.
+            _ => name.and_then(|name| Err(Error::IssuerUnknown { issuer: Excerpt::new(name) })),
+        },
+        Err(error) => Err(error),
+    }
+}
+
 fn check_header(issuer: &Issuer, header: &Header) -> Result<(), Error> {
     let algorithm = header.algorithm;
     if !issuer.algorithms.contains(&algorithm) {
@@ -272,7 +295,11 @@ fn check_header(issuer: &Issuer, header: &Header) -> Result<(), Error> {
     let accepted = match (issuer.types.as_slice(), issuer.profile, header.typ.as_deref()) {
         ([], Profile::AccessToken, Some(typ)) => is_media_type(typ, "at+jwt"),
         ([], Profile::Jwt, Some(typ)) => is_media_type(typ, "jwt"),
-        ([], Profile::Jwt, None) => true,
+        ([], Profile::JwtSvid, Some(typ)) => is_media_type(typ, "jwt") || is_media_type(typ, "jose"),
+        ([], Profile::ClientAssertion, Some(typ)) => {
+            is_media_type(typ, "jwt") || is_media_type(typ, "client-authentication+jwt")
+        }
+        ([], Profile::Jwt | Profile::JwtSvid | Profile::ClientAssertion, None) => true,
         (types, _, Some(typ)) => types.iter().any(|own| is_media_type(typ, own)),
         (_, _, None) => false,
     };
@@ -289,17 +316,21 @@ fn is_media_type(typ: &str, subtype: &str) -> bool {
     own.eq_ignore_ascii_case(subtype)
 }
 
-/// RFC 9068 §2.2; `iss`, `exp`, `aud` and `sub` are required of every token anyway.
+/// RFC 9068 §2.2, RFC 7523 §3; `exp`, `aud` and `sub` are required of every token anyway. The subject of a JWT-SVID was
+/// read when its trust domain was.
 fn check_profile(issuer: &Issuer, claims: &Claims) -> Result<(), Error> {
-    if issuer.profile == Profile::Jwt {
-        return Ok(());
-    }
-    let required = [
-        ("client_id", claims.client.is_some()),
-        ("iat", claims.issued.is_some()),
-        ("jti", claims.token_id.is_some()),
-    ];
-    match required.into_iter().find(|(_, present)| !present) {
+    let token_id = ("jti", claims.token_id.is_some());
+    let required = match issuer.profile {
+        Profile::Jwt | Profile::JwtSvid => [].as_slice(),
+        Profile::AccessToken => {
+            &[("client_id", claims.client.is_some()), ("iat", claims.issued.is_some()), token_id]
+        }
+        Profile::ClientAssertion if claims.subject != issuer.name => {
+            return Err(Error::ClaimMalformed { claim: "sub" });
+        }
+        Profile::ClientAssertion => &[token_id],
+    };
+    match required.iter().copied().find(|(_, present)| !present) {
         Some((claim, _)) => Err(Error::ClaimMissing { claim }),
         None => Ok(()),
     }

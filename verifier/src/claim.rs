@@ -36,17 +36,20 @@ impl ClaimPath {
     }
 
     pub(crate) fn value(&self, claims: &Object<'_>) -> ClaimValue {
+        self.find(claims).map_or(ClaimValue::Absent, ClaimValue::read)
+    }
+
+    /// Where the claim is in a token, if it is.
+    pub(crate) fn find<'c, 'p>(&self, claims: &'c Object<'p>) -> Option<&'c Node<'p>> {
         let mut object = claims;
         let mut names = self.0.iter();
-        while let Some(name) = names.next() {
-            let Some(node) = object.get(name) else { return ClaimValue::Absent };
+        loop {
+            let node = object.get(names.next()?)?;
             if names.len() == 0 {
-                return ClaimValue::read(node);
+                return Some(node);
             }
-            let Value::Object(inner) = &node.value else { return ClaimValue::Absent };
-            object = inner;
+            object = node.as_object()?;
         }
-        ClaimValue::Absent
     }
 }
 
@@ -68,7 +71,7 @@ impl ClaimValue {
         }
     }
 
-    fn read(node: &Node<'_>) -> Self {
+    pub(crate) fn read(node: &Node<'_>) -> Self {
         match &node.value {
             Value::Array(elements) => Self::List(elements.iter().map(Scalar::read).collect()),
             _ => Scalar::read(node).map_or(Self::Other, Self::Scalar),

@@ -110,7 +110,7 @@ impl Grant {
 }
 
 impl VerifiedToken {
-    /// The `iss` claim: one of the policy's issuers.
+    /// One of the policy's issuers: the `iss` claim, or the trust domain of a JWT-SVID.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -134,7 +134,7 @@ impl VerifiedToken {
         self.claims.token_id.as_deref()
     }
 
-    /// The audiences: one at least, and one of them is the policy's or the route's.
+    /// The audiences: one at least, and one of them is among those that were asked for.
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         &self.claims.audiences
@@ -150,6 +150,12 @@ impl VerifiedToken {
     #[must_use]
     pub fn expiry(&self) -> Timestamp {
         self.claims.expiry
+    }
+
+    /// The `iat` claim, rounded down.
+    #[must_use]
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.claims.issued
     }
 
     /// All claims: the payload, as JSON text.

@@ -15,7 +15,9 @@ impl Excerpt {
     /// As much of a text as is kept: enough to recognise an identifier by.
     pub const CHARACTERS: usize = 100;
 
-    pub(crate) fn new(text: &str) -> Self {
+    /// The beginning of a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
         match text.char_indices().nth(Self::CHARACTERS) {
             Some((end, _)) => Self { text: text.get(..end).unwrap_or_default().to_owned(), cut: true },
             None => Self { text: text.to_owned(), cut: false },

@@ -145,6 +145,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The elements of an array; none of any other value.
+    pub(crate) fn elements(&self) -> &[Self] {
+        match &self.value {
+            Value::Array(elements) => elements,
+            _ => &[],
+        }
+    }
+
     pub(crate) fn as_object(&self) -> Option<&Object<'a>> {
         match &self.value {
             Value::Object(object) => Some(object),

@@ -33,6 +33,16 @@ struct Key {
     public: PublicKey,
 }
 
+/// What the keys of a set have to be for, by their `use` (RFC 7517 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    /// Signatures: `sig`, or no `use`.
+    Signatures,
+    /// JWT-SVIDs: `jwt-svid`, and nothing else. The bundle of a trust domain holds keys of other kinds, too
+    /// (SPIFFE Trust Domain and Bundle §4.2.2).
+    JwtSvids,
+}
+
 /// A key of a set, as long as the set is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyIndex(usize);
@@ -68,6 +78,8 @@ pub enum KeyFault {
     AlgorithmUnsupported(Excerpt),
     /// The `use` is not `sig`.
     NotForSignatures,
+    /// The `use` is not `jwt-svid`, where the tokens are JWT-SVIDs.
+    NotForJwtSvids,
     /// The `key_ops` do not include `verify`.
     NotForVerification,
     /// The key is a shared secret, published.
@@ -88,19 +100,24 @@ pub enum KeyFault {
 
 impl KeySet {
     /// Reads a key set, and says which of its keys it left out.
-    pub(crate) fn parse(text: &str, backend: Backend) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
+    pub(crate) fn parse(
+        text: &str,
+        usage: KeyUse,
+        backend: Backend,
+    ) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
         let bounds = Bounds {
             bytes: limits::KEY_SET_BYTES,
             depth: limits::KEY_SET_DEPTH,
             elements: limits::DOCUMENT_ELEMENTS,
         };
         let node = json::parse(text, bounds).map_err(DocumentError::NotJson)?;
-        Self::from_node(&node, backend)
+        Self::from_node(&node, usage, backend)
     }
 
     /// Reads a key set that is part of another document.
     pub(crate) fn from_node(
         node: &Node<'_>,
+        usage: KeyUse,
         backend: Backend,
     ) -> Result<(Self, Vec<SkippedKey>), DocumentError> {
         let Value::Object(set) = &node.value else { return Err(DocumentError::NotAKeySet) };
@@ -112,7 +129,7 @@ impl KeySet {
         }
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for (position, entry) in entries.iter().enumerate() {
-            match Key::new(entry, backend) {
+            match Key::new(entry, usage, backend) {
                 Ok(key) => keys.push(key),
                 Err(fault) => {
                     let id = jwk::id(entry).map(Excerpt::new);
@@ -179,8 +196,8 @@ impl KeySet {
 }
 
 impl Key {
-    fn new(entry: &Node<'_>, backend: Backend) -> Result<Self, KeyFault> {
-        let jwk = Jwk::read(entry)?;
+    fn new(entry: &Node<'_>, usage: KeyUse, backend: Backend) -> Result<Self, KeyFault> {
+        let jwk = Jwk::read(entry, usage)?;
         let public = PublicKey::new(backend, &jwk.numbers).map_err(|_| KeyFault::Invalid)?;
         Ok(Self {
             id: jwk.id.map(ToOwned::to_owned),
@@ -218,6 +235,7 @@ impl fmt::Display for KeyFault {
             KeyFault::CurveUnsupported(crv) => write!(f, "its curve is {crv}"),
             KeyFault::AlgorithmUnsupported(alg) => write!(f, "its algorithm is {alg}"),
             KeyFault::NotForSignatures => write!(f, "its `use` is not `sig`"),
+            KeyFault::NotForJwtSvids => write!(f, "its `use` is not `jwt-svid`"),
             KeyFault::NotForVerification => write!(f, "its `key_ops` do not include `verify`"),
             KeyFault::Symmetric => write!(f, "it is a shared secret, published: replace it"),
             KeyFault::Private => write!(f, "it is a private key, published: replace it"),

@@ -117,6 +117,20 @@ pub const ABSENT_KEY_SECONDS: u64 = 60;
 /// How often one request may lead to a fetch: for its issuer's metadata, then for the key set.
 pub const FETCH_ROUNDS: u32 = 2;
 
+/// The longest list of conditions that is a document of its own, in bytes: room for as many as there may be, with names
+/// and values as platforms have them.
+pub const CONDITIONS_BYTES: usize = 32 * 1024;
+
+/// The most conditions of such a list. What a platform's tokens are told apart by are a dozen claims at most.
+pub const CONDITIONS: usize = 128;
+
+/// The longest pattern of the condition `glob`, in bytes: a Kubernetes service account's subject, the longest name that
+/// patterns are written for, has at most 339.
+pub const GLOB_BYTES: usize = 512;
+
+/// The most places of a pattern that stand for a run of characters. `repo:*/*:ref:refs/heads/**` has three.
+pub const GLOB_RUNS: usize = 8;
+
 /// The most memory for a compiled regular expression of a route, in bytes.
 pub const REGEX_BYTES: usize = 256 * 1024;
 

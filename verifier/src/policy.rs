@@ -5,6 +5,7 @@
 
 mod challenge;
 mod condition;
+mod glob;
 mod grammar;
 mod issuer;
 mod problem;
@@ -192,6 +193,28 @@ impl Policy {
         };
         Some(Self { issuers, urls: UrlRules { http_loopback }, cache, claims, rules })
     }
+}
+
+/// Reads a list of conditions that is a document of its own.
+pub(crate) fn parse_conditions(text: &str) -> Result<(Vec<Condition>, ClaimPaths), PolicyError> {
+    let bounds =
+        Bounds { bytes: limits::CONDITIONS_BYTES, depth: limits::POLICY_DEPTH, elements: limits::CONDITIONS };
+    let mut reader = Reader::new(text);
+    let node = reader.parse(bounds);
+    let mut paths = ClaimPaths::default();
+    let mut conditions = Vec::new();
+    if let Some(node) = &node {
+        reader.check(node, &Place::Root, &condition::CONDITIONS);
+        conditions = Condition::read_all(node.elements(), &mut paths);
+    }
+    reader.finish().map(|()| (conditions, paths))
+}
+
+/// The condition that a claim is a text.
+pub(crate) fn equals(claim: &str, text: &str) -> (Vec<Condition>, ClaimPaths) {
+    let mut paths = ClaimPaths::default();
+    let conditions = Condition::equals(claim, text, &mut paths).into_iter().collect();
+    (conditions, paths)
 }
 
 impl UrlRules {

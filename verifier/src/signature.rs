@@ -6,7 +6,7 @@ use crate::{
     crypto::{Backend, Tables},
     document::DocumentError,
     error::Error,
-    keys::KeySet,
+    keys::{KeySet, KeyUse},
     token::Compact,
 };
 
@@ -23,7 +23,7 @@ pub enum SignatureError {
 /// and until when is not asked. **Not a decision about a request**: that is
 /// [`Verifier::authorize`](crate::Verifier::authorize).
 pub fn verify_signature(token: &str, key_set: &str, backend: Backend) -> Result<(), SignatureError> {
-    let (mut keys, _) = KeySet::parse(key_set, backend).map_err(SignatureError::Keys)?;
+    let (mut keys, _) = KeySet::parse(key_set, KeyUse::Signatures, backend).map_err(SignatureError::Keys)?;
     judge(token, &mut keys).map_err(SignatureError::Token)
 }
 

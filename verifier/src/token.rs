@@ -5,7 +5,7 @@ mod header;
 
 use alloc::{string::String, vec::Vec};
 
-pub(crate) use claims::Claims;
+pub(crate) use claims::{Claims, audiences};
 pub(crate) use header::Header;
 
 use crate::{

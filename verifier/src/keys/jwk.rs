@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Fingerprint, KeyFault, roca};
+use super::{Fingerprint, KeyFault, KeyUse, roca};
 use crate::{
     algorithm::Algorithm,
     base64url,
@@ -34,7 +34,7 @@ pub(super) fn id<'n>(entry: &'n Node<'_>) -> Option<&'n str> {
 }
 
 impl<'n> Jwk<'n> {
-    pub(super) fn read(entry: &'n Node<'_>) -> Result<Self, KeyFault> {
+    pub(super) fn read(entry: &'n Node<'_>, usage: KeyUse) -> Result<Self, KeyFault> {
         let Value::Object(jwk) = &entry.value else { return Err(KeyFault::NotAnObject) };
         let kty = required(jwk, "kty")?;
         // Said first and of every type: whatever else is wrong, someone has to replace this key.
@@ -48,8 +48,10 @@ impl<'n> Jwk<'n> {
         if id.is_some_and(|kid| kid.len() > limits::KEY_ID_BYTES) {
             return Err(KeyFault::MemberMalformed("kid"));
         }
-        if string(jwk, "use")?.is_some_and(|usage| usage != "sig") {
-            return Err(KeyFault::NotForSignatures);
+        match (usage, string(jwk, "use")?) {
+            (KeyUse::Signatures, None | Some("sig")) | (KeyUse::JwtSvids, Some("jwt-svid")) => {}
+            (KeyUse::Signatures, Some(_)) => return Err(KeyFault::NotForSignatures),
+            (KeyUse::JwtSvids, _) => return Err(KeyFault::NotForJwtSvids),
         }
         if !operations_include_verify(jwk)? {
             return Err(KeyFault::NotForVerification);

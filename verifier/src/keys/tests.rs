@@ -12,9 +12,9 @@ use crate::{
 
 /// Reads a set in every backend; they have to agree about what is a key.
 fn parse(text: &str) -> Result<(KeySet, Vec<SkippedKey>), DocumentError> {
-    let first = KeySet::parse(text, Backend::Portable);
+    let first = KeySet::parse(text, KeyUse::Signatures, Backend::Portable);
     for backend in BACKENDS {
-        match (&first, KeySet::parse(text, *backend)) {
+        match (&first, KeySet::parse(text, KeyUse::Signatures, *backend)) {
             (Ok((_, one)), Ok((_, other))) => assert_eq!(*one, other, "{backend:?}"),
             (Err(one), Err(other)) => assert_eq!(*one, other, "{backend:?}"),
             (one, other) => panic!("{backend:?}: {one:?} and {other:?}"),
@@ -113,6 +113,18 @@ fn v16_takes_keys_for_verification_only() {
     assert_eq!(used(&json!({ "key_ops": "verify" })), KeyFault::MemberMalformed("key_ops"));
     // Both say what the key is for, and both have to agree (RFC 7517 §4.3).
     assert_eq!(used(&json!({ "use": "enc", "key_ops": ["verify"] })), KeyFault::NotForSignatures);
+}
+
+#[test]
+fn of_a_bundle_only_the_keys_of_jwt_svids_are_used() {
+    let jwk = Signer::es256().jwk("k");
+    let key = |usage: &str| with(jwk.clone(), &json!({ "use": usage }));
+    let parse = |jwks: &[Json]| KeySet::parse(&key_set(jwks), KeyUse::JwtSvids, Backend::Portable);
+    let (keys, skipped) = parse(&[key("x509-svid"), key("jwt-svid"), key("sig"), jwk.clone()]).unwrap();
+    let skipped: Vec<_> = skipped.into_iter().map(|key| (key.position, key.fault)).collect();
+    assert_eq!(skipped, [0, 2, 3].map(|position| (position, KeyFault::NotForJwtSvids)));
+    assert_eq!(keys.find(Some("k"), Algorithm::Es256), Ok(KeyIndex(0)));
+    assert_eq!(fault(&key("jwt-svid")), KeyFault::NotForSignatures);
 }
 
 #[test]
@@ -225,7 +237,7 @@ fn v10_verifies_with_no_other_algorithm_than_the_key_s_own() {
     for signer in Algorithm::ALL.map(Signer::new) {
         for backend in BACKENDS {
             let text = key_set(&[with(signer.jwk("k"), &json!({ "alg": signer.alg() }))]);
-            let (mut set, _) = KeySet::parse(&text, *backend).unwrap();
+            let (mut set, _) = KeySet::parse(&text, KeyUse::Signatures, *backend).unwrap();
             let index = set.find(Some("k"), signer.algorithm()).unwrap();
             let mut verdict = |algorithm, signature: &[u8]| {
                 set.verify(index, algorithm, b"message", signature, &mut Tables::default())
@@ -276,7 +288,7 @@ fn adopts_what_an_older_set_prepared() {
     for backend in BACKENDS {
         for signer in [Signer::es256(), Signer::ed25519()] {
             let (mut tables, good) = (Tables::default(), signer.sign(b"message"));
-            let set = |jwks: &[Json]| KeySet::parse(&key_set(jwks), *backend).unwrap().0;
+            let set = |jwks: &[Json]| KeySet::parse(&key_set(jwks), KeyUse::Signatures, *backend).unwrap().0;
             let mut older = set(&[signer.jwk("k")]);
             let algorithm = signer.algorithm();
             assert_eq!(older.verify(KeyIndex(0), algorithm, b"message", &good, &mut tables), Ok(()));

@@ -2,7 +2,10 @@
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
-use super::grammar::{Shape, TEXT, TEXTS, fields};
+use super::{
+    glob::{GLOB, Glob},
+    grammar::{Shape, TEXT, TEXTS, fields},
+};
 use crate::{
     claim::{ClaimPath, ClaimValue, Scalar},
     json::{Node, Object},
@@ -19,12 +22,15 @@ fields! {
         "one_of": optional Shape::List(&Shape::Scalar),
         /// The claim is a text that starts with this one. End it where a name ends, at a `/` or `:`.
         "prefix": optional TEXT,
+        /// The claim is a text that this pattern is for, all of it: `*` is any run of characters without `/` and `:`, `**`
+        /// any run at all.
+        "glob": optional Shape::Text(&GLOB),
         /// The claim is a list with this value in it. A text counts as a list of one.
         "contains": optional Shape::Scalar,
         /// Whether the claim has to be there, or must not be.
         "exists": optional Shape::Flag,
     }
-    one_of ["equals", "one_of", "prefix", "contains", "exists"]
+    one_of ["equals", "one_of", "prefix", "glob", "contains", "exists"]
 }
 
 pub(super) const CLAIM: Shape = Shape::Either(&[TEXT, TEXTS]);
@@ -32,7 +38,7 @@ pub(super) const CONDITIONS: Shape = Shape::List(&Shape::Object(&CONDITION));
 
 /// The claims that a policy asks about, each once. A condition names one by its place here, so that they
 /// are looked up when a token is verified and not at each decision about it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClaimPaths(Vec<ClaimPath>);
 
 /// A condition on one claim.
@@ -46,6 +52,7 @@ pub(crate) struct Condition {
 enum Test {
     OneOf(Vec<Scalar>),
     Prefix(String),
+    Glob(Glob),
     Contains(Scalar),
     Exists(bool),
 }
@@ -63,9 +70,13 @@ impl ClaimPaths {
         self.0.iter().map(|path| path.value(claims)).collect()
     }
 
+    pub(crate) fn get(&self, claim: usize) -> Option<&ClaimPath> {
+        self.0.get(claim)
+    }
+
     /// What to call a claim in a message.
     pub(crate) fn name(&self, claim: usize) -> String {
-        self.0.get(claim).map(|path| format!("{path}")).unwrap_or_default()
+        self.get(claim).map(|path| format!("{path}")).unwrap_or_default()
     }
 
     /// The claim that a member `claim` names.
@@ -89,11 +100,20 @@ impl Condition {
             .collect()
     }
 
+    pub(super) fn equals(claim: &str, text: &str, paths: &mut ClaimPaths) -> Option<Self> {
+        let path = ClaimPath::new([claim.to_owned()].into())?;
+        Some(Self { claim: paths.place(path), test: Test::OneOf([Scalar::Text(text.to_owned())].into()) })
+    }
+
     /// The first of the conditions that does not hold for these values.
     pub(crate) fn first_failing<'c>(conditions: &'c [Self], values: &[ClaimValue]) -> Option<&'c Self> {
         conditions
             .iter()
-            .find(|condition| !values.get(condition.claim).is_some_and(|value| condition.test.holds(value)))
+            .find(|condition| !values.get(condition.claim).is_some_and(|value| condition.holds(value)))
+    }
+
+    pub(crate) fn holds(&self, value: &ClaimValue) -> bool {
+        self.test.holds(value)
     }
 
     pub(crate) fn claim(&self) -> usize {
@@ -115,6 +135,9 @@ impl Test {
         if let Some(prefix) = object.owned_text("prefix") {
             return Some(Test::Prefix(prefix));
         }
+        if let Some(pattern) = object.text("glob") {
+            return Glob::parse(pattern).ok().map(Test::Glob);
+        }
         object.get("exists").map(|_| Test::Exists(object.flag("exists")))
     }
 
@@ -122,6 +145,7 @@ impl Test {
         match (self, value) {
             (Test::OneOf(allowed), ClaimValue::Scalar(value)) => allowed.contains(value),
             (Test::Prefix(prefix), ClaimValue::Scalar(Scalar::Text(text))) => text.starts_with(prefix),
+            (Test::Glob(glob), ClaimValue::Scalar(Scalar::Text(text))) => glob.matches(text),
             (Test::Contains(wanted), ClaimValue::List(elements)) => {
                 elements.iter().any(|element| element.as_ref() == Some(wanted))
             }

@@ -13,15 +13,16 @@ use crate::{
     crypto::Backend,
     http,
     json::{Node, Object, Value},
-    keys::KeySet,
+    keys::{KeyFault, KeySet, KeyUse},
     limits,
     published::PublishedKeys,
+    spiffe::is_trust_domain,
 };
 
 fields! {
     /// An issuer that is trusted, and what its tokens have to be like.
     pub(super) static ISSUER {
-        /// The `iss` of its tokens, compared exactly.
+        /// The `iss` of its tokens, compared exactly. Of JWT-SVIDs `spiffe://` and the trust domain in their `sub`.
         "issuer": required TEXT,
         /// Its metadata says where its keys are (OpenID Connect Discovery 1.0 §4, RFC 8414): `true` for the
         /// usual place below the issuer's URL, or the URL of the document.
@@ -31,7 +32,8 @@ fields! {
         /// Its keys themselves: a JWK Set (RFC 7517 §5).
         "jwks": optional Shape::KeySet,
         /// What kind of tokens it hands out. `at+jwt`: access tokens as RFC 9068 has them. `jwt`: plain JWTs,
-        /// as workload identities are.
+        /// as workload identities are. `jwt-svid`: JWT-SVIDs of a SPIFFE trust domain, whose keys are those of its
+        /// bundle. `client-assertion`: what a client signs about itself (RFC 7523 §3).
         "profile": optional Shape::Text(&PROFILE),
         /// The `typ`s that its tokens may have, instead of the profile's; `application/` is left out.
         "types": optional Shape::List(&Shape::Text(&TYPE)),
@@ -58,14 +60,14 @@ static MAX_LIFETIME: Number =
 static MAX_STALE: Number =
     Number { unit: "seconds", min: 60, max: 7 * 24 * 60 * 60, default: limits::STALE_SECONDS };
 
-const PROFILES: &[&str] = &["at+jwt", "jwt"];
+const PROFILES: &[&str] = &["at+jwt", "jwt", "jwt-svid", "client-assertion"];
 
 static PROFILE: Text = Text {
     #[cfg(feature = "schema")]
     schema: super::grammar::TextSchema::Words(|| PROFILES.to_vec()),
     check: |text, _| {
         (!PROFILES.contains(&text)).then(|| Fault {
-            message: format!("`{text}` is no profile; there are {}", PROFILES.join(" and ")),
+            message: format!("`{text}` is no profile; there are {}", PROFILES.join(", ")),
             suggestion: did_you_mean(text, PROFILES),
         })
     },
@@ -133,6 +135,11 @@ pub(crate) enum Profile {
     AccessToken,
     /// Plain JWTs of foreign issuers, as workload identities are: `typ` is `JWT` or absent.
     Jwt,
+    /// SPIFFE JWT-SVIDs: `typ` is `JWT`, `JOSE` or absent; the trust domain is read from `sub`, whatever `iss` says.
+    JwtSvid,
+    /// What clients sign about themselves (RFC 7523 §3): `typ` is `JWT`, `client-authentication+jwt` or absent; `sub`
+    /// is `iss`, and `jti` is there.
+    ClientAssertion,
 }
 
 pub(super) fn read_all(
@@ -167,7 +174,11 @@ impl Issuer {
         let object = node.as_object()?;
         let name = object.owned_text("issuer");
         let max_stale = object.number("max_stale", &MAX_STALE);
-        let algorithms = algorithms(object);
+        let profile = Profile::read(object);
+        let algorithms = algorithms(object, profile);
+        if profile == Profile::JwtSvid {
+            check_trust_domain(reader, object, place);
+        }
         let keys = match (object.get("jwks_uri"), object.get("discovery"), object.get("jwks")) {
             (Some(url), None, None) => {
                 KeySource::Published(PublishedKeys::at(url.as_text()?.to_owned(), max_stale))
@@ -181,13 +192,9 @@ impl Issuer {
                     let message = "the keys are in the policy, so they never grow old";
                     reader.problem(node, &place.member("max_stale"), message, None);
                 }
-                inline_keys(reader, node, &place.member("jwks"), &algorithms, backend)?
+                inline_keys(reader, node, &place.member("jwks"), (profile.key_use(), &algorithms), backend)?
             }
             _ => return None,
-        };
-        let profile = match object.text("profile") {
-            Some("jwt") => Profile::Jwt,
-            _ => Profile::AccessToken,
         };
         Some(Self {
             name: name?,
@@ -202,9 +209,54 @@ impl Issuer {
     }
 }
 
-fn algorithms(object: &Object<'_>) -> Vec<Algorithm> {
+impl Profile {
+    fn read(issuer: &Object<'_>) -> Self {
+        match issuer.text("profile") {
+            Some("jwt") => Self::Jwt,
+            Some("jwt-svid") => Self::JwtSvid,
+            Some("client-assertion") => Self::ClientAssertion,
+            _ => Self::AccessToken,
+        }
+    }
+
+    /// What the keys have to be for.
+    pub(crate) fn key_use(self) -> KeyUse {
+        match self {
+            Self::JwtSvid => KeyUse::JwtSvids,
+            Self::AccessToken | Self::Jwt | Self::ClientAssertion => KeyUse::Signatures,
+        }
+    }
+
+    /// Whether its tokens may be signed with that (JWT-SVID §2.1).
+    fn allows(self, algorithm: Algorithm) -> bool {
+        self != Self::JwtSvid || algorithm != Algorithm::EdDsa
+    }
+}
+
+/// What cannot be said of a trust domain.
+fn check_trust_domain(reader: &mut Reader<'_>, issuer: &Object<'_>, place: &Place<'_>) {
+    if let Some(node) = issuer.get("issuer")
+        && node.as_text().is_some_and(|name| !is_trust_domain(name))
+    {
+        let message = "expected `spiffe://` and the name of a trust domain, in lower case";
+        reader.problem(node, &place.member("issuer"), message, None);
+    }
+    if let Some(node) = issuer.get("discovery") {
+        let suggestion = Some("write the URL of its bundle as `jwks_uri`".to_owned());
+        reader.problem(node, &place.member("discovery"), "a trust domain has no metadata", suggestion);
+    }
+    let place = place.member("algorithms");
+    for (index, node) in issuer.list("algorithms").iter().enumerate() {
+        let algorithm = node.as_text().and_then(Algorithm::from_name);
+        if algorithm.is_some_and(|algorithm| !Profile::JwtSvid.allows(algorithm)) {
+            reader.problem(node, &place.element(index), "no JWT-SVID is signed with this", None);
+        }
+    }
+}
+
+fn algorithms(object: &Object<'_>, profile: Profile) -> Vec<Algorithm> {
     if object.get("algorithms").is_none() {
-        return Algorithm::ALL.to_vec();
+        return Algorithm::ALL.into_iter().filter(|algorithm| profile.allows(*algorithm)).collect();
     }
     object.texts("algorithms").iter().filter_map(|name| Algorithm::from_name(name)).collect()
 }
@@ -232,10 +284,10 @@ fn inline_keys(
     reader: &mut Reader<'_>,
     node: &Node<'_>,
     place: &Place<'_>,
-    algorithms: &[Algorithm],
+    (usage, algorithms): (KeyUse, &[Algorithm]),
     backend: Backend,
 ) -> Option<KeySource> {
-    let (keys, skipped) = match KeySet::from_node(node, backend) {
+    let (keys, skipped) = match KeySet::from_node(node, usage, backend) {
         Ok(read) => read,
         Err(error) => {
             reader.problem(node, place, format!("{error}"), None);
@@ -243,9 +295,9 @@ fn inline_keys(
         }
     };
     // Of a set somebody else publishes, some keys may be of no use here. This one was written into the
-    // policy, so each of its keys was meant.
+    // policy, so each of its keys was meant; but a bundle is one document for SVIDs of all kinds.
     let list = place.member("keys");
-    for key in skipped {
+    for key in skipped.iter().filter(|key| key.fault != KeyFault::NotForJwtSvids) {
         let fault = format!("the key cannot be used: {}", key.fault);
         reader.problem(node.element("keys", key.position), &list.element(key.position), fault, None);
     }

@@ -170,8 +170,9 @@ impl Requirement {
 }
 
 /// Whether a token is for one of these audiences (RFC 7519 §4.1.3).
-pub(crate) fn check_audience(token: &VerifiedToken, audiences: &[String]) -> Result<(), Error> {
-    if token.audiences().iter().any(|audience| audiences.contains(audience)) {
+pub(crate) fn check_audience(token: &VerifiedToken, audiences: &[impl AsRef<str>]) -> Result<(), Error> {
+    let is_ours = |audience: &String| audiences.iter().any(|own| own.as_ref() == audience);
+    if token.audiences().iter().any(is_ours) {
         return Ok(());
     }
     Err(Error::AudienceWrong { audiences: token.audiences().iter().map(|name| Excerpt::new(name)).collect() })

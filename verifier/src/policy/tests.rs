@@ -91,6 +91,13 @@ fn takes_all_that_a_policy_can_say() {
                 "max_lifetime": 3600,
             },
             { "issuer": "platform", "jwks": { "keys": [Signer::es256().jwk("k")] }, "profile": "jwt" },
+            { "issuer": "spiffe://example.org", "jwks_uri": "https://spire.example/bundle", "profile": "jwt-svid" },
+            {
+                "issuer": "shop",
+                "jwks_uri": "https://shop.example/jwks.json",
+                "profile": "client-assertion",
+                "claims": [{ "claim": "env", "glob": "prod-*" }],
+            },
         ],
         "audiences": ["orders", "https://orders.example"],
         "routes": [
@@ -107,6 +114,9 @@ fn takes_all_that_a_policy_can_say() {
     assert_eq!((policy.issuers[0].clock_skew, policy.issuers[0].max_lifetime), (0, 3600));
     assert_eq!(policy.issuers[1].profile, Profile::Jwt);
     assert!(matches!(policy.issuers[1].keys, KeySource::Inline(_)));
+    assert_eq!(policy.issuers[2].profile, Profile::JwtSvid);
+    assert!(!policy.issuers[2].algorithms.contains(&Algorithm::EdDsa));
+    assert_eq!(policy.issuers[3].profile, Profile::ClientAssertion);
     let access: Vec<_> = policy.rules.routes.iter().map(|route| &route.access).collect();
     let [Access::Public, Access::Token { requirement, optional: false }, rest @ ..] = access.as_slice()
     else {
@@ -169,7 +179,7 @@ fn shows_a_document_that_plays_with_the_terminal_on_one_line() {
         lines,
         [
             r"/a\n\u{1b}[2J: unknown member (known here: issuers, audiences, tokens, routes, upstream, challenge, resource, while_keys_missing, cors_preflight, dry_run, token_cache, allow_http_loopback)",
-            r"/issuers/0/profile: `\r\u{9b}` is no profile; there are at+jwt and jwt",
+            r"/issuers/0/profile: `\r\u{9b}` is no profile; there are at+jwt, jwt, jwt-svid, client-assertion",
         ]
     );
 }
@@ -272,11 +282,11 @@ fn wants_each_value_of_its_type() {
         (json!({ "profile": ["jwt"] }), "/issuers/0/profile: expected a string, found an array"),
         (
             json!({ "profile": "JWT" }),
-            "/issuers/0/profile: `JWT` is no profile; there are at+jwt and jwt (did you mean `jwt`?)",
+            "/issuers/0/profile: `JWT` is no profile; there are at+jwt, jwt, jwt-svid, client-assertion (did you mean `jwt`?)",
         ),
         (
             json!({ "profile": "id_token" }),
-            "/issuers/0/profile: `id_token` is no profile; there are at+jwt and jwt",
+            "/issuers/0/profile: `id_token` is no profile; there are at+jwt, jwt, jwt-svid, client-assertion",
         ),
         (json!({ "algorithms": [] }), "/issuers/0/algorithms: at least one is needed"),
         (json!({ "algorithms": "ES256" }), "/issuers/0/algorithms: expected an array, found a string"),

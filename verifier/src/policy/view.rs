@@ -26,10 +26,7 @@ impl<'a> Object<'a> {
 
     /// The elements of an array; none if it is absent.
     pub(super) fn list(&self, name: &str) -> &[Node<'a>] {
-        match self.get(name).map(|node| &node.value) {
-            Some(Value::Array(elements)) => elements,
-            _ => &[],
-        }
+        self.get(name).map_or(&[], Node::elements)
     }
 
     pub(super) fn object(&self, name: &str) -> Option<&Object<'a>> {

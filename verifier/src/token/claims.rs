@@ -41,7 +41,7 @@ impl Claims {
             subject: required(claims, "sub")?.to_owned(),
             client: text(claims, "client_id")?.map(ToOwned::to_owned),
             token_id: text(claims, "jti")?.map(ToOwned::to_owned),
-            audiences: audiences(claims)?,
+            audiences: audiences(claims)?.into_iter().map(ToOwned::to_owned).collect(),
             expiry: date(claims, "exp", Round::Down)?.ok_or(Error::ClaimMissing { claim: "exp" })?,
             not_before: date(claims, "nbf", Round::Up)?,
             issued: date(claims, "iat", Round::Down)?,
@@ -67,7 +67,8 @@ fn identifier<'c>(node: &'c Node<'_>, claim: &'static str) -> Result<&'c str, Er
     }
 }
 
-fn audiences(claims: &Object<'_>) -> Result<Vec<String>, Error> {
+/// The audiences: not empty.
+pub(crate) fn audiences<'c>(claims: &'c Object<'_>) -> Result<Vec<&'c str>, Error> {
     let claim = "aud";
     let node = claims.get(claim).ok_or(Error::ClaimMissing { claim })?;
     let nodes = match &node.value {
@@ -77,7 +78,7 @@ fn audiences(claims: &Object<'_>) -> Result<Vec<String>, Error> {
         Value::Array(_) => return Err(Error::ClaimMalformed { claim }),
         _ => core::slice::from_ref(node),
     };
-    nodes.iter().map(|node| identifier(node, claim).map(ToOwned::to_owned)).collect()
+    nodes.iter().map(|node| identifier(node, claim)).collect()
 }
 
 /// Which way a fraction of a second goes: always the strict one.

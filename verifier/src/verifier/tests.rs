@@ -19,6 +19,7 @@ mod discovery;
 mod fetching;
 mod headers;
 mod mutations;
+mod profiles;
 mod remembered;
 mod requests;
 mod routes;

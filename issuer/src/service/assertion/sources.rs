@@ -1,7 +1,7 @@
 //! One verifier for each distinct source of keys, kept for as long as a registration uses it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -11,7 +11,8 @@ use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, l
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::domain::{CredentialKind, KeySource, Profile, Trust};
+use super::{CLOCK_SKEW, OWN_MAX_LIFETIME, WORKLOAD_MAX_LIFETIME};
+use crate::domain::{Credential, CredentialId, CredentialKind, KeySource, Profile, Trust};
 use crate::service::Clock;
 use crate::store::{Snapshot, Snapshots};
 
@@ -20,13 +21,24 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a request waits for a key set that is being fetched: the fetch's own deadline, and a moment.
 const FETCH_WAIT: Duration = limits::FETCH_TIMEOUT.saturating_add(Duration::from_secs(1));
 
+/// Most tokens of one platform that are remembered as verified. A workload shows the same one until it is renewed.
+const REMEMBERED: u32 = 10_000;
+
 /// What makes one verifier: registrations that agree in all of this share it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Source {
     issuer: String,
     keys: KeySource,
-    profile: Profile,
-    audiences: Vec<String>,
+    kind: Kind,
+}
+
+/// What kind of tokens a source signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    /// A platform's, by these rules.
+    Workload(Profile),
+    /// A client's own assertions.
+    Own,
 }
 
 /// All verifiers in use.
@@ -34,7 +46,7 @@ pub(super) struct Source {
 pub(super) struct Sources {
     fetcher: Fetcher,
     allow_http_loopback: bool,
-    table: Mutex<Table>,
+    table: RwLock<Table>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +54,8 @@ struct Table {
     /// The revision whose registrations the table was last cut down to.
     revision: i64,
     verifiers: HashMap<Source, Arc<Shared>>,
+    /// The verifiers by the credentials that they are for, as far as these were asked about: a source may be long.
+    of_credential: HashMap<CredentialId, Arc<Shared>>,
 }
 
 /// A verifier that many requests use.
@@ -54,9 +68,20 @@ pub(super) struct Shared {
 }
 
 impl Source {
-    pub(super) fn new(trust: &Trust, audiences: Vec<String>) -> Self {
+    pub(super) fn of_trust(trust: &Trust) -> Self {
         let Trust { issuer, keys, profile, .. } = trust.clone();
-        Self { issuer, keys, profile, audiences }
+        Self { issuer, keys, kind: Kind::Workload(profile) }
+    }
+
+    /// Of a credential that has keys.
+    fn of(credential: &Credential) -> Option<Self> {
+        match &credential.kind {
+            CredentialKind::Workload(trust) => Some(Self::of_trust(trust)),
+            CredentialKind::Keys(own) => {
+                Some(Self { issuer: credential.client.to_string(), keys: own.keys.clone(), kind: Kind::Own })
+            }
+            CredentialKind::Secret(_) | CredentialKind::Certificate(_) => None,
+        }
     }
 
     /// The verifier of this source.
@@ -67,43 +92,93 @@ impl Source {
             // Text that the registration has parsed; were it anything else, the verifier would refuse it.
             KeySource::Inline(set) => ("jwks", serde_json::from_str(set).unwrap_or_default()),
         };
+        // What comes once only is not worth remembering. Audiences are asked for with each token.
+        let (profile, max_lifetime, remembered) = match self.kind {
+            Kind::Workload(profile) => (profile.as_str(), WORKLOAD_MAX_LIFETIME, REMEMBERED),
+            Kind::Own => ("client-assertion", OWN_MAX_LIFETIME, 0),
+        };
         let policy = json!({
-            "issuers": [{ "issuer": self.issuer, "profile": self.profile, member: keys }],
-            "audiences": self.audiences,
+            "issuers": [{
+                "issuer": self.issuer,
+                "profile": profile,
+                "max_lifetime": max_lifetime,
+                "clock_skew": CLOCK_SKEW,
+                member: keys,
+            }],
+            "audiences": [self.issuer],
+            "token_cache": { "entries": remembered },
             "allow_http_loopback": allow_http_loopback,
         });
         Verifier::load(&policy.to_string())
     }
 
-    fn is_of(&self, trust: &Trust) -> bool {
-        self.issuer == trust.issuer && self.profile == trust.profile && self.keys == trust.keys
+    fn is_of(&self, credential: &Credential) -> bool {
+        match (&credential.kind, self.kind) {
+            (CredentialKind::Workload(trust), Kind::Workload(profile)) => {
+                self.issuer == trust.issuer && profile == trust.profile && self.keys == trust.keys
+            }
+            (CredentialKind::Keys(own), Kind::Own) => self.keys == own.keys,
+            _ => false,
+        }
+    }
+
+    /// Whether one of these registrations is for it.
+    fn is_in(&self, snapshot: &Snapshot) -> bool {
+        match self.kind {
+            Kind::Workload(_) => {
+                snapshot.directory.workloads_of_issuer(&self.issuer).any(|credential| self.is_of(credential))
+            }
+            Kind::Own => snapshot
+                .directory
+                .client(&self.issuer)
+                .is_some_and(|client| client.credentials.iter().any(|credential| self.is_of(credential))),
+        }
     }
 }
 
 impl Sources {
     pub(super) fn new(fetcher: Fetcher, allow_http_loopback: bool) -> Self {
-        Self { fetcher, allow_http_loopback, table: Mutex::default() }
+        Self { fetcher, allow_http_loopback, table: RwLock::default() }
     }
 
-    /// The verifier of `source`, made if there is none yet. Those of withdrawn registrations go.
-    pub(super) fn get(&self, snapshot: &Snapshot, source: Source) -> Result<Arc<Shared>, PolicyError> {
-        let mut table = lock(&self.table);
-        table.cut_down(snapshot);
-        if let Some(shared) = table.verifiers.get(&source) {
-            return Ok(Arc::clone(shared));
+    /// The verifier for a credential that has keys, made if there is none yet. Those of withdrawn ones go.
+    pub(super) fn get(
+        &self,
+        snapshot: &Snapshot,
+        credential: &Credential,
+    ) -> Result<Arc<Shared>, PolicyError> {
+        {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            if table.revision >= snapshot.revision
+                && let Some(shared) = table.of_credential.get(&credential.id)
+            {
+                return Ok(Arc::clone(shared));
+            }
         }
-        let shared = Arc::new(Shared {
-            verifier: Mutex::new(source.verifier(self.allow_http_loopback)?),
-            fetcher: self.fetcher.clone(),
-            fetched: watch::Sender::new(0),
-        });
+        let mut table = self.write();
+        table.cut_down(snapshot);
+        // A credential without keys is never asked about; were it, nothing would be verified.
+        let Some(source) = Source::of(credential) else {
+            return Ok(Arc::new(Shared::new(Verifier::load("{}")?, &self.fetcher)));
+        };
+        if let Some(shared) = table.verifiers.get(&source).cloned() {
+            table.of_credential.insert(credential.id.clone(), Arc::clone(&shared));
+            return Ok(shared);
+        }
+        let verifier = source.verifier(self.allow_http_loopback)?;
+        let shared = Arc::new(Shared::new(verifier, &self.fetcher));
         table.verifiers.insert(source, Arc::clone(&shared));
+        table.of_credential.insert(credential.id.clone(), Arc::clone(&shared));
         Ok(shared)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
-        lock(&self.table).verifiers.len()
+        self.write().verifiers.len()
     }
 
     pub(super) async fn keep_fresh(&self, snapshots: &Snapshots, clock: Clock) {
@@ -119,7 +194,7 @@ impl Sources {
     /// asked for anything. Each runs on its own, so that one dead source delays no other.
     pub(super) fn refresh(&self, snapshot: &Snapshot, clock: Clock) {
         let all: Vec<Arc<Shared>> = {
-            let mut table = lock(&self.table);
+            let mut table = self.write();
             table.cut_down(snapshot);
             table.verifiers.values().cloned().collect()
         };
@@ -133,35 +208,42 @@ impl Sources {
 impl Table {
     /// Drops the verifiers of registrations that are not in `snapshot`.
     fn cut_down(&mut self, snapshot: &Snapshot) {
-        if self.revision == snapshot.revision {
+        // A request that began before the last change may still be under way.
+        if self.revision >= snapshot.revision {
             return;
         }
         self.revision = snapshot.revision;
-        self.verifiers.retain(|source, _| {
-            let mut of_issuer = snapshot.directory.workloads_of_issuer(&source.issuer);
-            of_issuer.any(|credential| match &credential.kind {
-                CredentialKind::Workload(trust) => source.is_of(trust),
-                _ => false,
-            })
-        });
+        self.of_credential.clear();
+        self.verifiers.retain(|source, _| source.is_in(snapshot));
     }
 }
 
 impl Shared {
+    fn new(verifier: Verifier, fetcher: &Fetcher) -> Self {
+        let (verifier, fetched) = (Mutex::new(verifier), watch::Sender::new(0));
+        Self { verifier, fetcher: fetcher.clone(), fetched }
+    }
+
     /// Verifies `token`, fetching keys first if that is what it takes; of many requests one fetches.
     ///
     /// The clock is read at each decision: a token may expire while its keys are fetched.
-    pub(super) async fn authenticate(self: &Arc<Self>, token: &str, clock: Clock) -> Authentication {
+    pub(super) async fn authenticate(
+        self: &Arc<Self>,
+        token: &str,
+        audiences: &[String],
+        clock: Clock,
+    ) -> Authentication {
+        let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
         // Subscribed before asking, so that a fetch that ends in between is not missed.
         let mut fetched = self.fetched.subscribe();
-        let wants = match lock(&self.verifier).authenticate(token, read(clock)) {
+        let wants = match lock(&self.verifier).authenticate_for(token, &audiences, read(clock)) {
             Authentication::Need(wants) => wants,
             decided => return decided,
         };
         self.fetch(wants, clock);
         // A deadline missed is answered below like a fetch that failed.
         let _ = timeout(FETCH_WAIT, fetched.changed()).await;
-        let decided = lock(&self.verifier).authenticate(token, read(clock));
+        let decided = lock(&self.verifier).authenticate_for(token, &audiences, read(clock));
         if let Authentication::Need(wants) = &decided {
             // For the next request: the verifier takes these to be under way, and this one has waited enough.
             self.fetch(wants.clone(), clock);

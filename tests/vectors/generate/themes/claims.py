@@ -2,7 +2,7 @@
 
 from corpus import ABSENT, ISSUER, NOW, Raw, Theme, allow, claims, deny, header, issuer, key_set, lacking, policy, routes, token
 from jose import compact
-from keys import E1, E2, P1
+from keys import E1, E2, P1, R1
 
 theme = Theme("claims")
 case = theme.case
@@ -115,6 +115,26 @@ def audiences():
     case("v29-second-of-the-policy", "The policy has two names for the service", allow(), aud="https://orders.example/api",
          policy=several)
     case("v29-none-of-the-policy", "Neither of the two", deny("audience-wrong"), aud="https://orders.example", policy=several)
+
+
+def trust_domains():
+    domain, id_ = "spiffe://example.org", "spiffe://example.org/ns/shop"
+    rules = policy(issuer(domain, jwks_uri="https://spire.example/bundle", profile="jwt-svid"))
+    jwks = {domain: key_set(R1.jwk(use="x509-svid"), P1.jwk(use="jwt-svid"))}
+    plain = {"iss": ABSENT, "client_id": ABSENT, "jti": ABSENT, "sub": id_}
+    svid = lambda typ="JWT", **changes: token(P1, head=header(P1, typ=typ), **(plain | changes))
+    good = allow(issuer=domain, subject=id_, client=None)
+    for name, about, expect, token_ in [
+        ("svid", "A JWT-SVID says its trust domain in `sub` [JWT-SVID §3.1]", good, svid()),
+        ("svid-of-the-other-type", "`JOSE` is the other type that it can have [JWT-SVID §2.3]", good, svid("JOSE")),
+        ("svid-with-iss", "What `iss` says of it means nothing", good, svid(iss="https://spire.example")),
+        ("svid-as-an-access-token", "An access token's type", deny("type-forbidden"), svid("at+jwt")),
+        ("svid-of-another-domain", "Another trust domain", deny("issuer-unknown"), svid(sub="spiffe://example.com/ns/shop")),
+        ("svid-of-no-spiffe-id", "A path with a dot segment [SPIFFE-ID §2.2]", deny("claim-missing"), svid(sub=f"{domain}/../shop")),
+    ]:
+        case(f"v30-{name}", about, expect, token_, policy=rules, jwks=jwks)
+    case("v30-svid-by-another-key-of-the-bundle", "A key of the bundle that is for X.509-SVIDs [SPIFFE Bundle §4.2.2]", deny("key-unknown"),
+         token(R1, head=header(R1, typ="JWT"), **plain), policy=rules, jwks=jwks)
 
 
 def identifiers():
@@ -255,5 +275,5 @@ def order():
          policy=routes({"path": {"exact": "/elsewhere"}}))
 
 
-for part in (expiry, other_dates, issuers, audiences, identifiers, scopes, several_issuers, confirmations, order):
+for part in (expiry, other_dates, issuers, audiences, trust_domains, identifiers, scopes, several_issuers, confirmations, order):
     part()

@@ -71,7 +71,8 @@ def issuers():
 def conditions():
     nested = {"roles": ["admin", "user"], "level": 3, "a.b": "dotted"}
     claims_ = {"tenant": "acme", "level": 3, "active": True, "groups": ["a", "b", 7, True, None], "realm_access": nested,
-               "empty": "", "list": [], "nothing": None, "a.b": "top", "deep": {"er": {"est": "here"}}, "neg": -5}
+               "empty": "", "list": [], "nothing": None, "a.b": "top", "deep": {"er": {"est": "here"}}, "neg": -5,
+               "ref": "repo:acme/shop:ref:refs/heads/main"}
     good, bad = allow(), deny("claim-refused")
     for id_, condition, expect in [
         ("equals-text", {"claim": "tenant", "equals": "acme"}, good),
@@ -102,6 +103,14 @@ def conditions():
         ("prefix-of-a-number", {"claim": "level", "prefix": "3"}, bad),
         ("prefix-of-a-list", {"claim": "groups", "prefix": "a"}, bad),
         ("prefix-absent", {"claim": "missing", "prefix": "a"}, bad),
+        ("glob", {"claim": "tenant", "glob": "a*e"}, good),
+        ("glob-of-a-part", {"claim": "tenant", "glob": "a*m"}, bad),
+        ("glob-of-a-list", {"claim": "groups", "glob": "a*"}, bad),
+        ("glob-of-a-number", {"claim": "level", "glob": "3*"}, bad),
+        ("glob-absent", {"claim": "missing", "glob": "a**"}, bad),
+        ("glob-up-to-a-separator", {"claim": "ref", "glob": "repo:acme/*:ref:refs/heads/*"}, good),
+        ("glob-across-a-separator", {"claim": "ref", "glob": "repo:*:ref:refs/heads/*"}, bad),
+        ("glob-across-all", {"claim": "ref", "glob": "repo:**/main"}, good),
         ("contains", {"claim": "groups", "contains": "b"}, good),
         ("contains-number", {"claim": "groups", "contains": 7}, good),
         ("contains-boolean", {"claim": "groups", "contains": True}, good),

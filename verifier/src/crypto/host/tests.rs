@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     crypto::Backend,
-    keys::KeySet,
+    keys::{KeySet, KeyUse},
     testing::{Signer, key_set},
 };
 
@@ -11,7 +11,7 @@ const AT_A_LOSS: HostCrypto = HostCrypto { algorithms: &[Algorithm::Es256], veri
 /// What a key set of that one key says of a message with the right signature and of another.
 fn verdicts(signer: &Signer, host: HostCrypto) -> [Result<(), WrongSignature>; 2] {
     let text = key_set(&[signer.jwk("k")]);
-    let (keys, _) = KeySet::parse(&text, Backend::Host(host)).unwrap();
+    let (keys, _) = KeySet::parse(&text, KeyUse::Signatures, Backend::Host(host)).unwrap();
     let key = keys.find(None, signer.algorithm()).unwrap();
     let signature = signer.sign(b"message");
     // Another set each time: a key that has verified once is prepared.
@@ -37,7 +37,8 @@ fn a_prepared_key_asks_nobody() {
     let signer = Signer::es256();
     let once =
         HostCrypto { algorithms: &[Algorithm::Es256], verify: |signed| Some(signed.message == b"first") };
-    let (mut keys, _) = KeySet::parse(&key_set(&[signer.jwk("k")]), Backend::Host(once)).unwrap();
+    let (mut keys, _) =
+        KeySet::parse(&key_set(&[signer.jwk("k")]), KeyUse::Signatures, Backend::Host(once)).unwrap();
     let key = keys.find(None, Algorithm::Es256).unwrap();
     let mut tables = Tables::default();
     let mut verify =

@@ -32,6 +32,11 @@ fn each_test_holds_for_what_it_says_and_for_nothing_near_it() {
             json!(["ns", "NS/x", "x/ns/", ["ns/x"], 1, null]),
         ),
         (
+            json!({ "glob": "ns/*/x" }),
+            json!(["ns//x", "ns/a/x"]),
+            json!(["ns/x", "ns/a/b/x", "ns/a:b/x", "ns/a/x/", "NS/a/x", ["ns/a/x"], 1, null, true]),
+        ),
+        (
             json!({ "contains": "a" }),
             json!([["a"], ["b", "a"], "a"]),
             json!([["ab"], [], "ab", "b a", { "a": 1 }, [["a"]], null]),

@@ -86,6 +86,33 @@ fn v19_refuses_inline_keys_that_cannot_be_used() {
 }
 
 #[test]
+fn a_trust_domain_has_a_bundle_and_no_metadata() {
+    let domain = |members: &Json| {
+        let mut issuer = json!({ "issuer": "spiffe://example.org", "profile": "jwt-svid" });
+        for (name, value) in members.as_object().unwrap() {
+            issuer[name] = value.clone();
+        }
+        with("issuers", json!([issuer]))
+    };
+    let uri = "https://spire.example/bundle";
+    assert_faults(&domain(&json!({ "jwks_uri": uri, "algorithms": ["ES256"] })), &[]);
+    assert_faults(
+        &domain(&json!({ "discovery": uri })),
+        &["/issuers/0/discovery: a trust domain has no metadata (write the URL of its bundle as `jwks_uri`)"],
+    );
+    assert_faults(
+        &domain(&json!({ "jwks_uri": uri, "algorithms": ["ES256", "EdDSA"] })),
+        &["/issuers/0/algorithms/1: no JWT-SVID is signed with this"],
+    );
+    for name in ["https://example.org", "spiffe://Example.org", "spiffe://example.org/", "example.org"] {
+        assert_faults(
+            &domain(&json!({ "jwks_uri": uri, "issuer": name })),
+            &["/issuers/0/issuer: expected `spiffe://` and the name of a trust domain, in lower case"],
+        );
+    }
+}
+
+#[test]
 fn v19_places_a_bad_inline_key_at_that_key() {
     let text = r#"{ "audiences": ["a"], "issuers": [{ "issuer": "i", "jwks": { "keys": [
   {},

@@ -9,6 +9,7 @@ mod documents;
 mod error;
 mod form;
 mod metadata;
+mod openapi;
 mod record;
 mod request;
 mod token;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
 use documents::{Documents, Which};
+pub(crate) use openapi::document as openapi_document;
 use token::Head;
 use tracing::field::Empty;
 use warp::filters::BoxedFilter;
@@ -74,6 +76,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(state)
         .and(warp::method())
         .then(async |service: Arc<TokenService>, method: Method| documents::ready(&service, &method));
+    let openapi = at(openapi::PATH).and(warp::method()).then(async |method: Method| openapi::answer(&method));
     let nowhere = warp::any().then(async || answer::not_found()).boxed();
 
     token
@@ -86,6 +89,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .or(healthz)
         .unify()
         .or(readyz)
+        .unify()
+        .or(openapi)
         .unify()
         .or(nowhere)
         .unify()

@@ -82,6 +82,9 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Print what the endpoints take and answer, as an OpenAPI 3.1 document
+    #[command(name = "openapi")]
+    OpenApi,
     /// Show how a verifier decides about a request or a token, step by step
     Verify(Box<Verify>),
 }

@@ -76,7 +76,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(state)
         .and(warp::method())
         .then(async |service: Arc<TokenService>, method: Method| documents::ready(&service, &method));
-    let openapi = at(openapi::PATH).and(warp::method()).then(async |method: Method| openapi::answer(&method));
+    let openapi =
+        at(below(openapi::PATH)).and(warp::method()).then(async |method: Method| openapi::answer(&method));
     let nowhere = warp::any().then(async || answer::not_found()).boxed();
 
     token

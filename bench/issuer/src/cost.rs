@@ -1,4 +1,4 @@
-//! What a process takes of its machine, by the kernel's own count (proc_pid_stat(5), proc_pid_status(5)).
+//! What a process takes of its machine, by the kernel's own count (`proc_pid_stat(5)`, `proc_pid_status(5)`).
 
 use std::{fs, io, path::PathBuf, time::Duration};
 

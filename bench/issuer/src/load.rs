@@ -71,7 +71,7 @@ impl Load {
 
     /// Closed loop: each connection asks again as soon as it is answered, until the `turn` is over or there are no
     /// more requests.
-    pub(crate) async fn as_much_as_it_takes(
+    pub(crate) async fn flat_out(
         self,
         requests: &Arc<Requests>,
         turn: Duration,

@@ -171,12 +171,14 @@ impl Key {
 
     /// The public half as a key set (RFC 7517 §5).
     pub(crate) fn jwks(&self) -> Value {
-        let mut key = match self {
+        let common = json!({ "alg": self.algorithm(), "use": "sig", "kid": "bench" });
+        let parameters = match self {
             Self::Es256(pair) => {
                 // SEC 1 §2.3.3, uncompressed: 0x04, then both coordinates.
                 let (_, point) = pair.public_key().as_ref().split_at(1);
                 let (x, y) = point.split_at(point.len() / 2);
-                json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
+                let [x, y] = [x, y].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));
+                json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
             }
             Self::Rs256(pair) => {
                 let public = pair.public_key();
@@ -185,10 +187,7 @@ impl Key {
                 json!({ "kty": "RSA", "n": n, "e": e })
             }
         };
-        key["alg"] = json!(self.algorithm());
-        key["use"] = json!("sig");
-        key["kid"] = json!("bench");
-        json!({ "keys": [key] })
+        json!({ "keys": [joined(common, parameters)] })
     }
 
     /// A JWT of `issuer` about `subject`, of the number's own (RFC 7523 §3).
@@ -226,6 +225,12 @@ impl Key {
         }
         .map_err(|_| BenchError::Key)
     }
+}
+
+/// An object with the members of both.
+pub(crate) fn joined(one: Value, other: Value) -> Value {
+    let members = |value| if let Value::Object(members) = value { members } else { serde_json::Map::new() };
+    members(one).into_iter().chain(members(other)).collect()
 }
 
 #[cfg(test)]

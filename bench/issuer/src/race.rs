@@ -112,8 +112,7 @@ impl Lane<'_> {
         let requests = self.requests()?;
         let load = Load::open(&self.target, BUSY).await.map_err(|error| self.failed(error))?;
         let before = self.processor_time()?;
-        let answered =
-            load.as_much_as_it_takes(&requests, length).await.map_err(|error| self.failed(error))?;
+        let answered = load.flat_out(&requests, length).await.map_err(|error| self.failed(error))?;
         Ok((answered, self.processor_time()?.saturating_sub(before)))
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::policy::PolicyCommand;
 use super::verify::Verify;
@@ -217,6 +217,7 @@ Examples:
 Examples:
   tessera credential add-keys shop --jwks public.json
   tessera credential add-keys shop --jwks-uri https://shop.example/jwks.json --max-lifetime 60")]
+    #[command(group(ArgGroup::new("source").required(true).args(["jwks", "jwks_uri"])))]
     AddKeys {
         /// The client
         id: ClientId,
@@ -266,6 +267,7 @@ Examples:
 
 /// `tessera credential add-workload`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("source").required(true).args(["jwks", "jwks_uri", "discovery"])))]
 pub(super) struct AddWorkload {
     /// The client
     pub(super) id: ClientId,

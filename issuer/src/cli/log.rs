@@ -173,8 +173,9 @@ mod tests {
         }
         drop(go);
         drop(log);
-        let expected: String = (0..1000).map(|number| format!("{number}\n")).collect();
-        assert_eq!(String::from_utf8(written.lock().unwrap().clone()).unwrap(), expected);
+        let written = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        let expected: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+        assert_eq!(written.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `tessera serve`.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
 use crate::service::{Assertions, MutualTls, TokenService};
-use crate::store::{Snapshots, SqliteFile, Store, follow};
+use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "TESSERA_LOG";
@@ -56,7 +57,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
-        .remembering(Arc::clone(&store) as Arc<dyn Store>);
+        .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
@@ -73,12 +74,13 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     });
 
     tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}").map_err(Failure::Output)?;
+    let mut told = format!("listening on http://{address}\n");
     if let Some((listener, _)) = &secure {
-        writeln!(stdout, "listening on https://{}", listener.local_addr()).map_err(Failure::Output)?;
+        let _ = writeln!(told, "listening on https://{}", listener.local_addr());
     }
-    stdout.flush().map_err(Failure::Output)?;
+    let mut stdout = std::io::stdout();
+    // At once: whoever waits for the first line may not read on.
+    stdout.write_all(told.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)?;
     let endpoints = TowerToHyperService::new(warp::service(crate::http::routes(&service)));
     // Two listeners share what one may take of the process's descriptors.
     let listeners = if secure.is_some() { 2 } else { 1 };

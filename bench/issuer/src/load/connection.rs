@@ -136,6 +136,6 @@ mod tests {
         assert!(matches!(is_whole(chunked), Err(LoadError::Form)));
         let long = b"HTTP/1.1 200 OK\r\ncontent-length: 65537\r\n\r\n";
         assert!(matches!(is_whole(long), Err(LoadError::Form)));
-        assert!(matches!(is_whole(&[b'x'; MAX_ANSWER + 1]), Err(LoadError::Form)));
+        assert!(matches!(is_whole(&vec![b'x'; MAX_ANSWER + 1]), Err(LoadError::Form)));
     }
 }

@@ -10,7 +10,7 @@ use super::{REQUESTS, Suite, USUAL};
 use crate::{
     error::BenchError,
     load::Requests,
-    material::{Dialect, Order, Population, Proof},
+    material::{Dialect, Order, Population, Proof, joined},
     race::{self, Lane, Supply},
     stage::{ISSUER, Running, Stage, folder, peer},
 };
@@ -98,14 +98,13 @@ impl Suite {
     }
 
     fn client_of_peer(&self, number: u32, method: &str, secret: &str) -> Value {
-        let mut client =
-            json!({ "client_id": Population::client(number), "token_endpoint_auth_method": method });
-        if method == "private_key_jwt" {
-            client["jwks"] = self.own_key.jwks();
+        let common = json!({ "client_id": Population::client(number), "token_endpoint_auth_method": method });
+        let proof = if method == "private_key_jwt" {
+            json!({ "jwks": self.own_key.jwks() })
         } else {
-            client["client_secret"] = json!(secret);
-        }
-        client
+            json!({ "client_secret": secret })
+        };
+        joined(common, proof)
     }
 
     fn own(&self, audience: &'static str, dialect: Dialect) -> Supply<'_> {

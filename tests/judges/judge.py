@@ -76,10 +76,14 @@ def judge(case):
     token = TOKEN.search(" ".join([value for _, value in request["headers"]] + [request["url"].partition("?")[2]])).group()
     head, payload, signature = token.split(".")
     header = json.loads(jwt.utils.base64url_decode(head))
-    issuer = json.loads(jwt.utils.base64url_decode(payload))["iss"]
-    keys = case["jwks"].get(issuer)
+    issuer = json.loads(jwt.utils.base64url_decode(payload)).get("iss")
+    issuers = case["policy"]["issuers"]
+    # The keys of a JWT-SVID are those of its trust domain, whatever `iss` says (JWT-SVID §3, §5).
+    entry = next((entry for entry in issuers if entry["issuer"] == issuer), None)
+    entry = entry or next(entry for entry in issuers if entry.get("profile") == "jwt-svid")
+    keys = case["jwks"].get(entry["issuer"])
     if keys is None:
-        keys = next(entry["jwks"] for entry in case["policy"]["issuers"] if entry["issuer"] == issuer)
+        keys = entry["jwks"]
     keys = json.loads(keys) if isinstance(keys, str) else keys
     alg = "EdDSA" if header["alg"] == "Ed25519" else header["alg"]
     kind = {"R": "RSA", "P": "RSA"}.get(alg[0], "OKP" if alg == "EdDSA" else "EC")

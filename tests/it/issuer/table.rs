@@ -102,14 +102,9 @@ RFC 7523 once suggested, where the issuer otherwise takes nothing but its own id
 
 /// The document, from the algorithm that each judge found on each way.
 pub(super) fn document(found: &[(&Way, Judge, &str)]) -> String {
-    let mut text = HEAD.to_owned();
     let names: Vec<String> = JUDGES.iter().map(|judge| format!(" {} |", judge.name())).collect();
-    text += &format!(
-        "| grant | the client proves itself by |{}\n|---|---|{}\n",
-        names.concat(),
-        "---|".repeat(JUDGES.len())
-    );
-    for way in &WAYS {
+    let rule = "---|".repeat(JUDGES.len());
+    let row = |way: &Way| {
         let cell = |judge: &Judge| {
             let mut cells = found.iter().filter(|(at, by, _)| std::ptr::eq(*at, way) && by == judge);
             let mark = if way.is_of_old(*judge) { " ¹" } else { "" };
@@ -117,7 +112,9 @@ pub(super) fn document(found: &[(&Way, Judge, &str)]) -> String {
         };
         let cells: String = JUDGES.iter().map(cell).collect();
         let grant = way.grant.rsplit(':').next().unwrap_or(way.grant);
-        text += &format!("| `{grant}` | {} |{cells}\n", way.shown);
-    }
-    text + FOOT
+        format!("| `{grant}` | {} |{cells}\n", way.shown)
+    };
+    let rows: String = WAYS.iter().map(row).collect();
+    let names = names.concat();
+    format!("{HEAD}| grant | the client proves itself by |{names}\n|---|---|{rule}\n{rows}{FOOT}")
 }

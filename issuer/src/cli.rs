@@ -8,6 +8,7 @@ mod failure;
 mod grant;
 mod init;
 mod key;
+mod log;
 mod output;
 mod policy;
 mod serve;
@@ -60,6 +61,10 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             return block_on(&mut many, serve::serve(config()?, arguments)).map(|()| ExitCode::SUCCESS);
         }
         Command::Policy { command } => return policy::run(command, json),
+        Command::OpenApi => {
+            output::text(&crate::http::openapi_document())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Verify(arguments) => return verify::run(*arguments, json),
         Command::Init(arguments) => block_on(&mut one, init::init(arguments)),
         Command::Client { command } => block_on(&mut one, client::run(Session::new(config()?), command)),

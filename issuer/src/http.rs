@@ -9,21 +9,25 @@ mod documents;
 mod error;
 mod form;
 mod metadata;
+mod openapi;
 mod record;
 mod request;
 mod token;
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
 use documents::{Documents, Which};
+pub(crate) use openapi::document as openapi_document;
 use token::Head;
 use tracing::field::Empty;
-use warp::Filter;
 use warp::filters::BoxedFilter;
+use warp::path::FullPath;
 use warp::reply::Response;
+use warp::{Filter, Rejection};
 
 use crate::domain::{JWKS_PATH, TOKEN_PATH};
 use crate::service::TokenService;
@@ -40,36 +44,40 @@ const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 /// issuer's path.
 pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
     let prefix = service.issuer().path().to_owned();
-    let below = |path: &str| at(path).or(at(&format!("{prefix}{path}"))).unify().boxed();
-    let inserted = |path: &str| at(&format!("{path}{prefix}"));
+    let below = |path: &str| [path.to_owned(), format!("{prefix}{path}")];
+    let inserted = |path: &str| format!("{path}{prefix}");
     let state = {
         let service = Arc::clone(service);
         warp::any().map(move || Arc::clone(&service))
     };
 
-    let token = below(TOKEN_PATH)
+    let token = at(below(TOKEN_PATH))
         .and(state.clone())
         .and(token_head())
         .and(warp::body::stream())
         .then(token::exchange);
     let documents = Arc::new(Documents::new(service));
-    let document = |place: BoxedFilter<()>, which: Which| {
+    let document = |places: Vec<String>, which: Which| {
         let documents = Arc::clone(&documents);
-        place
+        at(places)
             .and(warp::method())
             .and(warp::header::headers_cloned())
             .map(move |method: Method, headers: HeaderMap| documents.answer(which, &method, &headers))
             .boxed()
     };
-    let keys = document(below(JWKS_PATH), Which::Keys);
-    let metadata = |path: &str, which| document(below(path).or(inserted(path)).unify().boxed(), which);
+    let keys = document(below(JWKS_PATH).into(), Which::Keys);
+    let metadata = |path: &str, which| document([&below(path)[..], &[inserted(path)]].concat(), which);
     let oauth = metadata(OAUTH_METADATA, Which::AuthorizationServer);
     let openid = metadata(OPENID_METADATA, Which::OpenId);
-    let healthz = at("/healthz").and(warp::method()).then(async |method: Method| documents::alive(&method));
-    let readyz = at("/readyz")
+    let healthz = at(["/healthz".to_owned()])
+        .and(warp::method())
+        .then(async |method: Method| documents::alive(&method));
+    let readyz = at(["/readyz".to_owned()])
         .and(state)
         .and(warp::method())
         .then(async |service: Arc<TokenService>, method: Method| documents::ready(&service, &method));
+    let openapi =
+        at(below(openapi::PATH)).and(warp::method()).then(async |method: Method| openapi::answer(&method));
     let nowhere = warp::any().then(async || answer::not_found()).boxed();
 
     token
@@ -82,6 +90,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .or(healthz)
         .unify()
         .or(readyz)
+        .unify()
+        .or(openapi)
         .unify()
         .or(nowhere)
         .unify()
@@ -101,13 +111,18 @@ fn token_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
         .map(|method, query, headers, certificate| Head { method, query, headers, certificate })
 }
 
-/// Matches exactly this path.
-fn at(path: &str) -> BoxedFilter<()> {
-    path.split('/')
-        .filter(|segment| !segment.is_empty())
-        .fold(warp::any().boxed(), |filter, segment| filter.and(warp::path(segment.to_owned())).boxed())
-        .and(warp::path::end())
-        .boxed()
+/// Matches exactly these paths; a slash at the end makes no difference. One comparison of the whole path, where
+/// `warp::path` would take a boxed filter for each of its parts.
+fn at(paths: impl Into<Arc<[String]>>) -> impl Filter<Extract = (), Error = Rejection> + Clone {
+    let paths = paths.into();
+    warp::path::full()
+        .and_then(move |full: FullPath| {
+            let full = full.as_str();
+            let full = full.strip_suffix('/').unwrap_or(full);
+            let matches = paths.iter().any(|path| path == full);
+            ready(if matches { Ok(()) } else { Err(warp::reject::not_found()) })
+        })
+        .untuple_one()
 }
 
 #[cfg(test)]

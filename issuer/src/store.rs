@@ -8,6 +8,7 @@ mod apply;
 mod error;
 mod follow;
 mod rows;
+mod spending;
 mod sqlite;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use futures_util::future::BoxFuture;
 
 pub use error::StoreError;
 pub use follow::{FollowError, MAX_AGE, POLL_INTERVAL, Snapshot, Snapshots, Stale, follow};
+pub use spending::{SpendError, Spending};
 pub use sqlite::{SqliteFile, SqliteStore};
 
 use crate::domain::{Actor, Applied, Change, ClientId, CredentialId, Directory, Entry, StoredKey, UnixTime};

@@ -18,6 +18,8 @@ mod from_envoy;
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod issuer;
+#[cfg(test)]
 mod judges;
 #[cfg(test)]
 mod jwt_authn;

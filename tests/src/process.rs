@@ -123,6 +123,12 @@ impl Server {
         self.name
     }
 
+    /// The process, for looking at what it takes.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Where it listens, by its own word: `http://127.0.0.1:PORT/`.
     #[must_use]
     pub fn url(&self) -> &Url {

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: paired measurements. Each prints a table and writes its figures to the target folder.
 
 mod envoy;
+mod issuer;
 mod surroundings;
 mod table;
 mod verify;
@@ -12,6 +13,7 @@ use tessera_bench_report::Report;
 
 pub(crate) use self::{
     envoy::{EnvoyArgs, run as envoy},
+    issuer::{IssuerArgs, run as issuer},
     verify::run as verify,
 };
 use crate::{

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What every step knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// The cargo that runs us.
     pub(crate) cargo: OsString,

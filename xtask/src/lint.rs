@@ -26,6 +26,8 @@ const GUESTS: [&str; 6] = [
 
 /// The JSON Schema of the policy document.
 const SCHEMA: &str = "docs/policy.schema.json";
+/// The issuer's interface in OpenAPI.
+const INTERFACE: &str = "docs/openapi.json";
 
 const STEPS: &[Step] = &[
     setup::C_COMPILER,
@@ -35,6 +37,7 @@ const STEPS: &[Step] = &[
     Step { title: "formatting", run: formatting },
     Step { title: "documents: commands, links, home folders", run: documents },
     Step { title: "the published JSON Schema", run: schema },
+    Step { title: "the published OpenAPI document", run: interface },
     Step { title: "dependencies: duplicates, licences, sources", run: dependencies },
     Step { title: "dependencies: advisories", run: advisories },
     Step { title: "clippy on the workspace", run: clippy },
@@ -94,20 +97,29 @@ fn rustdoc(cx: &Context) -> Result<String, Failure> {
 
 /// The schema in the tree has to be the one that the verifier's grammar makes.
 fn schema(cx: &Context) -> Result<String, Failure> {
-    let remedy = format!("cargo run --bin tessera -- policy schema > {SCHEMA}");
-    let own =
-        cx.cargo("run").args(["--quiet", "--bin", "tessera", "--", "policy", "schema"]).captured().map_err(
-            |source| Failure::Build {
-                what: "`tessera`".to_owned(),
-                remedy: remedy.clone(),
-                source: Some(source),
-            },
-        )?;
-    let published = std::fs::read_to_string(cx.root.join(SCHEMA)).unwrap_or_default();
+    printed(cx, SCHEMA, &["policy", "schema"]).map(|()| "is what the verifier takes".to_owned())
+}
+
+/// The document in the tree has to be the one that the issuer publishes.
+fn interface(cx: &Context) -> Result<String, Failure> {
+    printed(cx, INTERFACE, &["openapi"]).map(|()| "is what the issuer publishes".to_owned())
+}
+
+/// Whether a file is what `tessera` prints for this command.
+fn printed(cx: &Context, file: &str, command: &[&str]) -> Result<(), Failure> {
+    let remedy = format!("cargo run --bin tessera -- {} > {file}", command.join(" "));
+    let build = |source| Failure::Build {
+        what: "`tessera`".to_owned(),
+        remedy: remedy.clone(),
+        source: Some(source),
+    };
+    let run = cx.cargo("run").args(["--quiet", "--bin", "tessera", "--"]).args(command);
+    let own = run.captured().map_err(build)?;
+    let published = std::fs::read_to_string(cx.root.join(file)).unwrap_or_default();
     if published.trim_end() == own.trim_end() {
-        return Ok("is what the verifier takes".to_owned());
+        return Ok(());
     }
-    Err(Failure::Check { what: format!("{SCHEMA} is not what the verifier takes"), remedy })
+    Err(Failure::Check { what: format!("{file} is not what `tessera` prints"), remedy })
 }
 
 fn dependencies(cx: &Context) -> Result<String, Failure> {

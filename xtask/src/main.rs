@@ -34,6 +34,7 @@ Examples:
   cargo xtask test judges           the tests with \"judges\" in their name
   cargo xtask bench verify          the verifier against its peers, in one run
   cargo xtask bench envoy           the filter against Envoy's own, in a real Envoy
+  cargo xtask bench issuer          the token server against npm oidc-provider
   cargo xtask soak 100000           the Envoy filter over rotations, outages and reloads
   cargo xtask lint                  formatting, clippy, dependencies, documents
   cargo xtask fuzz 600              every fuzz target of the verifier, for ten minutes in all
@@ -116,6 +117,8 @@ enum Bench {
     Verify(bench::BenchArgs),
     /// The filter for Envoy: against the built-in one, one that does nothing, and none, in a real Envoy.
     Envoy(bench::EnvoyArgs),
+    /// The token server as it is shipped: tokens a CPU-second, against npm oidc-provider on the same machine.
+    Issuer(bench::IssuerArgs),
 }
 
 fn main() -> ExitCode {
@@ -136,6 +139,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Test(TestArgs { filters }) => test::run(&Context { filters, ..cx }),
         Verb::Bench(Bench::Verify(args)) => bench::verify(&cx, &args),
         Verb::Bench(Bench::Envoy(args)) => bench::envoy(&cx, &args),
+        Verb::Bench(Bench::Issuer(args)) => bench::issuer(&cx, &args),
         Verb::Soak(args) => soak::run(&cx, &args),
         Verb::Lint => lint::run(&cx),
         Verb::Fuzz(args) => fuzz::run(&cx, &args),

@@ -45,6 +45,15 @@ pub enum Unit {
     /// Of memory.
     #[serde(rename = "bytes")]
     Bytes,
+    /// Tokens, or signatures, in a second of processor time: more is better.
+    #[serde(rename = "tokens/CPU-s")]
+    PerCpuSecond,
+    /// Requests in a second on the wall.
+    #[serde(rename = "requests/s")]
+    PerSecond,
+    /// On the wall.
+    #[serde(rename = "ms")]
+    Milliseconds,
 }
 
 /// The rounds in short.

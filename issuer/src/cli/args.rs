@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::policy::PolicyCommand;
 use super::verify::Verify;
@@ -82,6 +82,9 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Print what the endpoints take and answer, as an OpenAPI 3.1 document
+    #[command(name = "openapi")]
+    OpenApi,
     /// Show how a verifier decides about a request or a token, step by step
     Verify(Box<Verify>),
 }
@@ -214,6 +217,7 @@ Examples:
 Examples:
   tessera credential add-keys shop --jwks public.json
   tessera credential add-keys shop --jwks-uri https://shop.example/jwks.json --max-lifetime 60")]
+    #[command(group(ArgGroup::new("source").required(true).args(["jwks", "jwks_uri"])))]
     AddKeys {
         /// The client
         id: ClientId,
@@ -263,6 +267,7 @@ Examples:
 
 /// `tessera credential add-workload`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("source").required(true).args(["jwks", "jwks_uri", "discovery"])))]
 pub(super) struct AddWorkload {
     /// The client
     pub(super) id: ClientId,

@@ -1,6 +1,7 @@
 //! `tessera serve`.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
@@ -12,12 +13,13 @@ use tessera_net::tls::ServerTls;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, Serve};
+use super::log::Log;
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
 use crate::service::{Assertions, MutualTls, TokenService};
-use crate::store::{Snapshots, SqliteFile, Store, follow};
+use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "TESSERA_LOG";
@@ -25,7 +27,8 @@ const LOG_VARIABLE: &str = "TESSERA_LOG";
 const LOG_FILTER: &str = "info,warp::filters=off";
 
 pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
-    start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?);
+    // The last to be dropped: until then it takes lines.
+    let _log = start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?)?;
     // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
     // announced before it works.
     let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
@@ -54,7 +57,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
-        .remembering(Arc::clone(&store) as Arc<dyn Store>);
+        .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
@@ -71,12 +74,13 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     });
 
     tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}").map_err(Failure::Output)?;
+    let mut told = format!("listening on http://{address}\n");
     if let Some((listener, _)) = &secure {
-        writeln!(stdout, "listening on https://{}", listener.local_addr()).map_err(Failure::Output)?;
+        let _ = writeln!(told, "listening on https://{}", listener.local_addr());
     }
-    stdout.flush().map_err(Failure::Output)?;
+    let mut stdout = std::io::stdout();
+    // At once: whoever waits for the first line may not read on.
+    stdout.write_all(told.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)?;
     let endpoints = TowerToHyperService::new(warp::service(crate::http::routes(&service)));
     // Two listeners share what one may take of the process's descriptors.
     let listeners = if secure.is_some() { 2 } else { 1 };
@@ -118,15 +122,17 @@ fn log_filter(variable: Option<OsString>) -> Result<EnvFilter, ConfigError> {
     })
 }
 
-fn start_log(format: LogFormat, filter: EnvFilter) {
-    let log = tracing_subscriber::fmt()
+fn start_log(format: LogFormat, filter: EnvFilter) -> Result<Log, Failure> {
+    let log = Log::start(std::io::stderr()).map_err(Failure::Runtime)?;
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(log.lines())
         .with_ansi(std::io::stderr().is_terminal());
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    Ok(log)
 }
 
 #[cfg(test)]

@@ -11,12 +11,12 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Header;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters, EllipticCurveKeyType,
     Jwk, KeyAlgorithm, PublicKeyUse, RSAKeyParameters, RSAKeyType, ThumbprintHash,
 };
 use serde::Serialize;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::kek::{KeyEncryptionKey, SealError};
@@ -24,6 +24,9 @@ use crate::domain::{Algorithm, KeyState, StoredKey, UnixTime};
 
 /// `typ` of an access token (RFC 9068 §2.1).
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+/// Bytes that a token is given room for beside header and claims: two points, and the signature of an RSA key of 2048
+/// bits in base64url.
+const SIGNATURE_ROOM: usize = 2 + 342;
 /// Size of a new RSA key. 2048 bits are what every verifier takes; the key is replaced long before it ages.
 const RSA_KEY_SIZE: KeySize = KeySize::Rsa2048;
 
@@ -33,6 +36,8 @@ pub trait Signer: fmt::Debug + Send + Sync {
     fn key_id(&self) -> &str;
     /// The `alg` of its signatures.
     fn algorithm(&self) -> Algorithm;
+    /// The protected header of every access token that it signs (RFC 9068 §2.1), in base64url.
+    fn header(&self) -> &str;
     /// Signs `message` in the form that JWS wants for [`algorithm`](Self::algorithm) (RFC 7518 §3).
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
 }
@@ -75,6 +80,7 @@ enum Private {
 
 struct MemorySigner {
     kid: String,
+    header: String,
     private: Private,
 }
 
@@ -101,28 +107,30 @@ pub fn open(key: &StoredKey, kek: &KeyEncryptionKey) -> Result<Box<dyn Signer>, 
         .open(&key.kid, key.algorithm, &key.sealed)
         .map_err(|source| KeyError::Sealed { kid: key.kid.clone(), source })?;
     let private = Private::parse(key.algorithm, &pkcs8)?;
-    Ok(Box::new(MemorySigner { kid: key.kid.clone(), private }))
+    let header = access_token_header(key.algorithm, &key.kid);
+    Ok(Box::new(MemorySigner { kid: key.kid.clone(), header, private }))
+}
+
+/// The protected header of an access token (RFC 9068 §2.1) in base64url. It is the same for all tokens of a key, so
+/// that it is made once.
+fn access_token_header(algorithm: Algorithm, kid: &str) -> String {
+    let header = json!({ "typ": ACCESS_TOKEN_TYPE, "alg": algorithm.as_str(), "kid": kid });
+    URL_SAFE_NO_PAD.encode(header.to_string())
 }
 
 /// Signs `claims` as an access token in JWS compact serialisation (RFC 7515 §3.1, RFC 9068 §2).
 pub fn sign_token<C: Serialize>(signer: &dyn Signer, claims: &C) -> Result<String, SigningError> {
-    let mut header = Header::new(match signer.algorithm() {
-        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
-        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
-    });
-    header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
-    header.kid = Some(signer.key_id().to_owned());
-    let mut token = encode(&header)?;
+    let claims = serde_json::to_vec(claims).map_err(|_| SigningError::Encoding)?;
+    let header = signer.header();
+    let encoded = claims.len().div_ceil(3) * 4;
+    let mut token = String::with_capacity(header.len() + encoded + SIGNATURE_ROOM);
+    token.push_str(header);
     token.push('.');
-    token.push_str(&encode(claims)?);
+    URL_SAFE_NO_PAD.encode_string(&claims, &mut token);
     let signature = signer.sign(token.as_bytes())?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)
-}
-
-fn encode<T: Serialize>(part: &T) -> Result<String, SigningError> {
-    serde_json::to_vec(part).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|_| SigningError::Encoding)
 }
 
 fn generate_pkcs8(algorithm: Algorithm) -> Option<Zeroizing<Vec<u8>>> {
@@ -197,6 +205,10 @@ impl Signer for MemorySigner {
         }
     }
 
+    fn header(&self) -> &str {
+        &self.header
+    }
+
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let random = SystemRandom::new();
         match &self.private {
@@ -219,7 +231,7 @@ impl fmt::Debug for MemorySigner {
 #[cfg(test)]
 mod tests {
     use jsonwebtoken::{DecodingKey, Validation, decode};
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 

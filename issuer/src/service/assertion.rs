@@ -15,7 +15,7 @@ mod sources;
 use std::sync::Arc;
 
 use tessera_net::fetch::Fetcher;
-use tessera_verifier::{Authentication, Error, UnverifiedClaims, VerifiedToken};
+use tessera_verifier::{Authentication, Error, Timestamp, UnverifiedClaims, VerifiedToken};
 
 use self::candidates::Candidate;
 pub use self::error::{AssertionError, NearMiss};
@@ -23,7 +23,7 @@ use self::sources::{Source, Sources};
 
 use super::Clock;
 use crate::domain::{Authenticated, IssuerId, Method, Trust, UnixTime};
-use crate::store::{Snapshot, Snapshots, SpentAssertion, Store};
+use crate::store::{Snapshot, Snapshots, Spending, SpentAssertion};
 
 /// Longest life of what a client signs itself, in seconds. It can sign a new one at any time.
 const OWN_MAX_LIFETIME: u64 = 3600;
@@ -51,7 +51,7 @@ pub struct Assertions {
     audiences: [String; 2],
     sources: Sources,
     /// Where it is remembered what was used; without it nothing that may be used once is accepted.
-    store: Option<Arc<dyn Store>>,
+    spending: Option<Spending>,
 }
 
 impl Assertions {
@@ -59,13 +59,13 @@ impl Assertions {
     #[must_use]
     pub fn new(issuer: &IssuerId, fetcher: Fetcher, allow_http_loopback: bool) -> Self {
         let audiences = [issuer.as_str().to_owned(), issuer.token_endpoint()];
-        Self { audiences, sources: Sources::new(fetcher, allow_http_loopback), store: None }
+        Self { audiences, sources: Sources::new(fetcher, allow_http_loopback), spending: None }
     }
 
-    /// Accepts what clients sign themselves as well, each once on all replicas of `store`.
+    /// Accepts what clients sign themselves as well, each once on all replicas of the store.
     #[must_use]
-    pub fn remembering(self, store: Arc<dyn Store>) -> Self {
-        Self { store: Some(store), ..self }
+    pub fn remembering(self, spending: Spending) -> Self {
+        Self { spending: Some(spending), ..self }
     }
 
     /// Finds out whom `assertion` proves. If the request names a `client`, it can be nobody else.
@@ -145,7 +145,7 @@ impl Assertions {
         token: &VerifiedToken,
         now: UnixTime,
     ) -> Result<Authenticated, AssertionError> {
-        let start = token.issued().map_or(now.as_seconds(), |issued| issued.as_seconds());
+        let start = token.issued().map_or(now.as_seconds(), Timestamp::as_seconds);
         let seconds = token.expiry().as_seconds().saturating_sub(start);
         let mut limit = 0;
         let fits = |candidate: &&Candidate<'_>| {
@@ -166,14 +166,12 @@ impl Assertions {
 
     async fn use_up(&self, candidate: &Candidate<'_>, token: &VerifiedToken) -> Result<(), AssertionError> {
         let jti = token.token_id().ok_or(AssertionError::Refused(Error::ClaimMissing { claim: "jti" }))?;
-        let store = self.store.as_ref().ok_or(AssertionError::NoMemory)?;
+        let spending = self.spending.as_ref().ok_or(AssertionError::NoMemory)?;
         let expires_at = UnixTime::from_seconds(token.expiry().plus(CLOCK_SKEW + 1).as_seconds());
         let spent =
             SpentAssertion { client: candidate.credential.client.clone(), jti: jti.to_owned(), expires_at };
-        match store.spend(&[spent]).await.map_err(AssertionError::Unavailable)?.as_slice() {
-            [true] => Ok(()),
-            _ => Err(AssertionError::Replayed),
-        }
+        let fresh = spending.spend(spent).await.map_err(AssertionError::Unavailable)?;
+        if fresh { Ok(()) } else { Err(AssertionError::Replayed) }
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use crate::stage::{Stage, code, stderr, tessera};
 
 /// The command failed with this code, one line on stderr that says this, and nothing on stdout.
-fn assert_failed(output: &Output, expected: i32, says: &str) {
+pub(crate) fn assert_failed(output: &Output, expected: i32, says: &str) {
     let message = stderr(output);
     assert_eq!(code(output), expected, "{message}");
     assert!(message.contains(says), "{message:?} should say {says:?}");

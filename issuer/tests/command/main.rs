@@ -12,4 +12,5 @@ mod exit;
 mod lifecycle;
 mod policy;
 mod stage;
+mod tls;
 mod verify;

@@ -199,7 +199,7 @@ async fn what_the_authority_does_not_vouch_for_is_told_and_served() {
         (Authority::new("Clients").issue(&for_clients("billing")), "BadSignature"),
         (Issued::self_signed(&for_clients("billing")), "UnknownIssuer"),
         (stage.clients.issue(&expired(for_clients("billing"))), "certificate expired"),
-        (stage.clients.issue(&for_servers), "not valid for purpose"),
+        (stage.clients.issue(&for_servers), "does not allow extended key usage for client authentication"),
     ] {
         let (_, peer) = server.sees(stage.client(Some(&issued))).await;
         let chain = peer.unwrap().chain.clone().unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tessera_bench_report::{Report, Row, Unit};
+use tessera_bench_report::{Figures, Report, Row, Unit};
 
 use crate::build::grouped;
 
@@ -16,8 +16,23 @@ pub(super) struct Layout {
     pub(super) grids: &'static [Grid],
     /// The columns of every grid: the last parts of rows' names. Rows that are in no grid have lines of their own.
     pub(super) columns: &'static [&'static str],
-    /// What is aimed at: a row, and the ratio that it should not exceed.
-    pub(super) aims: &'static [(&'static str, f64)],
+    /// What is aimed at.
+    pub(super) aims: &'static [Aim],
+}
+
+/// What a row should show.
+pub(super) struct Aim {
+    pub(super) row: &'static str,
+    /// Whether it is about the row's ratio, and not about its median.
+    ratio: bool,
+    bound: Bound,
+}
+
+/// On which side of a figure the aim is.
+#[derive(Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 /// A table with a line for each first part of rows' names: medians, and ratios.
@@ -26,6 +41,39 @@ pub(super) struct Grid {
     pub(super) corner: &'static str,
     /// What is between the first part of a row's name and the last.
     pub(super) between: &'static str,
+}
+
+impl Aim {
+    pub(super) const fn ratio_at_most(row: &'static str, limit: f64) -> Self {
+        Self { row, ratio: true, bound: Bound::AtMost(limit) }
+    }
+
+    pub(super) const fn ratio_at_least(row: &'static str, limit: f64) -> Self {
+        Self { row, ratio: true, bound: Bound::AtLeast(limit) }
+    }
+
+    pub(super) const fn at_most(row: &'static str, limit: f64) -> Self {
+        Self { row, ratio: false, bound: Bound::AtMost(limit) }
+    }
+
+    pub(super) const fn at_least(row: &'static str, limit: f64) -> Self {
+        Self { row, ratio: false, bound: Bound::AtLeast(limit) }
+    }
+
+    /// Its line, if it was measured.
+    fn line(&self, report: &Report) -> Option<String> {
+        let row = report.row(self.row)?;
+        let measured = if self.ratio { row.ratio? } else { row.figures.median };
+        let show = |figure: f64| {
+            if self.ratio { format!("ratio {figure:.2}") } else { quantity(row.unit, figure) }
+        };
+        let (wanted, met) = match self.bound {
+            Bound::AtMost(limit) => (format!("at most {}", show(limit)), measured <= limit),
+            Bound::AtLeast(limit) => (format!("at least {}", show(limit)), measured >= limit),
+        };
+        let verdict = if met { "met" } else { "missed" };
+        Some(format!("| {} | {wanted} | {} | {verdict} |", self.row, show(measured)))
+    }
 }
 
 impl Layout {
@@ -79,28 +127,20 @@ impl Layout {
         }
         let _ = writeln!(text, "| row | median | min | max | ratio |\n|---|---:|---:|---:|---:|");
         for row in others {
-            let (unit, figure): (_, fn(f64) -> String) = match row.unit {
-                Unit::Microseconds => ("µs", |number| format!("{number:.1}")),
-                Unit::Bytes => ("bytes", grouped_whole),
-            };
-            let [median, min, max] = [row.figures.median, row.figures.min, row.figures.max].map(figure);
+            let Figures { median, min, max, .. } = row.figures;
+            let [min, max] = [min, max].map(|figure| number(row.unit, figure));
             let ratio = row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-            let _ = writeln!(text, "| {} | {median} {unit} | {min} | {max} | {ratio} |", row.name);
+            let _ =
+                writeln!(text, "| {} | {} | {min} | {max} | {ratio} |", row.name, quantity(row.unit, median));
         }
         text.push('\n');
     }
 
     fn aims(&self, text: &mut String, report: &Report) {
-        let measured: Vec<(&str, f64, f64)> = (self.aims.iter())
-            .filter_map(|&(name, limit)| Some((name, limit, report.row(name)?.ratio?)))
-            .collect();
-        if measured.is_empty() {
-            return;
-        }
-        let _ = writeln!(text, "| aim | at most | measured | |\n|---|---:|---:|---|");
-        for (name, limit, ratio) in measured {
-            let verdict = if ratio <= limit { "met" } else { "missed" };
-            let _ = writeln!(text, "| {name} | {limit:.2} | {ratio:.2} | {verdict} |");
+        let lines: Vec<String> = self.aims.iter().filter_map(|aim| aim.line(report)).collect();
+        if !lines.is_empty() {
+            let _ =
+                writeln!(text, "| aim | wanted | measured | |\n|---|---:|---:|---|\n{}", lines.join("\n"));
         }
     }
 
@@ -120,7 +160,28 @@ impl Layout {
 
 fn cell(row: &Row) -> String {
     let ratio = row.ratio.map_or_else(String::new, |ratio| format!(" ({ratio:.2})"));
-    format!("{:.1}{ratio}", row.figures.median)
+    format!("{}{ratio}", number(row.unit, row.figures.median))
+}
+
+/// A figure with its unit.
+fn quantity(unit: Unit, figure: f64) -> String {
+    let name = match unit {
+        Unit::Microseconds => "µs",
+        Unit::Bytes => "bytes",
+        Unit::PerCpuSecond => "a CPU-second",
+        Unit::PerSecond => "a second",
+        Unit::Milliseconds => "ms",
+    };
+    format!("{} {name}", number(unit, figure))
+}
+
+/// A figure with as many digits as mean something.
+fn number(unit: Unit, figure: f64) -> String {
+    match unit {
+        Unit::Microseconds => format!("{figure:.1}"),
+        Unit::Milliseconds => format!("{figure:.2}"),
+        Unit::Bytes | Unit::PerCpuSecond | Unit::PerSecond => grouped_whole(figure),
+    }
 }
 
 /// Digits in groups of three; figures of this size are exact.
@@ -136,7 +197,13 @@ mod tests {
         bench: "x",
         grids: &[Grid { corner: "µs", between: "/" }],
         columns: &["peer", "ours"],
-        aims: &[("es256/ours", 1.0), ("rs256/ours", 1.0)],
+        aims: &[
+            Aim::ratio_at_most("es256/ours", 1.0),
+            Aim::ratio_at_most("rs256/ours", 1.0),
+            Aim::at_most("es256/ours", 5.0),
+            Aim::at_least("memory/1", 65_536.0),
+            Aim::ratio_at_least("es256/ours", 1.3),
+        ],
     };
 
     #[test]
@@ -162,9 +229,12 @@ Versions: .
 |---|---:|---:|---:|---:|
 | memory/1 | 65,536 bytes | 65,536 | 65,536 |  |
 
-| aim | at most | measured | |
+| aim | wanted | measured | |
 |---|---:|---:|---|
-| es256/ours | 1.00 | 1.25 | missed |";
+| es256/ours | at most ratio 1.00 | ratio 1.25 | missed |
+| es256/ours | at most 5.0 µs | 5.0 µs | met |
+| memory/1 | at least 65,536 bytes | 65,536 bytes | met |
+| es256/ours | at least ratio 1.30 | ratio 1.25 | missed |";
         assert_eq!(LAYOUT.render(&report), expected);
     }
 

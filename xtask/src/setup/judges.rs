@@ -1,10 +1,15 @@
 //! The judges that we did not write: npm packages under tests/judges, and the Node.js that runs them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    os::unix::fs::symlink,
+    path::Path,
+};
 
 use crate::{
     command::Run,
-    context::{Context, refused},
+    context::{Context, create_folder, refused},
     failure::Failure,
     plan::Step,
     setup::machine::install_packages,
@@ -16,8 +21,9 @@ const OLDEST_NODE: u32 = 20;
 /// Node.js and npm.
 pub(crate) const NODE: Step = Step { title: "Node.js", run: node };
 
-/// `npm ci` in tests/judges, when what is there was not installed from the lock file as it is now.
-pub(crate) const JUDGES: Step = Step { title: "the judges (npm: jose, oauth4webapi)", run: judges };
+/// `npm ci` in the cache, when what is there was not installed from the lock file in tests/judges as it is now.
+pub(crate) const JUDGES: Step =
+    Step { title: "the judges (npm: jose, oauth4webapi, openid-client, oidc-provider)", run: judges };
 
 fn node(_: &Context) -> Result<String, Failure> {
     let mut note = "already there".to_owned();
@@ -46,12 +52,22 @@ fn node_version() -> Option<u32> {
 }
 
 fn judges(cx: &Context) -> Result<String, Failure> {
-    let folder = cx.root.join("tests").join("judges");
-    let lock = read(&folder.join("package-lock.json"))?;
+    let sources = cx.root.join("tests").join("judges");
+    let lock = read(&sources.join("package-lock.json"))?;
+    // One folder for each lock file: clones at different commits share the cache and do not take turns in it.
+    let mut hasher = DefaultHasher::new();
+    lock.hash(&mut hasher);
+    let folder = cx.cache.join("node").join(format!("judges-{:016x}", hasher.finish()));
     // npm's own record of what it installed differs in form from the lock file, so we keep a copy to compare with.
-    let stamp = folder.join("node_modules").join(".installed-from");
+    let stamp = folder.join(".installed-from");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        link(&folder, &sources)?;
         return Ok("already there".to_owned());
+    }
+    create_folder(&folder)?;
+    for name in ["package.json", "package-lock.json"] {
+        let copy = folder.join(name);
+        fs::copy(sources.join(name), &copy).map_err(|source| refused("write", &copy, source))?;
     }
     Run::new("npm").args(["ci", "--no-audit", "--no-fund"]).within(&folder).shown().map_err(|error| {
         Failure::Missing {
@@ -61,7 +77,24 @@ fn judges(cx: &Context) -> Result<String, Failure> {
         }
     })?;
     fs::write(&stamp, lock).map_err(|source| refused("write", &stamp, source))?;
+    link(&folder, &sources)?;
     Ok("installed".to_owned())
+}
+
+/// Node.js looks for packages beside the script and above it, and nowhere else that an ES module could name: a link
+/// there leads to the cache.
+fn link(installed: &Path, sources: &Path) -> Result<(), Failure> {
+    let (packages, link) = (installed.join("node_modules"), sources.join("node_modules"));
+    if fs::read_link(&link).is_ok_and(|target| target == packages) {
+        return Ok(());
+    }
+    // What stands there is an older link, or what somebody's own `npm ci` installed.
+    let removed = match fs::symlink_metadata(&link) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(&link),
+        Ok(_) => fs::remove_file(&link),
+        Err(_) => Ok(()),
+    };
+    removed.and_then(|()| symlink(&packages, &link)).map_err(|source| refused("link", &link, source))
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -15,7 +15,7 @@ use crate::{
 
 /// What judges and generates with packages of PyPI: tests/judges/requirements.txt.
 pub(crate) const PYTHON: Step =
-    Step { title: "the judges (PyPI: PyJWT, Authlib, cryptography)", run: judges };
+    Step { title: "the judges (PyPI: PyJWT, Authlib, requests-oauthlib, schemathesis)", run: judges };
 
 /// An environment of Python packages.
 pub(super) struct Environment {

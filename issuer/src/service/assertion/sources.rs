@@ -220,8 +220,7 @@ impl Table {
 
 impl Shared {
     fn new(verifier: Verifier, fetcher: &Fetcher) -> Self {
-        let (verifier, fetched) = (Mutex::new(verifier), watch::Sender::new(0));
-        Self { verifier, fetcher: fetcher.clone(), fetched }
+        Self { verifier: Mutex::new(verifier), fetcher: fetcher.clone(), fetched: watch::Sender::new(0) }
     }
 
     /// Verifies `token`, fetching keys first if that is what it takes; of many requests one fetches.

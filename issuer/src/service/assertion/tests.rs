@@ -275,7 +275,7 @@ fn own_claims(client: &str, jti: &str) -> Value {
 async fn remembering() -> (Assertions, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = testing::store(&folder, &testing::kek()).await;
-    (assertions().remembering(Arc::new(store)), folder)
+    (assertions().remembering(Spending::new(Arc::new(store), now)), folder)
 }
 
 async fn refusal(

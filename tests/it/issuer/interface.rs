@@ -1,0 +1,57 @@
+//! schemathesis (PyPI) holds a running issuer against the OpenAPI document that it publishes.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    judge::python,
+    stage::{Stage, WITH_SECRET},
+};
+
+/// What schemathesis reports and we stand by: the operation, the check, and why.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "POST /v1/token",
+    "RejectedPositiveData",
+    "A schema can say what a request looks like, not that its client_id is the client that authenticates, that its \
+     assertion is signed by whom a client trusts, or that an audience is granted. RFC 6749 §5.2 answers these with 400.",
+)];
+
+/// What one run found.
+#[derive(Debug, Deserialize)]
+struct Report {
+    /// Requests that were sent.
+    requests: u64,
+    failures: Vec<Failure>,
+    /// What kept it from testing at all.
+    errors: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failure {
+    operation: String,
+    check: String,
+    told: String,
+}
+
+#[tokio::test]
+async fn the_issuer_keeps_to_its_published_interface() {
+    let stage = Stage::set().await;
+    let mut needed = BTreeSet::new();
+    // Nobody in particular, and a client with its secret: only the latter gets to the answers behind the door.
+    for credentials in [None, Some(format!("{WITH_SECRET}:{}", stage.secret(WITH_SECRET)))] {
+        let job =
+            json!({ "issuer": stage.identifier(), "folder": stage.folder(), "credentials": credentials });
+        let report: Report = serde_json::from_value(python("interface.py", job).await).unwrap();
+        println!("{} requests, {} reports", report.requests, report.failures.len());
+        assert!(report.errors.is_empty(), "{:#?}", report.errors);
+        assert!(report.requests > 100, "{}", report.requests);
+        for Failure { operation, check, told } in report.failures {
+            let known = EXCEPTIONS.iter().position(|known| (known.0, known.1) == (&*operation, &*check));
+            needed.insert(known.unwrap_or_else(|| panic!("{operation}, {check}: {told}")));
+        }
+    }
+    let idle: Vec<_> = EXCEPTIONS.iter().enumerate().filter(|(index, _)| !needed.contains(index)).collect();
+    assert!(idle.is_empty(), "no longer reported: {idle:#?}");
+}

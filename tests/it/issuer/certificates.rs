@@ -6,7 +6,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 
 /// The name in the certificate of the client whose authority is known.
 pub(super) const CLIENT_DNS: &str = "billing.shop.example";
@@ -33,20 +33,20 @@ pub(super) struct Pair {
 impl Certificates {
     /// Makes them all, in a folder.
     pub(super) fn make(folder: &Path) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        let mut params = named("authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let authority = write(folder, "authority.pem", "CERTIFICATE", certificate.der());
         let issuer = Issuer::new(params, key);
         let signed = |name: &str, names: &[SanType]| {
-            let (params, key) = leaf(names);
+            let (params, key) = leaf(name, names);
             Pair::write(folder, name, params.signed_by(&key, &issuer).unwrap().der(), &key)
         };
         let loopback = SanType::IpAddress([127, 0, 0, 1].into());
         let server = signed("server", &[loopback]);
         let client = signed("client", &[dns(CLIENT_DNS)]);
-        let (params, key) = leaf(&[dns("reports.shop.example")]);
+        let (params, key) = leaf("self-signed", &[dns("reports.shop.example")]);
         let alone = params.self_signed(&key).unwrap();
         let self_signed = Pair::write(folder, "self-signed", alone.der(), &key);
         Self { authority, server, client, self_signed }
@@ -66,8 +66,15 @@ fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().unwrap())
 }
 
-fn leaf(names: &[SanType]) -> (CertificateParams, KeyPair) {
+/// With a subject of its own: rcgen gives everything the same, and what its issuer is called like is self-signed.
+fn named(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn leaf(name: &str, names: &[SanType]) -> (CertificateParams, KeyPair) {
+    let mut params = named(name);
     params.subject_alt_names = names.to_vec();
     (params, KeyPair::generate().unwrap())
 }

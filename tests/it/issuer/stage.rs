@@ -101,10 +101,9 @@ impl Stage {
             "routes": [{ "scopes": [SCOPE] }],
             "allow_http_loopback": true,
         });
-        let (policies, tokens) = (self.folder().join("policy.json"), self.folder().join("token"));
-        fs::write(&policies, policy.to_string()).unwrap();
-        fs::write(&tokens, token).unwrap();
-        let args = ["verify", "--policy", policies.to_str().unwrap(), "--fetch", tokens.to_str().unwrap()];
+        let file = self.folder().join("policy.json");
+        fs::write(&file, policy.to_string()).unwrap();
+        let args = ["verify", "--policy", file.to_str().unwrap(), "--fetch", token];
         self.cli.run(&args).await.unwrap()
     }
 

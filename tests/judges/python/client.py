@@ -172,7 +172,11 @@ def main(job):
         response = judge(asked)
     except (OAuthError, OAuth2Error, OAuthlibError, Refused) as error:
         return {"refused": {"by": type(error).__name__, "error": error.error, "status": asked.status}}
-    return {"response": dict(response)} | verified(asked, response["access_token"])
+    response = dict(response)
+    # oauthlib takes it apart.
+    if isinstance(response.get("scope"), list):
+        response["scope"] = " ".join(response["scope"])
+    return {"response": response} | verified(asked, response["access_token"])
 
 
 if __name__ == "__main__":

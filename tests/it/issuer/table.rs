@@ -104,11 +104,8 @@ RFC 7523 once suggested, where the issuer otherwise takes nothing but its own id
 pub(super) fn document(found: &[(&Way, Judge, &str)]) -> String {
     let mut text = HEAD.to_owned();
     let names: Vec<String> = JUDGES.iter().map(|judge| format!(" {} |", judge.name())).collect();
-    text += &format!(
-        "| grant | the client proves itself by |{}\n|---|---|{}\n",
-        names.concat(),
-        "---|".repeat(JUDGES.len())
-    );
+    let rule = "---|".repeat(JUDGES.len());
+    text.extend(["| grant | the client proves itself by |", &names.concat(), "\n|---|---|", &rule, "\n"]);
     for way in &WAYS {
         let cell = |judge: &Judge| {
             let mut cells = found.iter().filter(|(at, by, _)| std::ptr::eq(*at, way) && by == judge);
@@ -117,7 +114,7 @@ pub(super) fn document(found: &[(&Way, Judge, &str)]) -> String {
         };
         let cells: String = JUDGES.iter().map(cell).collect();
         let grant = way.grant.rsplit(':').next().unwrap_or(way.grant);
-        text += &format!("| `{grant}` | {} |{cells}\n", way.shown);
+        text.extend(["| `", grant, "` | ", way.shown, " |", &cells, "\n"]);
     }
     text + FOOT
 }

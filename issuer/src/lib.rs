@@ -7,6 +7,7 @@
 //! - [`domain`]: the state and the decision. No HTTP, no SQL, no clock.
 //! - [`keys`]: signing keys, sealed at rest, behind a seam.
 //! - [`store`]: the database, and the in-memory snapshot that answers requests.
+//! - [`presets`]: what to register on the platforms that people run on.
 //! - [`service`]: one token request, from proof to token.
 //! - [`http`]: the endpoints.
 //! - [`config`] and [`cli`]: the `tessera` command.
@@ -17,6 +18,7 @@ pub mod domain;
 mod excerpt;
 pub mod http;
 pub mod keys;
+pub mod presets;
 pub mod service;
 pub mod store;
 mod suggest;

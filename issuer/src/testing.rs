@@ -76,7 +76,7 @@ pub(crate) fn secret_of(client: &str) -> Credential {
 pub(crate) fn trust(issuer: &str, conditions: Conditions) -> Trust {
     Trust {
         issuer: issuer.to_owned(),
-        keys: KeySource::uri(&format!("{issuer}/jwks")).unwrap(),
+        keys: KeySource::uri("https://keys.example/jwks").unwrap(),
         audience: AudienceRule::default(),
         conditions,
         profile: Profile::Jwt,

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use crate::{
-    claim::{ClaimPath, ClaimValue},
+    claim::{ClaimPath, ClaimValue, Scalar},
     error::Error,
     excerpt::Excerpt,
     json::{Node, Object},
@@ -36,8 +36,9 @@ pub struct Unmet<'c> {
 #[derive(Clone, Debug, PartialEq)]
 enum Found {
     Nothing,
-    Value(Excerpt),
-    Kind(&'static str),
+    Text(Excerpt),
+    Number(Excerpt),
+    Other(&'static str),
 }
 
 impl Conditions {
@@ -101,8 +102,11 @@ impl Found {
         match node {
             None => Self::Nothing,
             Some(node) => match ClaimValue::read(node) {
-                ClaimValue::Scalar(scalar) => Self::Value(Excerpt::new(scalar.as_str())),
-                _ => Self::Kind(node.value.kind()),
+                ClaimValue::Scalar(Scalar::Text(text)) => Self::Text(Excerpt::new(&text)),
+                ClaimValue::Scalar(Scalar::Number(number)) => Self::Number(Excerpt::new(&number)),
+                ClaimValue::Scalar(Scalar::Bool(true)) => Self::Other("true"),
+                ClaimValue::Scalar(Scalar::Bool(false)) => Self::Other("false"),
+                _ => Self::Other(node.value.kind()),
             },
         }
     }
@@ -121,8 +125,9 @@ impl fmt::Display for Unmet<'_> {
         write!(f, "the claim `{}` is ", self.path)?;
         match &self.found {
             Found::Nothing => f.write_str("absent"),
-            Found::Value(excerpt) => excerpt.fmt(f),
-            Found::Kind(kind) => f.write_str(kind),
+            Found::Text(excerpt) => excerpt.fmt(f),
+            Found::Number(excerpt) => write!(f, "the number {excerpt}"),
+            Found::Other(what) => f.write_str(what),
         }
     }
 }
@@ -157,6 +162,10 @@ mod tests {
         assert_eq!(
             unmet(conditions, r#"{"sub":"b\n","o":{},"groups":[],"secret":"s"}"#),
             [r#"the claim `sub` is "b\n""#, "the claim `o/p` is absent", "the claim `groups` is an array"]
+        );
+        assert_eq!(
+            unmet(conditions, r#"{"sub":1,"o":{"p":false},"groups":["admin"]}"#),
+            [r#"the claim `sub` is the number "1""#, "the claim `o/p` is false"]
         );
         let long = format!(r#"{{"sub":"{}","o":{{"p":"x"}},"groups":"admin"}}"#, "é".repeat(200));
         assert_eq!(unmet(conditions, &long), [format!("the claim `sub` is \"{}\"…", "é".repeat(100))]);

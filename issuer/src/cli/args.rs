@@ -234,12 +234,18 @@ Examples:
     },
     /// Let a client prove itself with JWTs of the platform that it runs on (RFC 7523)
     #[command(after_help = "\
+`credential presets` lists the presets and what they take.
+
 Examples:
+  tessera credential add-workload shop --preset kubernetes --param issuer=https://kubernetes.example \\
+      --param namespace=web --param service-account=shop
   tessera credential add-workload shop --issuer https://kubernetes.example \\
       --jwks-uri https://kubernetes.example/openid/v1/jwks --subject system:serviceaccount:web:shop
   tessera credential add-workload shop --issuer https://ci.example --discovery \\
       --condition '{\"claim\": \"repository_id\", \"equals\": \"4711\"}' --audience tessera")]
     AddWorkload(Box<AddWorkload>),
+    /// List what `add-workload --preset` knows, with the parameters
+    Presets,
     /// Let a client prove itself with a TLS certificate (RFC 8705)
     #[command(after_help = "\
 Examples:
@@ -267,20 +273,30 @@ Examples:
 
 /// `tessera credential add-workload`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("source").required(true).args(["jwks", "jwks_uri", "discovery"])))]
+#[command(group(ArgGroup::new("source").required(true).multiple(true).args([
+    "jwks", "jwks_uri", "discovery", "preset",
+])))]
 pub(super) struct AddWorkload {
     /// The client
     pub(super) id: ClientId,
+    /// A platform whose tokens are known: kubernetes, gcp, aws, azure, github, gitlab, spiffe
+    #[arg(long, value_name = "NAME", conflicts_with_all = [
+        "issuer", "subject", "conditions", "discovery", "audience_token_endpoint", "other_audiences", "profile",
+    ])]
+    pub(super) preset: Option<String>,
+    /// What the preset asks for; repeat for more
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter, requires = "preset")]
+    pub(super) parameters: Vec<(String, String)>,
     /// The issuer of its JWTs (`iss`), compared as text; `spiffe://` and the trust domain for jwt-svid
-    #[arg(long, value_name = "URL")]
-    pub(super) issuer: String,
+    #[arg(long, value_name = "URL", required_unless_present = "preset")]
+    pub(super) issuer: Option<String>,
     #[command(flatten)]
     pub(super) keys: Keys,
     /// Where the keys are is in the issuer's metadata
     #[arg(long, conflicts_with_all = ["jwks", "jwks_uri"])]
     pub(super) discovery: bool,
     /// Whom the JWTs are about (`sub`)
-    #[arg(long, value_name = "SUBJECT", required_unless_present = "conditions")]
+    #[arg(long, value_name = "SUBJECT", required_unless_present_any = ["conditions", "preset"])]
     pub(super) subject: Option<String>,
     /// What another claim has to be, as in a policy: {"claim": …, "equals": …}; repeat for more
     #[arg(long = "condition", value_name = "JSON", value_parser = condition)]
@@ -424,6 +440,11 @@ fn described_scope(text: &str) -> Result<(Scope, Description), String> {
 
 fn claim(text: &str) -> Result<(CustomClaim, String), CustomClaimError> {
     parse_claim(text)
+}
+
+fn parameter(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("a parameter is written NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn condition(text: &str) -> Result<serde_json::Value, serde_json::Error> {

@@ -1,6 +1,6 @@
 //! `tessera credential`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use crate::domain::{
     CredentialId, CredentialKind, KeySource, MAX_INLINE_JWKS, OwnKeys, Thumbprint, Trust, UnixTime,
 };
 use crate::keys::load_pepper;
+use crate::presets;
 use crate::service::Assertions;
 use crate::store::Store as _;
 
@@ -40,10 +41,14 @@ pub(super) async fn run(session: Session, command: CredentialCommand) -> Result<
         CredentialCommand::AddWorkload(arguments) => {
             let expires_in = arguments.expiry.expires_in;
             let id = arguments.id.clone();
-            let trust = workload(*arguments)?;
+            let trust = match &arguments.preset {
+                Some(preset) => on_platform(preset, &arguments)?,
+                None => workload(*arguments)?,
+            };
             Assertions::check(id.as_str(), &trust, session.config.allow_http_loopback)?;
             add(&session, new(&id, CredentialKind::Workload(trust), expires_in)?).await
         }
+        CredentialCommand::Presets => Ok(list_presets()),
         CredentialCommand::AddCertificate { id, certificate, expiry } => {
             let kind = CredentialKind::Certificate(certificate_match(certificate)?);
             add(&session, new(&id, kind, expiry.expires_in)?).await
@@ -96,6 +101,49 @@ async fn add(session: &Session, credential: Credential) -> Result<Answer, Failur
     Ok(Answer { text, json: json!({ "client": client, "credential": detail }) })
 }
 
+/// What a preset makes of its parameters; the flags that say the same as one are taken for it.
+fn on_platform(preset: &str, arguments: &AddWorkload) -> Result<Trust, Failure> {
+    let jwks = arguments.keys.jwks.as_deref().map(|path| read(path, MAX_JWKS_FILE)).transpose()?;
+    let flags = [
+        ("jwks", jwks),
+        ("jwks-uri", arguments.keys.jwks_uri.clone()),
+        ("audience", arguments.audience.clone()),
+        ("max-lifetime", arguments.max_lifetime.map(|seconds| seconds.to_string())),
+    ];
+    let flags = flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let mut parameters = BTreeMap::new();
+    for (name, value) in flags.chain(arguments.parameters.iter().cloned()) {
+        if parameters.insert(name, value).is_some() {
+            return Err(Failure::Usage("a parameter of the preset is given twice"));
+        }
+    }
+    Ok(presets::registration(preset, &parameters)?)
+}
+
+fn list_presets() -> Answer {
+    let described = |parameter: &presets::Parameter| {
+        let need = if parameter.required { "" } else { " (optional)" };
+        format!("    {:<18}{}{need}\n", parameter.name, parameter.about)
+    };
+    let mut text = String::new();
+    for preset in presets::list() {
+        text.extend([preset.name, ": ", preset.about, "\n"]);
+        text.extend(preset.parameters.iter().map(described));
+    }
+    text.push_str("all of them\n");
+    text.extend(presets::common_parameters().iter().map(described));
+    let of = |parameters: &[presets::Parameter]| -> Vec<Value> {
+        let shown =
+            |it: &presets::Parameter| json!({ "name": it.name, "about": it.about, "required": it.required });
+        parameters.iter().map(shown).collect()
+    };
+    let presets: Vec<Value> = presets::list()
+        .iter()
+        .map(|preset| json!({ "name": preset.name, "about": preset.about, "parameters": of(preset.parameters) }))
+        .collect();
+    Answer { text, json: json!({ "presets": presets, "parameters": of(presets::common_parameters()) }) }
+}
+
 fn workload(arguments: AddWorkload) -> Result<Trust, Failure> {
     let keys = match key_source(&arguments.keys)? {
         Some(keys) => keys,
@@ -110,7 +158,8 @@ fn workload(arguments: AddWorkload) -> Result<Trust, Failure> {
     let subject = arguments.subject.map(|subject| json!({ "claim": "sub", "equals": subject }));
     let conditions: Vec<Value> = subject.into_iter().chain(arguments.conditions).collect();
     Ok(Trust {
-        issuer: arguments.issuer,
+        // clap asks for it unless there is a preset.
+        issuer: arguments.issuer.unwrap_or_default(),
         keys,
         audience: AudienceRule { accepts, sole: !arguments.other_audiences },
         conditions: Conditions::new(&conditions)?,

@@ -14,6 +14,7 @@ use crate::domain::{
     ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TrustError,
 };
 use crate::keys::{KeyError, SecretFileError};
+use crate::presets::PresetError;
 use crate::service::AssertionError;
 use crate::store::{FollowError, StoreError};
 
@@ -55,6 +56,9 @@ pub enum Failure {
     /// Conditions cannot be taken as given. Exit code 1.
     #[error(transparent)]
     Conditions(#[from] ConditionsError),
+    /// A preset does not make a registration of its parameters. Exit code 1.
+    #[error(transparent)]
+    Preset(#[from] PresetError),
     /// Labels cannot be taken as given. Exit code 1.
     #[error(transparent)]
     Label(#[from] LabelError),
@@ -159,6 +163,7 @@ impl Failure {
             | Self::Scopes(_)
             | Self::Trust(_)
             | Self::Conditions(_)
+            | Self::Preset(_)
             | Self::Label(_)
             | Self::Claim(_)
             | Self::Certificate { .. }

@@ -77,11 +77,11 @@ async fn changes_are_seen_while_serving() {
     assert_eq!(decode_header(token).unwrap().alg, Algorithm::RS256);
     verify(&server, token).await;
 
+    let old = stage.json(&["credential", "list", "shop"])[0]["id"].as_str().unwrap().to_owned();
     let fresh = stage.json(&["credential", "add-secret", "shop"])["secret"].as_str().unwrap().to_owned();
     server.token_until(200, "shop", &fresh, FORM).await;
     server.token_until(200, "shop", &secret, FORM).await;
-    let credentials = stage.json(&["credential", "list", "shop"]);
-    stage.json(&["credential", "remove", credentials[0]["id"].as_str().unwrap()]);
+    stage.json(&["credential", "remove", &old]);
     server.token_until(401, "shop", &secret, FORM).await;
     stage.json(&["client", "set", "shop", "--disable"]);
     server.token_until(401, "shop", &fresh, FORM).await;
@@ -170,4 +170,23 @@ async fn an_audience_chooses_its_algorithm() {
     let token = answer["access_token"].as_str().unwrap();
     assert_eq!((decode_header(token).unwrap().alg, &answer["expires_in"]), (Algorithm::RS256, &json!(60)));
     verify(&server, token).await;
+}
+
+#[test]
+fn a_preset_asks_for_what_its_platform_mints() {
+    let stage = Stage::new(&[]);
+    stage.json(&["client", "add", "shop"]);
+    let kubernetes = ["credential", "add-workload", "shop", "--preset", "kubernetes"];
+    let parameters = ["issuer=https://kubernetes.example", "namespace=web", "service-account=shop"];
+    let parameters: Vec<&str> = parameters.iter().flat_map(|it| ["--param", it]).collect();
+    let added = stage.json(&[&kubernetes[..], &parameters].concat());
+    let workload = &added["credential"]["workload"];
+    assert_eq!(workload["keys"], "discovery");
+    let subject = json!({ "claim": "sub", "equals": "system:serviceaccount:web:shop" });
+    assert!(workload["conditions"].as_array().unwrap().contains(&subject), "{workload}");
+    let refused = stage.run(&[&kubernetes[..], &parameters[..4]].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    let listed = stage.json(&["credential", "presets"]);
+    let names: Vec<_> = listed["presets"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+    assert!(names.contains(&json!("github")) && names.contains(&json!("spiffe")), "{names:?}");
 }

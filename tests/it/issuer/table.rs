@@ -28,8 +28,8 @@ use Judge::{Authlib, Jose, Oauth4webapi, OpenidClient, PyJwt, RequestsOauthlib};
 const BY_SECRET: &[Judge] = &[Oauth4webapi, OpenidClient, Authlib, RequestsOauthlib];
 const BY_CERTIFICATE: &[Judge] = &[Oauth4webapi, OpenidClient, Authlib, RequestsOauthlib, PyJwt];
 
-/// All of them. One place in memory: what was found is told apart by it.
-pub(super) static WAYS: [Way; 7] = [
+/// All of them.
+pub(super) const WAYS: [Way; 7] = [
     Way::of("client_secret_basic", "`client_secret_basic`", WITH_SECRET, BY_SECRET),
     Way::of("client_secret_post", "`client_secret_post`", OTHER, BY_SECRET),
     Way::of(
@@ -102,9 +102,11 @@ RFC 7523 once suggested, where the issuer otherwise takes nothing but its own id
 
 /// The document, from the algorithm that each judge found on each way.
 pub(super) fn document(found: &[(&Way, Judge, &str)]) -> String {
+    let mut text = HEAD.to_owned();
     let names: Vec<String> = JUDGES.iter().map(|judge| format!(" {} |", judge.name())).collect();
     let rule = "---|".repeat(JUDGES.len());
-    let row = |way: &Way| {
+    text.extend(["| grant | the client proves itself by |", &names.concat(), "\n|---|---|", &rule, "\n"]);
+    for way in &WAYS {
         let cell = |judge: &Judge| {
             let mut cells = found.iter().filter(|(at, by, _)| std::ptr::eq(*at, way) && by == judge);
             let mark = if way.is_of_old(*judge) { " ¹" } else { "" };
@@ -112,9 +114,7 @@ pub(super) fn document(found: &[(&Way, Judge, &str)]) -> String {
         };
         let cells: String = JUDGES.iter().map(cell).collect();
         let grant = way.grant.rsplit(':').next().unwrap_or(way.grant);
-        format!("| `{grant}` | {} |{cells}\n", way.shown)
-    };
-    let rows: String = WAYS.iter().map(row).collect();
-    let names = names.concat();
-    format!("{HEAD}| grant | the client proves itself by |{names}\n|---|---|{rule}\n{rows}{FOOT}")
+        text.extend(["| `", grant, "` | ", way.shown, " |", &cells, "\n"]);
+    }
+    text + FOOT
 }

@@ -508,7 +508,8 @@ async fn a_jwt_svid_is_for_its_own_assertion_type() {
         keys: KeySource::inline(&bundle).unwrap(),
         profile: Profile::JwtSvid,
         max_lifetime: Some(300),
-        ..testing::trust("spiffe://example.org", Conditions::subject(id))
+        issuer: "spiffe://example.org".to_owned(),
+        ..testing::trust(ISSUER, Conditions::subject(id))
     };
     let state = snapshot(1, vec![testing::credential("shop", CredentialKind::Workload(trust))]);
     let now = NOW.as_seconds();

@@ -233,15 +233,18 @@ impl Shared {
         clock: Clock,
     ) -> Authentication {
         let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
-        // Subscribed before asking, so that a fetch that ends in between is not missed.
-        let mut fetched = self.fetched.subscribe();
-        let wants = match lock(&self.verifier).authenticate_for(token, &audiences, read(clock)) {
-            Authentication::Need(wants) => wants,
-            decided => return decided,
-        };
-        self.fetch(wants, clock);
-        // A deadline missed is answered below like a fetch that failed.
-        let _ = timeout(FETCH_WAIT, fetched.changed()).await;
+        // An issuer's metadata first, then the key set that they name.
+        for _ in 0..limits::FETCH_ROUNDS {
+            // Subscribed before asking, so that a fetch that ends in between is not missed.
+            let mut fetched = self.fetched.subscribe();
+            let wants = match lock(&self.verifier).authenticate_for(token, &audiences, read(clock)) {
+                Authentication::Need(wants) => wants,
+                decided => return decided,
+            };
+            self.fetch(wants, clock);
+            // A deadline missed is answered below like a fetch that failed.
+            let _ = timeout(FETCH_WAIT, fetched.changed()).await;
+        }
         let decided = lock(&self.verifier).authenticate_for(token, &audiences, read(clock));
         if let Authentication::Need(wants) = &decided {
             // For the next request: the verifier takes these to be under way, and this one has waited enough.

@@ -68,7 +68,9 @@ impl Token {
         if cell.words == "none" {
             return Self { text: None, keys };
         }
-        let owner = stranger.unwrap_or_else(|| claims["iss"].as_str().unwrap().to_owned());
+        // What names no issuer is told by its subject.
+        let named = claims.get("iss").or(claims.get("sub")).and_then(Value::as_str);
+        let owner = stranger.unwrap_or_else(|| named.unwrap().to_owned());
         let [header, claims] =
             [header, claims].map(|part| URL_SAFE_NO_PAD.encode(Value::from(part).to_string()));
         let signed = format!("{header}.{claims}");

@@ -13,6 +13,7 @@ mod race;
 mod seed;
 mod stage;
 mod suite;
+mod tls;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 

@@ -16,6 +16,7 @@ use crate::{
     load::Target,
     material::{Key, PLATFORM, Population, SCOPE, subject},
     seed::{self, TEMPLATE},
+    tls,
 };
 
 /// The name that every issuer here signs as.
@@ -99,6 +100,11 @@ impl Stage {
         stage.configured(&["grant", "add", TEMPLATE, TEMPLATE, "--scope", SCOPE])?;
         seed::fill(&stage.path("issuer/tessera.db"), population).await?;
         Ok(stage)
+    }
+
+    /// Adds a TLS listener, which is there from the next start on.
+    pub(crate) fn listen_on_tls(&self) -> Result<Target, BenchError> {
+        tls::add_listener(self.folder.path(), &self.config())
     }
 
     /// Starts the issuer. Its log, with a record of every decision, goes to a file.
@@ -189,7 +195,7 @@ async fn run(
     let addresses = server.url().socket_addrs(|| None).map_err(refused("resolve a loopback address"))?;
     let address = *addresses.first().ok_or_else(gone)?;
     let process = server.id().ok_or_else(gone)?;
-    Ok(Running { _server: server, process, target: Target { address }, algorithm })
+    Ok(Running { _server: server, process, target: Target { address, tls: None }, algorithm })
 }
 
 /// The first text in an answer that looks like a secret.

@@ -1,12 +1,18 @@
 //! A connection that is kept alive, with HTTP/1.1 by hand: a client that cost as much as the server would be in the
 //! way of its own figures.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
+
+use crate::tls;
 
 /// Longest answer that is waited for, in bytes; a token answer has about one kilobyte.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -15,6 +21,8 @@ const MAX_ANSWER: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
+    /// For whom it speaks TLS.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 /// Why the load could not be put on.
@@ -36,6 +44,9 @@ pub(crate) enum LoadError {
     /// The answer is in no form that this client knows.
     #[error("the answer has no Content-Length, or is too long")]
     Form,
+    /// What is in the certificate is no name.
+    #[error("the name of the server is malformed")]
+    Name,
     /// A task of the load ended before its time.
     #[error("the load stopped")]
     Stopped,
@@ -54,10 +65,17 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) async fn open(target: &Target) -> Result<Self, LoadError> {
         let address = target.address;
-        let refused = |source| LoadError::Connect { address, source };
+        let refused = |source: io::Error| LoadError::Connect { address, source };
         let stream = TcpStream::connect(address).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
-        Ok(Self { wire: Box::new(stream), read: Vec::with_capacity(4096) })
+        let wire: Box<dyn Wire> = match &target.tls {
+            Some(tls) => {
+                let name = ServerName::try_from(tls::NAME).map_err(|_| LoadError::Name)?;
+                Box::new(TlsConnector::from(Arc::clone(tls)).connect(name, stream).await.map_err(refused)?)
+            }
+            None => Box::new(stream),
+        };
+        Ok(Self { wire, read: Vec::with_capacity(4096) })
     }
 
     /// The body of the last answer.

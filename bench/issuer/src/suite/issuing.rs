@@ -31,6 +31,7 @@ pub(super) struct Peer {
 impl Suite {
     pub(super) async fn es256(&self) -> Result<Vec<Row>, BenchError> {
         let stage = self.usual("ES256").await?;
+        let secure = stage.listen_on_tls()?;
         let issuer = stage.serve().await?;
         let post = self.peer("ES256", "client_secret_post", &stage.secret).await?;
         let basic = self.peer("ES256", "client_secret_basic", &stage.secret).await?;
@@ -47,6 +48,11 @@ impl Suite {
                 self.own(PEER, Dialect::OidcProvider),
             ),
             against_peer("private_key_jwt/es256", &issuer, self.own(ISSUER, Dialect::Tessera)),
+            Lane {
+                against: Some("client_credentials/es256/tessera".to_owned()),
+                target: secure,
+                ..lane("over-tls/es256/tessera", &issuer, ours(Proof::Post(secret))?)
+            },
             Lane {
                 against: Some("client_credentials/es256/tessera".to_owned()),
                 ..lane("jwt-bearer/es256/tessera", &issuer, self.of_platform())

@@ -28,8 +28,8 @@ use Judge::{Authlib, Jose, Oauth4webapi, OpenidClient, PyJwt, RequestsOauthlib};
 const BY_SECRET: &[Judge] = &[Oauth4webapi, OpenidClient, Authlib, RequestsOauthlib];
 const BY_CERTIFICATE: &[Judge] = &[Oauth4webapi, OpenidClient, Authlib, RequestsOauthlib, PyJwt];
 
-/// All of them.
-pub(super) const WAYS: [Way; 7] = [
+/// All of them. One place in memory: what was found is told apart by it.
+pub(super) static WAYS: [Way; 7] = [
     Way::of("client_secret_basic", "`client_secret_basic`", WITH_SECRET, BY_SECRET),
     Way::of("client_secret_post", "`client_secret_post`", OTHER, BY_SECRET),
     Way::of(

@@ -25,6 +25,8 @@ pub(crate) fn add_listener(folder: &Path, configuration: &Path) -> Result<Target
     let written = || -> io::Result<()> {
         fs::write(&certificate, pem("CERTIFICATE", cert.der()))?;
         fs::write(&key, pem("PRIVATE KEY", signing_key.serialized_der()))?;
+        // Quoted as TOML quotes text.
+        let [certificate, key] = [certificate, key].map(|path| path.display().to_string());
         let tls = format!("\n[tls]\nlisten = \"{address}\"\ncertificate = {certificate:?}\nkey = {key:?}\n");
         fs::write(configuration, fs::read_to_string(configuration)? + &tls)
     };

@@ -11,4 +11,4 @@ mod signer;
 pub use kek::{KeyEncryptionKey, SealError};
 pub use keyring::{Keyring, KeyringError, PublishedKeys};
 pub use secret_file::{SecretFileError, create_pepper, load_pepper};
-pub use signer::{KeyError, Signer, SigningError, generate, open, sign_token};
+pub use signer::{KeyError, Signer, SigningError, generate, open, sign_jwt, sign_token};

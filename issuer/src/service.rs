@@ -3,6 +3,7 @@
 mod assertion;
 mod certificate;
 mod inspection;
+mod introspection;
 mod last_used;
 mod request;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 pub use certificate::CertificateError;
 pub use inspection::{Inspected, InspectionError, Inspector};
+pub use introspection::{Active, AnswerFormat, Inactive, Introspection};
 pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
@@ -101,6 +103,9 @@ pub enum TokenError {
     /// The audience wants an algorithm of which there is no key.
     #[error("there is no active key for {}", .0.map_or("any algorithm", Algorithm::as_str))]
     NoKeyOf(Option<Algorithm>),
+    /// A token that came back cannot be looked at, which is no fault of it.
+    #[error("the token could not be inspected")]
+    Inspection(#[source] InspectionError),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),

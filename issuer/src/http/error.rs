@@ -139,7 +139,10 @@ impl From<&TokenError> for OAuthError {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted")
             }
             TokenError::Refused { refusal, .. } => Self::from(refusal),
-            TokenError::NoKeyOf(_) | TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
+            TokenError::NoKeyOf(_)
+            | TokenError::Inspection(_)
+            | TokenError::Signing(_)
+            | TokenError::Random(_) => Self::server_error(),
         }
     }
 }

@@ -51,10 +51,8 @@ const OF_THE_FORM: &[&str] = &[
 pub(super) struct AboutToken {
     /// Who asks, and how it proves that.
     pub(super) client: ClientAuthentication,
-    /// The token.
+    /// The token. What the client takes it for (`token_type_hint`) makes no difference: there is one kind.
     pub(super) token: Presented,
-    /// What the client takes it for. This server has one kind of tokens, so that nothing depends on it.
-    pub(super) hint: Option<String>,
 }
 
 /// Why a request is none that an endpoint takes. The answer never repeats what it said.
@@ -173,7 +171,7 @@ pub(super) fn parse_about_token(
         return Err(RequestError::NoAuthentication);
     }
     let token = form.take("token").map(Presented::new).ok_or(RequestError::NoToken)?;
-    Ok(AboutToken { client, token, hint: form.take("token_type_hint") })
+    Ok(AboutToken { client, token })
 }
 
 /// The one way in which the client authenticates (RFC 6749 §2.3).

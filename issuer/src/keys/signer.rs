@@ -133,6 +133,20 @@ pub fn sign_token<C: Serialize>(signer: &dyn Signer, claims: &C) -> Result<Strin
     Ok(token)
 }
 
+/// Signs `claims` as another JWT, of type `typ` (RFC 7519 §5.1).
+#[expect(clippy::unused_async, reason = "a key elsewhere is waited for")]
+pub async fn sign_jwt<C: Serialize + Sync>(
+    signer: &dyn Signer,
+    typ: &str,
+    claims: &C,
+) -> Result<String, SigningError> {
+    let header = json!({ "typ": typ, "alg": signer.algorithm().as_str(), "kid": signer.key_id() });
+    let claims = serde_json::to_vec(claims).map_err(|_| SigningError::Encoding)?;
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
+    let signature = signer.sign(signed.as_bytes())?;
+    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
 fn generate_pkcs8(algorithm: Algorithm) -> Option<Zeroizing<Vec<u8>>> {
     let bytes = match algorithm {
         Algorithm::Es256 => {

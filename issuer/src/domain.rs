@@ -3,6 +3,7 @@
 //! Nothing here knows HTTP or SQL, reads a clock or draws randomness for a decision: a [`Directory`] is the whole
 //! state, and [`decide`] answers from it.
 
+mod algorithm;
 mod change;
 mod client;
 mod condition;
@@ -20,6 +21,7 @@ mod secret;
 mod time;
 mod trust;
 
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
@@ -38,7 +40,7 @@ pub use directory::{Directory, Entry};
 pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};
-pub use key::{Algorithm, KeyState, RETIRED_KEY_RETENTION, StoredKey, UnknownAlgorithm};
+pub use key::{KeyState, PrivateKey, RETIRED_KEY_RETENTION, StoredKey};
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use scope::{MAX_SCOPE, MAX_SCOPES, Scope, ScopeError, ScopeSet};
 pub(crate) use secret::random;

@@ -83,13 +83,14 @@ CREATE TABLE spent_assertion (
 );
 CREATE INDEX spent_assertion_expiry ON spent_assertion (expires_at);
 
--- Signing keys, sealed under the key-encryption key. A retired key stays published until `published_until`.
+-- Signing keys. `private` is sealed under a key-encryption key that is not in this database, or names the PKCS #11
+-- token that holds the private key. A retired key stays published until `published_until`.
 CREATE TABLE signing_key (
     kid             TEXT   NOT NULL PRIMARY KEY,
     algorithm       TEXT   NOT NULL,
     state           TEXT   NOT NULL CHECK (state IN ('next', 'active', 'retired')),
     jwk             TEXT   NOT NULL,
-    sealed          TEXT   NOT NULL,
+    private         TEXT   NOT NULL,
     created_at      BIGINT NOT NULL,
     published_until BIGINT,
     CHECK ((state = 'retired') = (published_until IS NOT NULL))

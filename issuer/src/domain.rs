@@ -4,6 +4,7 @@
 //! state, and [`decide`] answers from it.
 
 mod actors;
+mod algorithm;
 mod change;
 mod client;
 mod condition;
@@ -23,6 +24,7 @@ mod time;
 mod trust;
 
 pub use actors::{ActorChain, MAX_ACT_DEPTH};
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
@@ -41,7 +43,7 @@ pub use directory::{Directory, Entry};
 pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{INTROSPECTION_PATH, IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};
-pub use key::{Algorithm, KeyState, RETIRED_KEY_RETENTION, StoredKey, UnknownAlgorithm};
+pub use key::{KeyState, PrivateKey, RETIRED_KEY_RETENTION, StoredKey};
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use own_token::{CLOCK_SKEW, Fallen, OwnToken};
 pub use scope::{MAX_SCOPE, MAX_SCOPES, Scope, ScopeError, ScopeSet};

@@ -197,7 +197,7 @@ impl TokenService {
             Err(refusal) => return Err(TokenError::Refused { client, refusal }),
         };
         let signer = snapshot.keyring.signer(algorithm).ok_or(TokenError::NoKeyOf(algorithm))?;
-        let token = sign_token(signer, &claims)?;
+        let token = sign_token(signer, &claims).await?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
         Ok(Granted { issued, claims, client })

@@ -18,7 +18,7 @@ fn bounds(default: u64, max: u64) -> LifetimeBounds {
 fn paths_are_relative_to_the_file() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.database, Path::new("etc/t.db"));
-    assert_eq!(config.key_encryption_key, Path::new("/k/t.kek"));
+    assert_eq!(config.vault.key_encryption_key, Path::new("/k/t.kek"));
     assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
     assert_eq!(config.tokens, bounds(900, 3600));

@@ -393,14 +393,14 @@ async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) -> Result<(
         KeyState::Retired { published_until } => Some(seconds(published_until)),
     };
     sqlx::query(
-        "INSERT INTO signing_key (kid, algorithm, state, jwk, sealed, created_at, published_until)
+        "INSERT INTO signing_key (kid, algorithm, state, jwk, private, created_at, published_until)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&key.kid)
     .bind(key.algorithm.as_str())
     .bind(key.state.as_str())
     .bind(json(&key.jwk, "public key", &key.kid)?)
-    .bind(&key.sealed)
+    .bind(key.private.to_text())
     .bind(seconds(key.created_at))
     .bind(published_until)
     .execute(connection)

@@ -4,11 +4,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{Changes, State, Store, StoreError};
 use crate::domain::Directory;
-use crate::keys::{KeyEncryptionKey, Keyring, KeyringError};
+use crate::keys::{Keyring, KeyringError, Vault};
 
 /// How often the store's revision is read. A change is seen within this time, plus the time to load it.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -52,9 +53,15 @@ pub struct Snapshots {
 }
 
 impl Snapshot {
-    fn new(state: State, kek: &KeyEncryptionKey, before: Option<&Self>) -> Result<Self, KeyringError> {
-        let keyring = Keyring::new(state.keys, kek, before.map(|snapshot| &snapshot.keyring))?;
-        Ok(Self { revision: state.revision, directory: state.directory, keyring })
+    async fn new(state: State, vault: &Vault, before: Option<Arc<Self>>) -> Result<Self, KeyringError> {
+        let State { revision, directory, keys } = state;
+        let vault = vault.clone();
+        // Opening a key may wait for a hardware module, and the threads here are those that serve.
+        let opened = spawn_blocking(move || {
+            Keyring::new(keys, &vault, before.as_deref().map(|snapshot| &snapshot.keyring))
+        });
+        let keyring = opened.await.map_err(|_| KeyringError::Interrupted)??;
+        Ok(Self { revision, directory, keyring })
     }
 
     /// The state that these changes make of this one.
@@ -73,9 +80,9 @@ impl Snapshot {
 
 impl Snapshots {
     /// Loads the first snapshot.
-    pub async fn load(store: &dyn Store, kek: &KeyEncryptionKey) -> Result<Self, FollowError> {
+    pub async fn load(store: &dyn Store, vault: &Vault) -> Result<Self, FollowError> {
         let compared = Instant::now();
-        let snapshot = Snapshot::new(store.load().await?, kek, None)?;
+        let snapshot = Snapshot::new(store.load().await?, vault, None).await?;
         let (current, _) = watch::channel(Arc::new(snapshot));
         Ok(Self { current, compared: RwLock::new(compared) })
     }
@@ -93,7 +100,7 @@ impl Snapshots {
     }
 
     /// Compares with the store once, and takes over what is new.
-    pub async fn refresh(&self, store: &dyn Store, kek: &KeyEncryptionKey) -> Result<(), FollowError> {
+    pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<(), FollowError> {
         let compared = Instant::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {
@@ -101,7 +108,7 @@ impl Snapshots {
                 Some(changes) => before.with(changes),
                 None => store.load().await?,
             };
-            let snapshot = Snapshot::new(state, kek, Some(&before))?;
+            let snapshot = Snapshot::new(state, vault, Some(before)).await?;
             tracing::info!(revision = snapshot.revision, "the state changed");
             self.current.send_replace(Arc::new(snapshot));
         }
@@ -111,13 +118,13 @@ impl Snapshots {
 }
 
 /// Follows the store until dropped. While it cannot be read the last snapshot stays, until [`MAX_AGE`].
-pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, kek: KeyEncryptionKey) {
+pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, vault: Vault) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
         ticks.tick().await;
-        match snapshots.refresh(&*store, &kek).await {
+        match snapshots.refresh(&*store, &vault).await {
             Ok(()) => {
                 if failing {
                     tracing::info!("the store can be read again");

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::{Changes, State, StoreError};
 use crate::domain::{
     Audience, Client, ClientId, Credential, CredentialKind, CustomClaims, Description, Directory, Entry,
-    Grant, KeyState, Labels, Lifetime, Scope, ScopeSet, StoredKey, UnixTime,
+    Grant, KeyState, Labels, Lifetime, PrivateKey, Scope, ScopeSet, StoredKey, UnixTime,
 };
 
 /// Characters of a malformed value that an error shows.
@@ -213,12 +213,12 @@ async fn grants(
 
 async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, StoreError> {
     let rows: Vec<KeyRow> = sqlx::query_as(
-        "SELECT kid, algorithm, state, jwk, sealed, created_at, published_until FROM signing_key ORDER BY created_at",
+        "SELECT kid, algorithm, state, jwk, private, created_at, published_until FROM signing_key ORDER BY created_at",
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|(kid, algorithm, state, jwk, sealed, created_at, published_until)| {
+        .map(|(kid, algorithm, state, jwk, private, created_at, published_until)| {
             Ok(StoredKey {
                 algorithm: parse("algorithm", &algorithm)?,
                 state: match (&*state, published_until) {
@@ -229,8 +229,8 @@ async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, Store
                 },
                 jwk: serde_json::from_str(&jwk).map_err(|_| malformed("public key", &kid))?,
                 created_at: time(created_at)?,
+                private: PrivateKey::from_text(private),
                 kid,
-                sealed,
             })
         })
         .collect()

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::stage::{GRANT, ISSUER, OWN, Server, body, post};
 use crate::domain::{Algorithm, Change, KeyState};
-use crate::keys::generate;
 use crate::service::MutualTls;
 use crate::testing::{id, offering};
 
@@ -157,7 +156,7 @@ async fn the_documents_follow_the_state() {
     assert!(keys.iter().all(|key| key.get("d").is_none()));
     let before = server.get(OAUTH).await.headers()[ETAG].clone();
 
-    let next = generate(Algorithm::Es256, KeyState::Next, server.kek(), super::stage::now()).unwrap();
+    let next = server.vault().generate(Algorithm::Es256, KeyState::Next, super::stage::now()).unwrap();
     server.apply(&Change::RotateKeys(next)).await;
     assert_eq!(body(&server.get(KEYS).await)["keys"].as_array().unwrap().len(), 3, "and retired");
     assert_eq!(server.get(OAUTH).await.headers()[ETAG], before, "what did not change has its tag");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tessera_verifier::Algorithm;
 
-use super::request::{CLIENT_CREDENTIALS, JWT_BEARER};
+use super::request::{CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE};
 use crate::domain::{self, INTROSPECTION_PATH, KeyState, Method, Scope, TOKEN_PATH};
 use crate::service::TokenService;
 use crate::store::Snapshot;
@@ -24,7 +24,7 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
         "issuer": issuer.as_str(),
         "token_endpoint": issuer.token_endpoint(),
         "jwks_uri": issuer.jwks_uri(),
-        "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER],
+        "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "introspection_endpoint": issuer.introspection_endpoint(),

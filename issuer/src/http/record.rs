@@ -13,7 +13,8 @@ const SHOWN: usize = crate::domain::MAX_CLIENT_ID;
 
 /// A token was issued.
 pub(super) fn issued(request: &TokenRequest, granted: &Granted) {
-    let Granted { claims, client, .. } = granted;
+    let Granted { claims, client, subject_token, .. } = granted;
+    let actors = (!claims.act.is_empty()).then(|| serde_json::json!(claims.act).to_string());
     info!(
         target: "decision",
         outcome = "issued",
@@ -23,6 +24,10 @@ pub(super) fn issued(request: &TokenRequest, granted: &Granted) {
         grant_type = request.grant.as_str(),
         audience = claims.aud.as_str(),
         scope = claims.scope,
+        // Where the client acts for another: for whom, through whose hands, and the token that it was called with.
+        subject = subject_token.as_ref().map(|_| claims.sub.as_str()),
+        act = actors,
+        subject_token,
         jti = claims.jti.as_str(),
         expires_at = claims.exp.as_seconds(),
     );

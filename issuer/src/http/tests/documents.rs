@@ -21,7 +21,11 @@ fn expected(issuer: &str) -> Value {
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/v1/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        "grant_types_supported": [
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "token_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
         "token_endpoint_auth_signing_alg_values_supported":

@@ -13,7 +13,7 @@ use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
+use crate::domain::{ActDepth, IssuerId, Lifetime, LifetimeBounds, MAX_ACT_DEPTH, MAX_LIFETIME};
 use crate::keys::VaultOptions;
 
 #[derive(Deserialize)]
@@ -39,6 +39,7 @@ struct File {
 struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
+    max_act_depth: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +97,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         vault: VaultOptions { key_encryption_key: folder.join(file.key_encryption_key) },
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
+        max_act_depth: file.tokens.act_depth().map_err(content)?,
         tokens: file.tokens.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
@@ -107,6 +109,12 @@ fn default_pepper() -> PathBuf {
 }
 
 impl TokensTable {
+    fn act_depth(&self) -> Result<ActDepth, Wrong> {
+        let Some(depth) = &self.max_act_depth else { return Ok(ActDepth::default()) };
+        ActDepth::new(*depth.get_ref())
+            .ok_or_else(|| Wrong::at(depth, format!("`max_act_depth` must be 1 to {MAX_ACT_DEPTH}")))
+    }
+
     fn resolve(self) -> Result<LifetimeBounds, Wrong> {
         let max = match self.max_lifetime {
             None => LifetimeBounds::default().max,

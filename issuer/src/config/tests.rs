@@ -21,7 +21,7 @@ fn paths_are_relative_to_the_file() {
     assert_eq!(config.vault.key_encryption_key, Path::new("/k/t.kek"));
     assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
-    assert_eq!(config.tokens, bounds(900, 3600));
+    assert_eq!((config.tokens, config.max_act_depth.get()), (bounds(900, 3600), 4));
     assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
 }
 
@@ -55,6 +55,7 @@ secret_pepper = "/k/pepper"
 [tokens]
 max_lifetime = 1800
 default_lifetime = 60
+max_act_depth = 2
 [tls]
 listen = "127.0.0.1:0"
 certificate = "tls.crt"
@@ -76,7 +77,7 @@ url = "https://id.example:8443"
 fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
     assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
-    assert_eq!(config.tokens, bounds(60, 1800));
+    assert_eq!((config.tokens, config.max_act_depth.get()), (bounds(60, 1800), 2));
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),
         key: "etc/tls.key".into(),
@@ -106,7 +107,8 @@ fn every_error_in_a_table_names_its_line() {
         (
             "max_lifetime = 1800",
             "max_lifetim = 1",
-            "unknown field `max_lifetim`, expected `max_lifetime` or `default_lifetime`; did you mean `max_lifetime`?",
+            "unknown field `max_lifetim`, expected one of `max_lifetime`, `default_lifetime`, `max_act_depth`; did you \
+             mean `max_lifetime`?",
         ),
         ("max_lifetime = 1800", "max_lifetime = 0", "`max_lifetime` must be 1 to 3600 seconds"),
         ("max_lifetime = 1800", "max_lifetime = 3601", "`max_lifetime` must be 1 to 3600 seconds"),
@@ -120,6 +122,8 @@ fn every_error_in_a_table_names_its_line() {
             "default_lifetime = 1801",
             "`default_lifetime` must be 1 to 1800 seconds, which is `max_lifetime`",
         ),
+        ("max_act_depth = 2", "max_act_depth = 0", "`max_act_depth` must be 1 to 6"),
+        ("max_act_depth = 2", "max_act_depth = 7", "`max_act_depth` must be 1 to 6"),
         (
             "certificate = \"tls.crt\"",
             "certificat = \"tls.crt\"",

@@ -22,7 +22,7 @@ mod time;
 mod trust;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
+pub use change::{Actor, Applied, Change, ChangeError, Effect, Resealed, Settings};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
 };

@@ -25,7 +25,7 @@ mod trust;
 
 pub use actors::{ActorChain, MAX_ACT_DEPTH};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
+pub use change::{Actor, Applied, Change, ChangeError, Effect, Resealed, Settings};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
 };

@@ -421,6 +421,11 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         algorithm: Algorithm,
     },
+    /// Seal all keys under the current key-encryption key, those too that are under one of `old_key_encryption_keys`
+    ///
+    /// Servers that run go on with the keys that they have opened. Do this when all of them have been started with
+    /// both.
+    Reseal,
 }
 
 fn lifetime(text: &str) -> Result<Lifetime, LifetimeError> {

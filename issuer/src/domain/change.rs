@@ -7,7 +7,7 @@ use super::client::{Description, Labels};
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIALS, MAX_SECRETS};
 use super::grant::Grant;
 use super::id::ClientId;
-use super::key::StoredKey;
+use super::key::{PrivateKey, StoredKey};
 use super::lifetime::Lifetime;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
 
@@ -60,6 +60,24 @@ pub enum Change {
     /// *active* → *retired*, *next* → *active*, and this key becomes *next*, for each of the same algorithm. Keys
     /// whose time is over go.
     RotateKeys(StoredKey),
+    /// Private keys are sealed under another key-encryption key.
+    ResealKeys {
+        /// Which keys, and how.
+        keys: Vec<Resealed>,
+        /// The id of that key-encryption key.
+        key_encryption_key: String,
+    },
+}
+
+/// A private key in another box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resealed {
+    /// Whose.
+    pub kid: String,
+    /// As it is stored now.
+    pub from: PrivateKey,
+    /// As it is to be stored.
+    pub to: PrivateKey,
 }
 
 /// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
@@ -129,6 +147,9 @@ pub enum ChangeError {
     /// The issuer has keys of that algorithm.
     #[error("there are {0} signing keys already; `tessera key rotate --algorithm {0}` makes new ones")]
     KeysExist(Algorithm),
+    /// The keys are not as they were read.
+    #[error("the signing keys changed meanwhile; nothing was done, try again")]
+    KeysChanged,
     /// There is no such grant.
     #[error("`{client}` has no grant for `{audience}`")]
     UnknownGrant {
@@ -183,6 +204,7 @@ impl Change {
             Self::RemoveGrant { .. } => "grant.remove",
             Self::AddKeys(_) => "key.add",
             Self::RotateKeys(_) => "key.rotate",
+            Self::ResealKeys { .. } => "key.reseal",
         }
     }
 
@@ -199,6 +221,7 @@ impl Change {
             Self::RemoveGrant { client, .. } => client.to_string(),
             Self::AddKeys(keys) => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
             Self::RotateKeys(key) => key.kid.clone(),
+            Self::ResealKeys { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
         }
     }
 
@@ -229,6 +252,9 @@ impl Change {
                 json!({ "algorithms": keys.iter().map(|key| key.algorithm).collect::<Vec<_>>() })
             }
             Self::RotateKeys(key) => json!({ "algorithm": key.algorithm }),
+            Self::ResealKeys { key_encryption_key, .. } => {
+                json!({ "key_encryption_key": key_encryption_key })
+            }
         }
     }
 }

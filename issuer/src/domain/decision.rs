@@ -73,7 +73,7 @@ pub enum AuthenticationFailure {
 pub struct Issuance {
     /// What it says.
     pub claims: Claims,
-    /// What it is signed with; the issuer's first choice if absent.
+    /// What it is signed with; the issuer's own choice if absent.
     pub algorithm: Option<Algorithm>,
 }
 

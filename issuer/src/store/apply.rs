@@ -11,8 +11,8 @@ use super::StoreError;
 use super::rows::SIGNING_KEYS;
 use crate::domain::{
     Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect, Grant,
-    KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Scope, Settings, StoredKey,
-    Trust, UnixTime,
+    KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Resealed, Scope, Settings,
+    StoredKey, Trust, UnixTime,
 };
 
 /// A change that was made: its effect, and whom it was about.
@@ -93,6 +93,12 @@ pub(super) async fn apply(
         }
         Change::RotateKeys(next) => {
             rotate(connection, next, now).await?;
+            Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        }
+        Change::ResealKeys { keys, .. } => {
+            for key in keys {
+                reseal(connection, key).await?;
+            }
             Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
         }
     }
@@ -432,6 +438,26 @@ async fn rotate(
             .await?;
     some(promoted.rows_affected(), || ChangeError::NoKeyOf(next.algorithm))?;
     add_key(connection, next).await
+}
+
+/// Replaces the box of a private key, which has to be the one that was opened. Of a key that is gone nothing is left
+/// to be sealed.
+async fn reseal(connection: &mut SqliteConnection, key: &Resealed) -> Result<(), StoreError> {
+    let stored: Option<String> = sqlx::query_scalar("SELECT private FROM signing_key WHERE kid = $1")
+        .bind(&key.kid)
+        .fetch_optional(&mut *connection)
+        .await?;
+    match stored {
+        None => return Ok(()),
+        Some(stored) if stored == key.from.to_text() => {}
+        Some(_) => return Err(ChangeError::KeysChanged.into()),
+    }
+    sqlx::query("UPDATE signing_key SET private = $2 WHERE kid = $1")
+        .bind(&key.kid)
+        .bind(key.to.to_text())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn some(rows: u64, missing: impl FnOnce() -> ChangeError) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ mod credential;
 mod custom;
 mod decision;
 mod directory;
+mod exchange;
 mod grant;
 mod id;
 mod issuer;
@@ -23,7 +24,7 @@ mod secret;
 mod time;
 mod trust;
 
-pub use actors::{ActorChain, MAX_ACT_DEPTH};
+pub use actors::{ActDepth, ActorChain, MAX_ACT_DEPTH};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use change::{Actor, Applied, Change, ChangeError, Effect, Resealed, Settings};
 pub use client::{
@@ -40,6 +41,7 @@ pub use decision::{
     decide,
 };
 pub use directory::{Directory, Entry};
+pub use exchange::{Exchange, ExchangeWish, Exchanges, MAX_EXCHANGES, TooManyExchanges, decide_exchange};
 pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{INTROSPECTION_PATH, IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};

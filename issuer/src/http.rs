@@ -8,6 +8,7 @@ mod answer;
 mod documents;
 mod error;
 mod form;
+mod introspect;
 mod metadata;
 mod openapi;
 mod posted;
@@ -30,7 +31,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use crate::domain::{JWKS_PATH, TOKEN_PATH};
+use crate::domain::{INTROSPECTION_PATH, JWKS_PATH, TOKEN_PATH};
 use crate::service::TokenService;
 
 /// Where RFC 8414 §3 puts the metadata.
@@ -57,6 +58,11 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(posted_head())
         .and(warp::body::stream())
         .then(token::exchange);
+    let introspection = at(below(INTROSPECTION_PATH))
+        .and(state.clone())
+        .and(posted_head())
+        .and(warp::body::stream())
+        .then(introspect::introspect);
     let documents = Arc::new(Documents::new(service));
     let document = |places: Vec<String>, which: Which| {
         let documents = Arc::clone(&documents);
@@ -91,6 +97,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .or(healthz)
         .unify()
         .or(readyz)
+        .unify()
+        .or(introspection)
         .unify()
         .or(openapi)
         .unify()

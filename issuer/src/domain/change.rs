@@ -138,6 +138,12 @@ pub enum ChangeError {
         /// The first scope that it does not offer.
         scope: Scope,
     },
+    /// A grant trades for a scope that it does not hold.
+    #[error("the scope `{scope}` cannot be exchanged for: it is not granted")]
+    ExchangeNotGranted {
+        /// The first such scope.
+        scope: Scope,
+    },
     /// More scopes than a set takes.
     #[error("a client offers at most {MAX_SCOPES} scopes")]
     TooManyScopes,
@@ -246,6 +252,7 @@ impl Change {
                 "expires_at": grant.expires_at,
                 "reason": grant.reason,
                 "claims": grant.claims,
+                "exchanges": grant.exchanges,
             }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
             Self::AddKeys(keys) => {

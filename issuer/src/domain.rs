@@ -3,6 +3,7 @@
 //! Nothing here knows HTTP or SQL, reads a clock or draws randomness for a decision: a [`Directory`] is the whole
 //! state, and [`decide`] answers from it.
 
+mod actors;
 mod algorithm;
 mod change;
 mod client;
@@ -16,11 +17,13 @@ mod id;
 mod issuer;
 mod key;
 mod lifetime;
+mod own_token;
 mod scope;
 mod secret;
 mod time;
 mod trust;
 
+pub use actors::{ActorChain, MAX_ACT_DEPTH};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
 pub use client::{
@@ -39,9 +42,10 @@ pub use decision::{
 pub use directory::{Directory, Entry};
 pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
-pub use issuer::{IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};
+pub use issuer::{INTROSPECTION_PATH, IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};
 pub use key::{KeyState, PrivateKey, RETIRED_KEY_RETENTION, StoredKey};
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
+pub use own_token::{CLOCK_SKEW, Fallen, OwnToken};
 pub use scope::{MAX_SCOPE, MAX_SCOPES, Scope, ScopeError, ScopeSet};
 pub(crate) use secret::random;
 pub use secret::{ClientSecret, Pepper, RandomError, SecretHash, SecretHashError};

@@ -10,6 +10,7 @@ mod error;
 mod form;
 mod metadata;
 mod openapi;
+mod posted;
 mod record;
 mod request;
 mod token;
@@ -22,7 +23,7 @@ use ::http::{HeaderMap, Method};
 pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
 use documents::{Documents, Which};
 pub(crate) use openapi::document as openapi_document;
-use token::Head;
+use posted::Head;
 use tracing::field::Empty;
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
@@ -53,7 +54,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
 
     let token = at(below(TOKEN_PATH))
         .and(state.clone())
-        .and(token_head())
+        .and(posted_head())
         .and(warp::body::stream())
         .then(token::exchange);
     let documents = Arc::new(Documents::new(service));
@@ -101,8 +102,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// All of a token request but its body.
-fn token_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
+/// All of a posted form but its body.
+fn posted_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(query)

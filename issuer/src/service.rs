@@ -2,6 +2,7 @@
 
 mod assertion;
 mod certificate;
+mod inspection;
 mod last_used;
 mod request;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 pub use certificate::CertificateError;
+pub use inspection::{Inspected, InspectionError, Inspector};
 pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
@@ -33,6 +35,7 @@ pub struct TokenService {
     pepper: Pepper,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
+    inspector: Inspector,
     mutual_tls: Option<MutualTls>,
     last_used: LastUsed,
     clock: Clock,
@@ -117,8 +120,9 @@ impl TokenService {
         assertions: Assertions,
         clock: Clock,
     ) -> Self {
+        let inspector = Inspector::new(issuer.clone());
         let (mutual_tls, last_used) = (None, LastUsed::default());
-        Self { issuer, bounds, pepper, snapshots, assertions, mutual_tls, last_used, clock }
+        Self { issuer, bounds, pepper, snapshots, assertions, inspector, mutual_tls, last_used, clock }
     }
 
     /// The same service behind a TLS listener.
@@ -167,8 +171,14 @@ impl TokenService {
         self.snapshots.current()
     }
 
-    /// Decides one request.
-    pub async fn exchange(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
+    /// Reads tokens of this server that come back to it.
+    #[must_use]
+    pub const fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    /// Decides one request for a token.
+    pub async fn issue(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
         let client = self.prove(request, &*self.snapshots.current()?).await?;
         // Proving may have waited for keys: what is granted, and for how long, is as of now.
         let snapshot = self.snapshots.current()?;
@@ -186,6 +196,19 @@ impl TokenService {
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
         Ok(Granted { issued, claims, client })
+    }
+
+    /// Finds out who asks at an endpoint where clients authenticate as they do for a token (RFC 7009 §2.1, RFC 7662
+    /// §2.1).
+    pub async fn authenticate_client(
+        &self,
+        client: &ClientAuthentication,
+    ) -> Result<Authenticated, TokenError> {
+        let snapshot = self.snapshots.current()?;
+        let nobody = || TokenError::Authentication(AuthenticationFailure::UnknownClient);
+        let client = self.authenticate(client, &snapshot).await?.ok_or_else(nobody)?;
+        self.last_used.note(client.credential(), self.now());
+        Ok(client)
     }
 
     /// Finds out whom the request proves.

@@ -268,7 +268,7 @@ pub fn decide(
     let audience = wish.audience.ok_or(Refusal::NoAudience)?;
     let called = directory.client(audience).ok_or(Refusal::UnknownAudience)?;
     let grant = directory.grant(client, audience).ok_or(Refusal::NotGranted)?;
-    if grant.expires_at.is_some_and(|expiry| expiry <= now) {
+    if !grant.stands_at(now) {
         return Err(Refusal::GrantExpired);
     }
     if !called.enabled {

@@ -40,4 +40,10 @@ impl Grant {
             claims: CustomClaims::default(),
         }
     }
+
+    /// Whether it has not expired.
+    #[must_use]
+    pub fn stands_at(&self, now: UnixTime) -> bool {
+        self.expires_at.is_none_or(|expiry| now < expiry)
+    }
 }

@@ -8,6 +8,8 @@ use url::{Host, Url};
 
 /// Path of the token endpoint, below the issuer's own path.
 pub const TOKEN_PATH: &str = "/v1/token";
+/// Path of the introspection endpoint, below the issuer's own path.
+pub const INTROSPECTION_PATH: &str = "/v1/introspect";
 /// Path of the key set, below the issuer's own path.
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
@@ -58,6 +60,12 @@ impl IssuerId {
     #[must_use]
     pub fn token_endpoint(&self) -> String {
         self.below(TOKEN_PATH)
+    }
+
+    /// URL of the introspection endpoint.
+    #[must_use]
+    pub fn introspection_endpoint(&self) -> String {
+        self.below(INTROSPECTION_PATH)
     }
 
     /// URL of the key set.

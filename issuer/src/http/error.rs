@@ -97,6 +97,7 @@ impl From<&RequestError> for OAuthError {
                 "the grant_type is not supported",
             ),
             RequestError::NoAssertion => Self::invalid_request("assertion is missing"),
+            RequestError::NoToken => Self::invalid_request("token is missing"),
             // What cannot be read or is not offered is an unsupported method (RFC 6749 §5.2).
             RequestError::NoAuthentication | RequestError::Authorization | RequestError::AssertionType => {
                 Self::invalid_client()

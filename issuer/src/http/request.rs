@@ -42,10 +42,22 @@ const OF_THE_FORM: &[&str] = &[
     "password",
     "subject_token",
     "actor_token",
+    "token",
     "device_code",
 ];
 
-/// Why a request is not a token request. The answer never repeats what it said.
+/// A request about a token: what it is worth (RFC 7662 §2.1), or that it should be worth nothing (RFC 7009 §2.1).
+#[derive(Debug)]
+pub(super) struct AboutToken {
+    /// Who asks, and how it proves that.
+    pub(super) client: ClientAuthentication,
+    /// The token.
+    pub(super) token: Presented,
+    /// What the client takes it for. This server has one kind of tokens, so that nothing depends on it.
+    pub(super) hint: Option<String>,
+}
+
+/// Why a request is none that an endpoint takes. The answer never repeats what it said.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
     /// A parameter in the query (RFC 6749 §2.3.1).
@@ -69,6 +81,9 @@ pub(crate) enum RequestError {
     /// `assertion` is missing.
     #[error("there is no assertion")]
     NoAssertion,
+    /// `token` is missing.
+    #[error("there is no token")]
+    NoToken,
     /// The client brings nothing to prove itself.
     #[error("there is no client authentication")]
     NoAuthentication,
@@ -128,7 +143,7 @@ pub(super) fn parse(
     certificate: Option<Arc<PeerCertificate>>,
     body: &[u8],
 ) -> Result<TokenRequest, RequestError> {
-    let mut form = Form::parse(body, "resource")?;
+    let mut form = Form::parse(body, &["resource"])?;
     let grant_type = form.take("grant_type").ok_or(RequestError::NoGrantType)?;
     let client = authentication(headers, certificate, &mut form)?;
     let grant = match &*grant_type {
@@ -144,6 +159,21 @@ pub(super) fn parse(
     let scopes = form.take("scope").map(|text| text.parse::<ScopeSet>()).transpose()?;
     let audience = audience(&mut form)?;
     Ok(TokenRequest { grant, client, audience, scopes })
+}
+
+/// Reads a request about a token out of its headers and form.
+pub(super) fn parse_about_token(
+    headers: &HeaderMap,
+    certificate: Option<Arc<PeerCertificate>>,
+    body: &[u8],
+) -> Result<AboutToken, RequestError> {
+    let mut form = Form::parse(body, &[])?;
+    let client = authentication(headers, certificate, &mut form)?;
+    if matches!(client, ClientAuthentication::None { .. }) {
+        return Err(RequestError::NoAuthentication);
+    }
+    let token = form.take("token").map(Presented::new).ok_or(RequestError::NoToken)?;
+    Ok(AboutToken { client, token, hint: form.take("token_type_hint") })
 }
 
 /// The one way in which the client authenticates (RFC 6749 §2.3).
@@ -213,7 +243,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, ClientSecret)>, RequestE
 
 /// Whom the token is for, as `audience` says or `resource` (RFC 8707 §2).
 fn audience(form: &mut Form<'_>) -> Result<Option<String>, RequestError> {
-    if form.has_repetitions() {
+    if form.repeats("resource") {
         return Err(RequestError::SeveralResources);
     }
     let (audience, resource) = (form.take("audience"), form.take("resource"));

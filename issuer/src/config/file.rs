@@ -13,7 +13,7 @@ use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
+use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, StatusTtl};
 use crate::keys::VaultOptions;
 
 #[derive(Deserialize)]
@@ -29,6 +29,8 @@ struct File {
     allow_http_loopback: bool,
     #[serde(default)]
     tokens: TokensTable,
+    #[serde(default)]
+    status: StatusTable,
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
@@ -39,6 +41,12 @@ struct File {
 struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct StatusTable {
+    ttl: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +105,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
         tokens: file.tokens.resolve().map_err(content)?,
+        status_ttl: file.status.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
@@ -129,6 +138,14 @@ impl TokensTable {
             }
         };
         Ok(LifetimeBounds { default, max })
+    }
+}
+
+impl StatusTable {
+    fn resolve(self) -> Result<StatusTtl, Wrong> {
+        let Some(seconds) = self.ttl else { return Ok(StatusTtl::default()) };
+        StatusTtl::from_seconds(*seconds.get_ref())
+            .map_err(|_| Wrong::at(&seconds, format!("`ttl` must be 1 to {} seconds", StatusTtl::MAX)))
     }
 }
 

@@ -32,7 +32,7 @@ fn every_error_names_its_line() {
             format!("{GOOD}lissten = \"x\"\n"),
             "etc/tessera.toml:4: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `secret_pepper`, \
-            `allow_http_loopback`, `tokens`, `tls`, `fetch`; did you mean `listen`?",
+            `allow_http_loopback`, `tokens`, `status`, `tls`, `fetch`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (

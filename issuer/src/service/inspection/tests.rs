@@ -1,9 +1,10 @@
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{Algorithm, KeyState};
-use crate::keys::{Keyring, generate, sign_token};
-use crate::testing::{NOW, id, kek, scopes, snapshot};
+use crate::keys::{Keyring, sign_token};
+use crate::testing::{NOW, id, scopes, snapshot, vault};
 
 const ISSUER: &str = "https://id.example";
 
@@ -32,7 +33,7 @@ fn without(name: &str) -> Value {
 }
 
 fn signed(keyring: &Keyring, claims: &Value) -> String {
-    sign_token(keyring.signer(None).unwrap(), claims).unwrap()
+    sign_token(keyring.signer(None).unwrap(), claims).now_or_never().unwrap().unwrap()
 }
 
 /// What a token with these claims is refused for, when it is signed by this server.
@@ -143,17 +144,20 @@ fn another_type_of_token_is_refused() {
     let header = json!({ "typ": "token-introspection+jwt", "alg": "ES256", "kid": signer.key_id() });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(&header), part(&claims()));
-    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signer.sign(signed.as_bytes()).unwrap()));
+    let token = format!(
+        "{signed}.{}",
+        URL_SAFE_NO_PAD.encode(signer.sign(signed.as_bytes()).now_or_never().unwrap().unwrap())
+    );
     let refused = inspector().read(&keyring, &token, NOW).unwrap_err();
     assert!(matches!(refused, InspectionError::Refused(Error::TypeForbidden { .. })), "{refused}");
 }
 
 #[test]
 fn the_keys_are_those_that_are_published_now() {
-    let kek = kek();
-    let key = |state| generate(Algorithm::Es256, state, &kek, NOW).unwrap();
+    let vault = vault();
+    let key = |state| vault.generate(Algorithm::Es256, state, NOW).unwrap();
     let (old, new) = (key(KeyState::Active), key(KeyState::Next));
-    let ring = |keys| Keyring::new(keys, &kek, None).unwrap();
+    let ring = |keys| Keyring::new(keys, &vault, None).unwrap();
     let before = ring(vec![old.clone(), new.clone()]);
     let inspector = inspector();
     let token = signed(&before, &claims());

@@ -55,6 +55,8 @@ secret_pepper = "/k/pepper"
 [tokens]
 max_lifetime = 1800
 default_lifetime = 60
+[status]
+ttl = 30
 [tls]
 listen = "127.0.0.1:0"
 certificate = "tls.crt"
@@ -77,6 +79,7 @@ fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
     assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
     assert_eq!(config.tokens, bounds(60, 1800));
+    assert_eq!(Ok(config.status_ttl), StatusTtl::from_seconds(30));
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),
         key: "etc/tls.key".into(),
@@ -108,6 +111,8 @@ fn every_error_in_a_table_names_its_line() {
             "max_lifetim = 1",
             "unknown field `max_lifetim`, expected `max_lifetime` or `default_lifetime`; did you mean `max_lifetime`?",
         ),
+        ("ttl = 30", "ttl = 0", "`ttl` must be 1 to 3600 seconds"),
+        ("ttl = 30", "ttl = 3601", "`ttl` must be 1 to 3600 seconds"),
         ("max_lifetime = 1800", "max_lifetime = 0", "`max_lifetime` must be 1 to 3600 seconds"),
         ("max_lifetime = 1800", "max_lifetime = 3601", "`max_lifetime` must be 1 to 3600 seconds"),
         (

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::{Changes, State, Store, StoreError};
 use crate::domain::{Directory, Revocations};
@@ -151,12 +151,13 @@ impl Snapshots {
 pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, vault: Vault) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let (mut failing, mut last) = (false, Instant::now());
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = snapshots.wanted.notified() => sleep(MIN_INTERVAL).await,
+            () = snapshots.wanted.notified() => sleep_until(last + MIN_INTERVAL).await,
         }
+        last = Instant::now();
         match snapshots.refresh(&*store, &vault).await {
             Ok(()) => {
                 if failing {

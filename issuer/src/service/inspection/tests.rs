@@ -33,6 +33,7 @@ fn without(name: &str) -> Value {
 }
 
 fn signed(keyring: &Keyring, claims: &Value) -> String {
+    // A key in memory has signed at once.
     sign_token(keyring.signer(None).unwrap(), claims).now_or_never().unwrap().unwrap()
 }
 
@@ -144,10 +145,8 @@ fn another_type_of_token_is_refused() {
     let header = json!({ "typ": "token-introspection+jwt", "alg": "ES256", "kid": signer.key_id() });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(&header), part(&claims()));
-    let token = format!(
-        "{signed}.{}",
-        URL_SAFE_NO_PAD.encode(signer.sign(signed.as_bytes()).now_or_never().unwrap().unwrap())
-    );
+    let signature = signer.sign(signed.as_bytes()).now_or_never().unwrap().unwrap();
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
     let refused = inspector().read(&keyring, &token, NOW).unwrap_err();
     assert!(matches!(refused, InspectionError::Refused(Error::TypeForbidden { .. })), "{refused}");
 }

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
+use crate::domain::{Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, StatusTtl};
 use crate::keys::VaultOptions;
 
 #[derive(Deserialize)]
@@ -32,6 +32,8 @@ struct File {
     allow_http_loopback: bool,
     #[serde(default)]
     tokens: TokensTable,
+    #[serde(default)]
+    status: StatusTable,
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
@@ -43,6 +45,12 @@ struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
     algorithm: Option<Text<Algorithm>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct StatusTable {
+    ttl: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +115,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
         tokens: file.tokens.resolve().map_err(content)?,
+        status_ttl: file.status.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
@@ -139,6 +148,14 @@ impl TokensTable {
             }
         };
         Ok(LifetimeBounds { default, max })
+    }
+}
+
+impl StatusTable {
+    fn resolve(self) -> Result<StatusTtl, Wrong> {
+        let Some(seconds) = self.ttl else { return Ok(StatusTtl::default()) };
+        StatusTtl::from_seconds(*seconds.get_ref())
+            .map_err(|_| Wrong::at(&seconds, format!("`ttl` must be 1 to {} seconds", StatusTtl::MAX)))
     }
 }
 

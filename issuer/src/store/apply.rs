@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::sqlite::SqliteConnection;
 
-use super::StoreError;
-use super::rows::SIGNING_KEYS;
+use super::rows::{SIGNING_KEYS, STATUS_LISTS};
+use super::{StoreError, revocation};
 use crate::domain::{
     Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect,
     Exchange, Grant, KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Resealed,
@@ -100,6 +100,10 @@ pub(super) async fn apply(
                 reseal(connection, key).await?;
             }
             Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        }
+        Change::Revoke(record) => {
+            let most = revocation::revoke(connection, record).await?;
+            Ok(Made::new(Effect::Revoked { most }, [STATUS_LISTS]))
         }
     }
 }
@@ -212,6 +216,13 @@ async fn set_client(
         sqlx::query("UPDATE client SET algorithm = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(algorithm.map(Algorithm::as_str))
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(status) = settings.status {
+        sqlx::query("UPDATE client SET status = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(i64::from(status))
             .execute(&mut *connection)
             .await?;
     }

@@ -1,6 +1,7 @@
 //! `tessera.toml`: parsed whole before anything is opened or bound.
 
 mod file;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::{ActDepth, IssuerId, LifetimeBounds};
+use crate::domain::{ActDepth, IssuerId, LifetimeBounds, StatusTtl};
 use crate::keys::VaultOptions;
 
 /// The settings of one issuer, its paths resolved.
@@ -34,6 +35,8 @@ pub struct Config {
     pub tokens: LifetimeBounds,
     /// How many services may act for one subject, one after the other.
     pub max_act_depth: ActDepth,
+    /// How long verifiers may keep a status list.
+    pub status_ttl: StatusTtl,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.

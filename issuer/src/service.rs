@@ -7,6 +7,7 @@ mod inspection;
 mod introspection;
 mod last_used;
 mod request;
+mod status;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,13 +20,16 @@ pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
+use status::NewToken;
+pub use status::{ListError, SignedList, Statuses};
 
 use crate::domain::{
-    ActDepth, Algorithm, Authenticated, AuthenticationFailure, Claims, Issuance, IssuerId, LifetimeBounds,
-    Method, Pepper, RandomError, Refusal, TokenId, UnixTime, Wish, authenticate, decide,
+    ActDepth, Algorithm, Authenticated, AuthenticationFailure, Claims, Holder, Issuance, IssuerId,
+    LifetimeBounds, ListId, Method, Pepper, RandomError, Refusal, StatusClaim, StatusReference, TokenId,
+    UnixTime, Wish, authenticate, decide,
 };
-use crate::keys::{SigningError, sign_token};
-use crate::store::{Snapshot, Snapshots, Stale};
+use crate::keys::{Signer, SigningError, sign_token};
+use crate::store::{AllocationError, Snapshot, Snapshots, Stale};
 
 /// Tells the time. A function and not a time where a decision waits for the network in the middle.
 pub type Clock = fn() -> UnixTime;
@@ -41,6 +45,7 @@ pub struct TokenService {
     assertions: Assertions,
     inspector: Inspector,
     mutual_tls: Option<MutualTls>,
+    statuses: Option<Statuses>,
     last_used: LastUsed,
     clock: Clock,
 }
@@ -119,6 +124,9 @@ pub enum TokenError {
     /// A token that came back cannot be looked at, which is no fault of it.
     #[error("the token could not be inspected")]
     Inspection(#[source] InspectionError),
+    /// The token needs a place in a status list, and there is none to be had.
+    #[error("the token could not get a status")]
+    Status(#[from] AllocationError),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),
@@ -140,7 +148,7 @@ impl TokenService {
     ) -> Self {
         let inspector = Inspector::new(issuer.clone());
         let max_act_depth = ActDepth::default();
-        let (mutual_tls, last_used) = (None, LastUsed::default());
+        let (mutual_tls, statuses, last_used) = (None, None, LastUsed::default());
         Self {
             issuer,
             bounds,
@@ -150,6 +158,7 @@ impl TokenService {
             assertions,
             inspector,
             mutual_tls,
+            statuses,
             last_used,
             clock,
         }
@@ -165,6 +174,12 @@ impl TokenService {
     #[must_use]
     pub fn with_max_act_depth(self, max_act_depth: ActDepth) -> Self {
         Self { max_act_depth, ..self }
+    }
+
+    /// The same service, whose tokens have a status where their audience asks for one.
+    #[must_use]
+    pub fn with_statuses(self, statuses: Statuses) -> Self {
+        Self { statuses: Some(statuses), ..self }
     }
 
     /// The name this service signs as.
@@ -249,12 +264,47 @@ impl TokenService {
         issuance: Issuance,
         now: UnixTime,
     ) -> Result<Granted, TokenError> {
-        let Issuance { claims, algorithm } = issuance;
+        let Issuance { mut claims, algorithm, status } = issuance;
         let signer = snapshot.keyring.signer(algorithm).ok_or(TokenError::NoKeyOf(algorithm))?;
+        if status {
+            self.give_status(&mut claims, signer, snapshot, now).await?;
+        }
         let token = sign_token(signer, &claims).await?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
         Ok(Granted { issued, claims, client, subject_token: None })
+    }
+
+    /// Gives the token a place in a status list, which is durable before it leaves.
+    async fn give_status(
+        &self,
+        claims: &mut Claims,
+        signer: &dyn Signer,
+        snapshot: &Snapshot,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        let statuses = self.statuses.as_ref().ok_or(AllocationError::Stopped)?;
+        let token = NewToken {
+            holder: Holder {
+                client: claims.client_id.clone(),
+                subject: claims.sub.clone(),
+                audience: claims.aud.clone(),
+            },
+            kid: signer.key_id(),
+            algorithm: signer.algorithm(),
+            expires_at: claims.exp,
+        };
+        let place = statuses.place(token, &snapshot.revocations, now).await?;
+        let uri = self.issuer.status_list(place.list);
+        claims.status = Some(StatusClaim { status_list: StatusReference { idx: place.index, uri } });
+        claims.jti = TokenId::with_status(place)?;
+        Ok(())
+    }
+
+    /// A status list of this issuer, signed; not older than half the time for which it may be kept.
+    pub async fn status_list(&self, id: ListId) -> Result<SignedList, ListError> {
+        let statuses = self.statuses.as_ref().ok_or(ListError::Unknown)?;
+        statuses.lists().get(id, &self.snapshots, &self.issuer, statuses.ttl(), self.now()).await
     }
 
     /// Finds out who asks at an endpoint where clients authenticate as they do for a token (RFC 7009 §2.1, RFC 7662

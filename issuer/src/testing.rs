@@ -133,7 +133,7 @@ pub(crate) fn snapshot(revision: i64, credentials: Vec<Credential>) -> Snapshot 
         directory.insert(Entry::new(client, []));
     }
     let keyring = Keyring::new(signing_keys(&vault), &vault, None).unwrap();
-    Snapshot { revision, directory, keyring }
+    Snapshot { revision, directory, keyring, revocations: Arc::default() }
 }
 
 /// Somebody else's issuer: one ES256 key, used through a library that is not ours.

@@ -194,6 +194,12 @@ pub(super) struct ClientSettings {
     /// What tokens for it are signed with: ES256, RS256, PS256, ES384, EdDSA [default: the issuer's]
     #[arg(long)]
     pub(super) algorithm: Option<Algorithm>,
+    /// Give tokens for it a status, so that it can refuse those that are revoked
+    #[arg(long, conflicts_with = "no_status")]
+    pub(super) status: bool,
+    /// Give them none [default]
+    #[arg(long)]
+    pub(super) no_status: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -426,6 +432,11 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         algorithm: Algorithm,
     },
+    /// Seal all keys under the current key-encryption key, those too that are under one of `old_key_encryption_keys`
+    ///
+    /// Servers that run go on with the keys that they have opened. Do this when all of them have been started with
+    /// both.
+    Reseal,
 }
 
 fn lifetime(text: &str) -> Result<Lifetime, LifetimeError> {

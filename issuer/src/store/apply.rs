@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::sqlite::SqliteConnection;
 
-use super::StoreError;
-use super::rows::SIGNING_KEYS;
+use super::rows::{SIGNING_KEYS, STATUS_LISTS};
+use super::{StoreError, revocation};
 use crate::domain::{
     Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect,
-    Exchange, Grant, KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Scope,
-    Settings, StoredKey, Trust, UnixTime,
+    Exchange, Grant, KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Resealed,
+    Scope, Settings, StoredKey, Trust, UnixTime,
 };
 
 /// A change that was made: its effect, and whom it was about.
@@ -94,6 +94,16 @@ pub(super) async fn apply(
         Change::RotateKeys(next) => {
             rotate(connection, next, now).await?;
             Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        }
+        Change::ResealKeys { keys, .. } => {
+            for key in keys {
+                reseal(connection, key).await?;
+            }
+            Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        }
+        Change::Revoke(record) => {
+            let most = revocation::revoke(connection, record).await?;
+            Ok(Made::new(Effect::Revoked { most }, [STATUS_LISTS]))
         }
     }
 }
@@ -206,6 +216,13 @@ async fn set_client(
         sqlx::query("UPDATE client SET algorithm = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(algorithm.map(Algorithm::as_str))
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(status) = settings.status {
+        sqlx::query("UPDATE client SET status = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(i64::from(status))
             .execute(&mut *connection)
             .await?;
     }
@@ -458,6 +475,26 @@ async fn rotate(
             .await?;
     some(promoted.rows_affected(), || ChangeError::NoKeyOf(next.algorithm))?;
     add_key(connection, next).await
+}
+
+/// Replaces the box of a private key, which has to be the one that was opened. Of a key that is gone nothing is left
+/// to be sealed.
+async fn reseal(connection: &mut SqliteConnection, key: &Resealed) -> Result<(), StoreError> {
+    let stored: Option<String> = sqlx::query_scalar("SELECT private FROM signing_key WHERE kid = $1")
+        .bind(&key.kid)
+        .fetch_optional(&mut *connection)
+        .await?;
+    match stored {
+        None => return Ok(()),
+        Some(stored) if stored == key.from.to_text() => {}
+        Some(_) => return Err(ChangeError::KeysChanged.into()),
+    }
+    sqlx::query("UPDATE signing_key SET private = $2 WHERE kid = $1")
+        .bind(&key.kid)
+        .bind(key.to.to_text())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn some(rows: u64, missing: impl FnOnce() -> ChangeError) -> Result<(), StoreError> {

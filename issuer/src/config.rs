@@ -12,7 +12,7 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::{IssuerId, LifetimeBounds};
+use crate::domain::{IssuerId, LifetimeBounds, RotateEvery};
 
 /// The settings of one issuer, its paths resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub allow_http_loopback: bool,
     /// How long tokens may live.
     pub tokens: LifetimeBounds,
+    /// How often another key signs.
+    pub rotate_every: RotateEvery,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.

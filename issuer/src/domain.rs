@@ -38,7 +38,11 @@ pub use directory::{Directory, Entry};
 pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};
-pub use key::{Algorithm, KeyState, RETIRED_KEY_RETENTION, StoredKey, UnknownAlgorithm};
+pub use key::{
+    Algorithm, CLOCK_ALLOWANCE, DEFAULT_ROTATE_EVERY, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_ROTATE_EVERY,
+    MAX_STALENESS, MIN_ROTATE_EVERY, PUBLICATION_LEAD, Plan, Prospect, RETIRED_KEY_RETENTION, RotateEvery,
+    RotateEveryError, RotationReason, Sightings, Step, StoredKey, UnknownAlgorithm, key_set_max_age,
+};
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use scope::{MAX_SCOPE, MAX_SCOPES, Scope, ScopeError, ScopeSet};
 pub(crate) use secret::random;

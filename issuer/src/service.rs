@@ -4,6 +4,7 @@ mod assertion;
 mod certificate;
 mod last_used;
 mod request;
+mod rotation;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
 };
+pub use rotation::{Moment, Pass, RotationError, Rotator};
 
 use crate::domain::{
     Algorithm, Authenticated, AuthenticationFailure, Claims, Issuance, IssuerId, LifetimeBounds, Method,

@@ -8,6 +8,7 @@ mod apply;
 mod error;
 mod follow;
 mod rows;
+mod signing_keys;
 mod spending;
 mod sqlite;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     Actor, Algorithm, Audience, AudienceRule, Change, Client, ClientId, ClientSecret, Conditions, Credential,
-    CredentialId, CredentialKind, Description, Directory, Entry, Grant, KeySource, KeyState, Labels,
+    CredentialId, CredentialKind, Description, Directory, Entry, Grant, KeyChange, KeySource, KeyState, Labels,
     Lifetime, Pepper, Profile, ScopeSet, Settings, StoredKey, Trust, UnixTime,
 };
 use crate::keys::{KeyEncryptionKey, Keyring, generate};
@@ -113,7 +113,7 @@ pub(crate) fn changes() -> Vec<Change> {
 /// A database with [`changes`] made and signing keys in it.
 pub(crate) async fn store(folder: &tempfile::TempDir, kek: &KeyEncryptionKey) -> SqliteStore {
     let store = SqliteStore::create(&folder.path().join("tessera.db")).await.unwrap();
-    let keys = Change::AddKeys(signing_keys(kek));
+    let keys = Change::Keys(KeyChange::Add(signing_keys(kek)));
     for change in changes().iter().chain([&keys]) {
         store.apply(&actor(), change, NOW).await.unwrap();
     }

@@ -18,7 +18,7 @@ use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{KeyEncryptionKey, load_pepper};
-use crate::service::{Assertions, MutualTls, TokenService};
+use crate::service::{Assertions, MutualTls, Rotator, TokenService};
 use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
@@ -31,7 +31,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let _log = start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?)?;
     // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
     // announced before it works.
-    let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
+    let kek = Arc::new(KeyEncryptionKey::load(&config.key_encryption_key)?);
     let pepper = load_pepper(&config.secret_pepper)?;
     let file = SqliteFile::open(&config.database).await?;
     let allow_http_loopback = config.allow_http_loopback;
@@ -62,6 +62,10 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
         None => service,
+    });
+    let rotating = tokio::spawn({
+        let store = Arc::clone(&store) as Arc<dyn Store>;
+        Rotator::new(store, Arc::clone(&snapshots), Arc::clone(&kek), config.rotate_every).keep_rotating(now)
     });
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
     let refreshing = tokio::spawn({
@@ -97,6 +101,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     };
     let (plain, secure) = tokio::join!(plain, secure);
 
+    rotating.abort();
     refreshing.abort();
     following.abort();
     noting.abort();

@@ -13,7 +13,9 @@ use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
+use crate::domain::{
+    IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY, RotateEvery,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,8 @@ struct File {
     allow_http_loopback: bool,
     #[serde(default)]
     tokens: TokensTable,
+    #[serde(default)]
+    keys: KeysTable,
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
@@ -38,6 +42,12 @@ struct File {
 struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct KeysTable {
+    rotate_every: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +106,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
         tokens: file.tokens.resolve().map_err(content)?,
+        rotate_every: file.keys.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
@@ -128,6 +139,16 @@ impl TokensTable {
             }
         };
         Ok(LifetimeBounds { default, max })
+    }
+}
+
+impl KeysTable {
+    fn resolve(self) -> Result<RotateEvery, Wrong> {
+        let Some(seconds) = self.rotate_every else { return Ok(RotateEvery::default()) };
+        RotateEvery::from_seconds(*seconds.get_ref()).map_err(|_| {
+            let bounds = format!("{MIN_ROTATE_EVERY} to {MAX_ROTATE_EVERY}");
+            Wrong::at(&seconds, format!("`rotate_every` must be {bounds} seconds"))
+        })
     }
 }
 

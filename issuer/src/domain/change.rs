@@ -6,7 +6,7 @@ use super::client::{Description, Labels};
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIALS, MAX_SECRETS};
 use super::grant::Grant;
 use super::id::ClientId;
-use super::key::{Algorithm, StoredKey};
+use super::key::{Algorithm, KeyChange};
 use super::lifetime::Lifetime;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
 
@@ -54,11 +54,8 @@ pub enum Change {
         /// Whom.
         audience: ClientId,
     },
-    /// The first keys of an algorithm: `keys` are stored in the states they carry.
-    AddKeys(Vec<StoredKey>),
-    /// *active* → *retired*, *next* → *active*, and this key becomes *next*, for each of the same algorithm. Keys
-    /// whose time is over go.
-    RotateKeys(StoredKey),
+    /// Changes the signing keys.
+    Keys(KeyChange),
 }
 
 /// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
@@ -123,11 +120,20 @@ pub enum ChangeError {
     #[error("a client offers at most {MAX_SCOPES} scopes")]
     TooManyScopes,
     /// The issuer has no key of that algorithm.
-    #[error("there is no {0} signing key; `tessera key add --algorithm {0}` makes one")]
+    #[error("there is no {0} signing key; `tessera keys add --algorithm {0}` makes one")]
     NoKeyOf(Algorithm),
+    /// The issuer has keys of that algorithm, but none signs yet.
+    #[error("the {0} signing key does not sign yet; `tessera keys list` says when it will")]
+    NotYetActive(Algorithm),
     /// The issuer has keys of that algorithm.
-    #[error("there are {0} signing keys already; `tessera key rotate --algorithm {0}` makes new ones")]
+    #[error("there are {0} signing keys already; `tessera keys rotate --algorithm {0}` makes new ones")]
     KeysExist(Algorithm),
+    /// There is no such key.
+    #[error("there is no signing key `{0}`; `tessera keys list` shows them")]
+    UnknownKey(String),
+    /// A key is not, or no longer, what the change takes it for.
+    #[error("the signing key `{0}` is no longer what it was; `tessera keys list` shows what it is")]
+    KeyMovedOn(String),
     /// There is no such grant.
     #[error("`{client}` has no grant for `{audience}`")]
     UnknownGrant {
@@ -161,6 +167,12 @@ impl Actor {
         Self(format!("cli:{user}"))
     }
 
+    /// A running issuer by itself, on schedule.
+    #[must_use]
+    pub fn issuer() -> Self {
+        Self("issuer".to_owned())
+    }
+
     /// As it stands in the audit record.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -180,8 +192,7 @@ impl Change {
             Self::RemoveCredential { .. } => "credential.remove",
             Self::AddGrant(_) => "grant.add",
             Self::RemoveGrant { .. } => "grant.remove",
-            Self::AddKeys(_) => "key.add",
-            Self::RotateKeys(_) => "key.rotate",
+            Self::Keys(change) => change.action(),
         }
     }
 
@@ -196,8 +207,7 @@ impl Change {
             Self::RemoveCredential { id } => id.to_string(),
             Self::AddGrant(grant) => grant.client.to_string(),
             Self::RemoveGrant { client, .. } => client.to_string(),
-            Self::AddKeys(keys) => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
-            Self::RotateKeys(key) => key.kid.clone(),
+            Self::Keys(change) => change.subject(),
         }
     }
 
@@ -224,10 +234,7 @@ impl Change {
                 "claims": grant.claims,
             }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
-            Self::AddKeys(keys) => {
-                json!({ "algorithms": keys.iter().map(|key| key.algorithm).collect::<Vec<_>>() })
-            }
-            Self::RotateKeys(key) => json!({ "algorithm": key.algorithm }),
+            Self::Keys(change) => change.detail(),
         }
     }
 }

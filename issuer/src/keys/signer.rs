@@ -98,7 +98,7 @@ pub fn generate(
     jwk.common.key_id = Some(kid.clone());
     let sealed =
         kek.seal(&kid, algorithm, &pkcs8).map_err(|source| KeyError::Sealed { kid: kid.clone(), source })?;
-    Ok(StoredKey { kid, algorithm, state, jwk, sealed, created_at: now })
+    Ok(StoredKey { kid, algorithm, state, since: now, rotation_asked_at: None, jwk, sealed, created_at: now })
 }
 
 /// Opens a stored key for signing.

@@ -1,20 +1,20 @@
 //! The in-memory copy that answers requests, and the task that keeps it fresh.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{Changes, State, Store, StoreError};
-use crate::domain::Directory;
+use crate::domain::{Directory, MAX_STALENESS};
 use crate::keys::{KeyEncryptionKey, Keyring, KeyringError};
 
 /// How often the store's revision is read. A change is seen within this time, plus the time to load it.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Age at which a copy that could not be compared with the store is no longer used: a client removed meanwhile
 /// must not get tokens for as long as the store stays away. Twenty polls, enough for a restart of a database.
-pub const MAX_AGE: Duration = Duration::from_secs(10);
+pub const MAX_AGE: Duration = Duration::from_secs(MAX_STALENESS);
 
 /// The whole state as of one revision, its active key ready to sign.
 #[derive(Clone, Debug)]
@@ -48,7 +48,14 @@ pub struct Stale;
 pub struct Snapshots {
     current: watch::Sender<Arc<Snapshot>>,
     /// When the copy was last known to be the store's.
-    compared: RwLock<Instant>,
+    compared: RwLock<Moment>,
+}
+
+/// A moment by two clocks: one stands still while the machine is suspended, and the other can be put back.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    running: Instant,
+    wall: SystemTime,
 }
 
 impl Snapshot {
@@ -74,7 +81,7 @@ impl Snapshot {
 impl Snapshots {
     /// Loads the first snapshot.
     pub async fn load(store: &dyn Store, kek: &KeyEncryptionKey) -> Result<Self, FollowError> {
-        let compared = Instant::now();
+        let compared = Moment::now();
         let snapshot = Snapshot::new(store.load().await?, kek, None)?;
         let (current, _) = watch::channel(Arc::new(snapshot));
         Ok(Self { current, compared: RwLock::new(compared) })
@@ -82,8 +89,19 @@ impl Snapshots {
 
     /// The snapshot to decide from, unless it is too old to be trusted.
     pub fn current(&self) -> Result<Arc<Snapshot>, Stale> {
-        let compared = *self.compared.read().unwrap_or_else(PoisonError::into_inner);
-        if compared.elapsed() > MAX_AGE { Err(Stale) } else { Ok(self.latest()) }
+        if self.age() > MAX_AGE { Err(Stale) } else { Ok(self.latest()) }
+    }
+
+    /// How long ago the copy was known to be the store's.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.compared.read().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Tells of every new snapshot.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.current.subscribe()
     }
 
     /// The last snapshot, however old.
@@ -94,7 +112,7 @@ impl Snapshots {
 
     /// Compares with the store once, and takes over what is new.
     pub async fn refresh(&self, store: &dyn Store, kek: &KeyEncryptionKey) -> Result<(), FollowError> {
-        let compared = Instant::now();
+        let compared = Moment::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {
             let state = match store.changes(before.revision).await? {
@@ -110,8 +128,19 @@ impl Snapshots {
     }
 }
 
+impl Moment {
+    fn now() -> Self {
+        Self { running: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// By the clock that says the longer time.
+    fn elapsed(&self) -> Duration {
+        self.running.elapsed().max(self.wall.elapsed().unwrap_or_default())
+    }
+}
+
 /// Follows the store until dropped. While it cannot be read the last snapshot stays, until [`MAX_AGE`].
-pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, kek: KeyEncryptionKey) {
+pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, kek: Arc<KeyEncryptionKey>) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;

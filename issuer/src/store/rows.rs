@@ -21,7 +21,7 @@ pub(super) const SIGNING_KEYS: &str = "";
 type ClientRow = (String, String, String, i64, Option<i64>, Option<String>, i64);
 type CredentialRow = (String, String, String, i64, Option<i64>);
 type GrantRow = (String, String, Option<i64>, Option<i64>, String, String);
-type KeyRow = (String, String, String, String, String, i64, Option<i64>);
+type KeyRow = (String, String, String, i64, String, String, i64, Option<i64>, Option<i64>);
 
 /// The rows of one client, or of all.
 macro_rules! select {
@@ -213,12 +213,13 @@ async fn grants(
 
 async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, StoreError> {
     let rows: Vec<KeyRow> = sqlx::query_as(
-        "SELECT kid, algorithm, state, jwk, sealed, created_at, published_until FROM signing_key ORDER BY created_at",
+        "SELECT kid, algorithm, state, since, jwk, sealed, created_at, rotation_asked_at, published_until
+         FROM signing_key ORDER BY created_at, kid",
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|(kid, algorithm, state, jwk, sealed, created_at, published_until)| {
+        .map(|(kid, algorithm, state, since, jwk, sealed, created_at, asked_at, published_until)| {
             Ok(StoredKey {
                 algorithm: parse("algorithm", &algorithm)?,
                 state: match (&*state, published_until) {
@@ -228,6 +229,8 @@ async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, Store
                     _ => return Err(malformed("key state", &state)),
                 },
                 jwk: serde_json::from_str(&jwk).map_err(|_| malformed("public key", &kid))?,
+                since: time(since)?,
+                rotation_asked_at: asked_at.map(time).transpose()?,
                 created_at: time(created_at)?,
                 kid,
                 sealed,
@@ -236,7 +239,7 @@ async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, Store
         .collect()
 }
 
-fn parse<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, StoreError> {
+pub(super) fn parse<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| malformed(what, text))
 }
 
@@ -258,7 +261,7 @@ fn lifetime(seconds: i64) -> Result<Lifetime, StoreError> {
         .ok_or_else(|| malformed("lifetime", &seconds.to_string()))
 }
 
-fn time(seconds: i64) -> Result<UnixTime, StoreError> {
+pub(super) fn time(seconds: i64) -> Result<UnixTime, StoreError> {
     let seconds = u64::try_from(seconds).map_err(|_| malformed("time", &seconds.to_string()))?;
     Ok(UnixTime::from_seconds(seconds))
 }

@@ -13,6 +13,7 @@ use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
 use crate::domain::{IssuerId, LifetimeBounds, RotateEvery};
+use crate::keys::VaultOptions;
 
 /// The settings of one issuer, its paths resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub struct Config {
     pub issuer: Option<IssuerId>,
     /// The SQLite file.
     pub database: PathBuf,
-    /// The file of the key-encryption key.
-    pub key_encryption_key: PathBuf,
+    /// Where the signing keys are made and opened.
+    pub vault: VaultOptions,
     /// The file of the pepper under which client secrets are kept; `tessera.pepper` unless set.
     pub secret_pepper: PathBuf,
     /// Whether key sets may be fetched over `http` from this machine.

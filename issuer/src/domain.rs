@@ -3,6 +3,7 @@
 //! Nothing here knows HTTP or SQL, reads a clock or draws randomness for a decision: a [`Directory`] is the whole
 //! state, and [`decide`] answers from it.
 
+mod algorithm;
 mod change;
 mod client;
 mod condition;
@@ -20,6 +21,7 @@ mod secret;
 mod time;
 mod trust;
 
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
@@ -39,9 +41,9 @@ pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{IssuerId, IssuerIdError, JWKS_PATH, TOKEN_PATH};
 pub use key::{
-    Algorithm, CLOCK_ALLOWANCE, DEFAULT_ROTATE_EVERY, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_ROTATE_EVERY,
-    MAX_STALENESS, MIN_ROTATE_EVERY, PUBLICATION_LEAD, Plan, Prospect, RETIRED_KEY_RETENTION, RotateEvery,
-    RotateEveryError, RotationReason, Sightings, Step, StoredKey, UnknownAlgorithm, key_set_max_age,
+    CLOCK_ALLOWANCE, DEFAULT_ROTATE_EVERY, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_ROTATE_EVERY,
+    MAX_STALENESS, MIN_ROTATE_EVERY, PUBLICATION_LEAD, Plan, PrivateKey, Prospect, RETIRED_KEY_RETENTION,
+    RotateEvery, RotateEveryError, RotationReason, Sightings, Step, StoredKey, key_set_max_age,
 };
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use scope::{MAX_SCOPE, MAX_SCOPES, Scope, ScopeError, ScopeSet};

@@ -164,6 +164,13 @@ impl TokenService {
         self.snapshots.latest()
     }
 
+    /// How old the latest state may be, in seconds.
+    #[must_use]
+    pub fn state_age(&self) -> u64 {
+        let age = self.snapshots.age();
+        age.as_secs().saturating_add(u64::from(age.subsec_nanos() > 0))
+    }
+
     /// The current state.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, Stale> {
         self.snapshots.current()
@@ -184,7 +191,7 @@ impl TokenService {
             Err(refusal) => return Err(TokenError::Refused { client, refusal }),
         };
         let signer = snapshot.keyring.signer(algorithm).ok_or(TokenError::NoKeyOf(algorithm))?;
-        let token = sign_token(signer, &claims)?;
+        let token = sign_token(signer, &claims).await?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
         Ok(Granted { issued, claims, client })

@@ -33,7 +33,7 @@ pub struct State {
     pub revision: i64,
     /// Clients with their credentials and grants.
     pub directory: Directory,
-    /// The signing keys, sealed.
+    /// The signing keys.
     pub keys: Vec<StoredKey>,
 }
 

@@ -104,7 +104,7 @@ pub(super) struct Init {
     /// Its issuer identifier (https), by which others reach it; not needed on loopback
     #[arg(long, value_name = "URL")]
     pub(super) issuer: Option<IssuerId>,
-    /// What its keys sign with: ES256 or RS256
+    /// What its keys sign with: ES256, RS256, PS256, ES384 or EdDSA
     #[arg(long, default_value = "ES256")]
     pub(super) algorithm: Algorithm,
 }
@@ -191,7 +191,7 @@ pub(super) struct ClientSettings {
     /// How long tokens for it live at most, 1 to 3600 [default: the issuer's]
     #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
     pub(super) lifetime: Option<Lifetime>,
-    /// What tokens for it are signed with: ES256 or RS256 [default: the issuer's]
+    /// What tokens for it are signed with: ES256, RS256, PS256, ES384, EdDSA [default: the issuer's]
     #[arg(long)]
     pub(super) algorithm: Option<Algorithm>,
 }
@@ -415,7 +415,7 @@ Examples:
   tessera keys rotate
   tessera keys rotate --now       verifiers may not know the new key yet")]
     Rotate {
-        /// Whose turn it is [default: what tokens are signed with unless an audience says]
+        /// Whose turn it is, as `ES256` [default: what tokens are signed with unless an audience says]
         #[arg(long)]
         algorithm: Option<Algorithm>,
         /// Do not wait
@@ -444,7 +444,7 @@ Example:
 Example:
   tessera keys add --algorithm RS256")]
     Add {
-        /// What it signs with
+        /// ES256, RS256, PS256, ES384 or EdDSA
         #[arg(long)]
         algorithm: Algorithm,
         /// Let it sign at once

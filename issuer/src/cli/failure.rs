@@ -13,7 +13,7 @@ use crate::config::ConfigError;
 use crate::domain::{
     ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TrustError,
 };
-use crate::keys::{KeyError, SecretFileError};
+use crate::keys::{KeyError, SecretFileError, VaultError};
 use crate::presets::PresetError;
 use crate::service::AssertionError;
 use crate::store::{FollowError, StoreError};
@@ -30,6 +30,9 @@ pub enum Failure {
     /// The key-encryption key or the pepper is unusable. Exit code 4.
     #[error(transparent)]
     SecretFile(#[from] SecretFileError),
+    /// The signing keys cannot be opened. Exit code 4.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The state in the database is unusable. Exit code 4.
     #[error(transparent)]
     State(#[from] FollowError),
@@ -163,7 +166,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::NoIssuer | Self::Usage(_) | Self::Filter { .. } => 2,
             Self::Config(_) | Self::Policy { .. } => super::POLICY_IS_WRONG,
-            Self::Store(_) | Self::SecretFile(_) | Self::State(_) | Self::Key(_) => 4,
+            Self::Store(_) | Self::SecretFile(_) | Self::Vault(_) | Self::State(_) | Self::Key(_) => 4,
             Self::Bind(_) => 5,
             Self::Refused { .. }
             | Self::Scopes(_)

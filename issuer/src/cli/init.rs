@@ -10,7 +10,7 @@ use super::args::Init;
 use super::output::Answer;
 use super::{Failure, actor, now};
 use crate::domain::{Algorithm, Change, KeyChange};
-use crate::keys::{KeyEncryptionKey, create_pepper};
+use crate::keys::{KeyEncryptionKey, Vault, create_pepper};
 use crate::store::{SqliteStore, Store as _};
 
 const CONFIG: &str = "tessera.toml";
@@ -57,9 +57,9 @@ impl Files {
 
     /// The configuration comes last: without it nothing here is in use.
     async fn fill(&self, config: &str, algorithm: Algorithm) -> Result<(), Failure> {
-        let kek = KeyEncryptionKey::create(&self.path(KEK))?;
+        let vault = Vault::new(KeyEncryptionKey::create(&self.path(KEK))?);
         create_pepper(&self.path(PEPPER))?;
-        let keys = super::keys::first(algorithm, &kek)?;
+        let keys = super::keys::first(algorithm, &vault)?;
         let store = SqliteStore::create(&self.path(DATABASE)).await?;
         let added = store.apply(&actor(), &Change::Keys(KeyChange::Add(keys)), now()).await;
         store.close().await;

@@ -11,7 +11,7 @@ use crate::domain::{
     Algorithm, Change, ChangeError, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_STALENESS,
     PUBLICATION_LEAD, Plan, Prospect, RotateEvery, RotationReason, StoredKey, UnixTime,
 };
-use crate::keys::{KeyEncryptionKey, generate};
+use crate::keys::Vault;
 
 /// After how many seconds no verifier still accepts what is signed with a key that was taken away.
 const FORGOTTEN_AFTER: u64 = KEY_SET_MAX_AGE + MAX_STALENESS;
@@ -31,8 +31,8 @@ pub(super) async fn run(session: Session, command: KeysCommand) -> Result<Answer
 }
 
 /// The first keys of an algorithm, where nobody has fetched the key set yet: one that signs and the one after it.
-pub(super) fn first(algorithm: Algorithm, kek: &KeyEncryptionKey) -> Result<Vec<StoredKey>, Failure> {
-    let make = |state| generate(algorithm, state, kek, now());
+pub(super) fn first(algorithm: Algorithm, vault: &Vault) -> Result<Vec<StoredKey>, Failure> {
+    let make = |state| vault.generate(algorithm, state, now());
     Ok(vec![make(KeyState::Active)?, make(KeyState::Next)?])
 }
 
@@ -65,8 +65,8 @@ impl Turn {
 
     /// The next key signs from now on.
     async fn take(self, session: &Session, reason: RotationReason) -> Result<(), Failure> {
-        let kek = KeyEncryptionKey::load(&session.config.key_encryption_key)?;
-        let make = || generate(self.algorithm, KeyState::Next, &kek, now());
+        let vault = session.vault().await?;
+        let make = || vault.generate(self.algorithm, KeyState::Next, now());
         let active = self.active.map(|key| key.kid);
         let next = match (self.next, &active) {
             (Some(next), _) => next.kid,
@@ -138,8 +138,8 @@ async fn retire(session: &Session, kid: String, confirmed: &Confirmed) -> Result
             let unknown_for = turn.unknown_for(now());
             breaks.extend((unknown_for > 0).then(|| refused_at_first(unknown_for)));
             if turn.next.is_none() {
-                let kek = KeyEncryptionKey::load(&session.config.key_encryption_key)?;
-                replacement = Some(generate(key.algorithm, KeyState::Active, &kek, now())?);
+                let vault = session.vault().await?;
+                replacement = Some(vault.generate(key.algorithm, KeyState::Active, now())?);
             }
         }
     }
@@ -153,12 +153,12 @@ async fn add(
     at_once: bool,
     confirmed: &Confirmed,
 ) -> Result<(), Failure> {
-    let kek = KeyEncryptionKey::load(&session.config.key_encryption_key)?;
+    let vault = session.vault().await?;
     let keys = if at_once {
         confirm(&[refused_at_first(PUBLICATION_LEAD)], confirmed)?;
-        first(algorithm, &kek)?
+        first(algorithm, &vault)?
     } else {
-        vec![generate(algorithm, KeyState::Next, &kek, now())?]
+        vec![vault.generate(algorithm, KeyState::Next, now())?]
     };
     session.change(KeyChange::Add(keys)).await
 }

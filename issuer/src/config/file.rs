@@ -16,6 +16,7 @@ use super::{Config, ConfigError, Fetch, Tls};
 use crate::domain::{
     IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY, RotateEvery,
 };
+use crate::keys::VaultOptions;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,7 +103,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         listen: file.listen,
         issuer: file.issuer,
         database: folder.join(file.database),
-        key_encryption_key: folder.join(file.key_encryption_key),
+        vault: VaultOptions { key_encryption_key: folder.join(file.key_encryption_key) },
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
         tokens: file.tokens.resolve().map_err(content)?,

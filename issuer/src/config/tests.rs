@@ -18,10 +18,11 @@ fn bounds(default: u64, max: u64) -> LifetimeBounds {
 fn paths_are_relative_to_the_file() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.database, Path::new("etc/t.db"));
-    assert_eq!(config.key_encryption_key, Path::new("/k/t.kek"));
+    assert_eq!(config.vault.key_encryption_key, Path::new("/k/t.kek"));
     assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
     assert_eq!(config.tokens, bounds(900, 3600));
+    assert_eq!(config.rotate_every.as_seconds(), 30 * 24 * 60 * 60);
     assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
 }
 
@@ -32,7 +33,7 @@ fn every_error_names_its_line() {
             format!("{GOOD}lissten = \"x\"\n"),
             "etc/tessera.toml:4: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `secret_pepper`, \
-            `allow_http_loopback`, `tokens`, `tls`, `fetch`; did you mean `listen`?",
+            `allow_http_loopback`, `tokens`, `keys`, `tls`, `fetch`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
@@ -55,6 +56,8 @@ secret_pepper = "/k/pepper"
 [tokens]
 max_lifetime = 1800
 default_lifetime = 60
+[keys]
+rotate_every = 86400
 [tls]
 listen = "127.0.0.1:0"
 certificate = "tls.crt"
@@ -77,6 +80,7 @@ fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
     assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
     assert_eq!(config.tokens, bounds(60, 1800));
+    assert_eq!(config.rotate_every.as_seconds(), 86400);
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),
         key: "etc/tls.key".into(),
@@ -120,6 +124,8 @@ fn every_error_in_a_table_names_its_line() {
             "default_lifetime = 1801",
             "`default_lifetime` must be 1 to 1800 seconds, which is `max_lifetime`",
         ),
+        ("rotate_every = 86400", "rotate_every = 739", "`rotate_every` must be 740 to 31622400 seconds"),
+        ("rotate_every = 86400", "rotate_every = 31622401", "`rotate_every` must be 740 to 31622400 seconds"),
         (
             "certificate = \"tls.crt\"",
             "certificat = \"tls.crt\"",

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::algorithm::Algorithm;
 use super::client::{Description, Labels};
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIALS, MAX_SECRETS};
 use super::grant::Grant;
 use super::id::ClientId;
-use super::key::{Algorithm, KeyChange};
+use super::key::KeyChange;
 use super::lifetime::Lifetime;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
 

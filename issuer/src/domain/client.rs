@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::algorithm::Algorithm;
 use super::credential::Credential;
 use super::id::ClientId;
-use super::key::Algorithm;
 use super::lifetime::Lifetime;
 use super::scope::{Scope, ScopeSet};
 use super::time::UnixTime;

@@ -1,11 +1,11 @@
 //! The token decision.
 
+use super::algorithm::Algorithm;
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_SECRETS};
 use super::custom::CustomClaims;
 use super::directory::Directory;
 use super::id::ClientId;
 use super::issuer::IssuerId;
-use super::key::Algorithm;
 use super::lifetime::LifetimeBounds;
 use super::scope::{Scope, ScopeSet};
 use super::secret::{ClientSecret, Pepper, RandomError, SecretHash, random};

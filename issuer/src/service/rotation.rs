@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep};
 
 use super::Clock;
 use crate::domain::{
-    Actor, Algorithm, Change, ChangeError, KeyChange, KeyState, Plan, RandomError, RotateEvery, RotationReason,
-    Sightings, Step, StoredKey, UnixTime, random,
+    Actor, Algorithm, Change, ChangeError, KeyChange, KeyState, Plan, RandomError, RotateEvery,
+    RotationReason, Sightings, Step, StoredKey, UnixTime, random,
 };
-use crate::keys::{KeyEncryptionKey, KeyError, generate};
+use crate::keys::{KeyError, Vault};
 use crate::store::{FollowError, Snapshots, Stale, Store, StoreError};
 
 /// The longest time between two looks at the plan: the clock may have been set meanwhile.
@@ -29,7 +29,7 @@ const JITTER_MILLIS: u32 = 2000;
 pub struct Rotator {
     store: Arc<dyn Store>,
     snapshots: Arc<Snapshots>,
-    kek: Arc<KeyEncryptionKey>,
+    vault: Vault,
     every: RotateEvery,
     sightings: Sightings,
 }
@@ -41,6 +41,15 @@ pub struct Moment {
     pub now: UnixTime,
     /// Seconds of a clock that is never put back.
     pub running: u64,
+}
+
+/// A step as a change.
+struct Move {
+    change: KeyChange,
+    /// The key that nobody needs if the change is refused.
+    made: Option<StoredKey>,
+    /// The key that nobody needs once it is done.
+    gone: Option<StoredKey>,
 }
 
 /// What came of one pass.
@@ -60,11 +69,11 @@ pub enum RotationError {
     /// The state is too old to be acted upon.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// No new key could be made.
-    #[error("cannot make a signing key")]
+    /// No key could be made, or given up.
+    #[error("cannot make a signing key or give one up")]
     Key(#[from] KeyError),
-    /// The making of a key was broken off.
-    #[error("the making of a signing key was broken off")]
+    /// That was broken off.
+    #[error("the work on a signing key was broken off")]
     Broken(#[from] JoinError),
     /// The store did not take the change.
     #[error("cannot change the signing keys")]
@@ -77,13 +86,8 @@ pub enum RotationError {
 impl Rotator {
     /// Lets the keys of `store` take turns every so often. `snapshots` follow that store.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        snapshots: Arc<Snapshots>,
-        kek: Arc<KeyEncryptionKey>,
-        every: RotateEvery,
-    ) -> Self {
-        Self { store, snapshots, kek, every, sightings: Sightings::default() }
+    pub fn new(store: Arc<dyn Store>, snapshots: Arc<Snapshots>, vault: Vault, every: RotateEvery) -> Self {
+        Self { store, snapshots, vault, every, sightings: Sightings::default() }
     }
 
     /// Does what is due, when it is due, until dropped.
@@ -124,14 +128,19 @@ impl Rotator {
     pub async fn pass(&mut self, at: Moment) -> Result<Pass, RotationError> {
         self.snapshots.current()?;
         let Some(step) = self.look(at).due.into_iter().next() else { return Ok(Pass::Idle) };
-        let change = Change::Keys(self.change(&step, at.now).await?);
-        let applied = self.store.apply(&Actor::issuer(), &change, at.now).await;
-        let pass = match applied {
-            Ok(_) => Pass::Done(step),
-            Err(StoreError::Refused(ChangeError::KeyMovedOn(_))) => Pass::Overtaken(step),
+        let Move { change, made, gone } = self.plan_move(&step, at.now).await?;
+        let applied = self.store.apply(&Actor::issuer(), &Change::Keys(change), at.now).await;
+        let (pass, unused) = match applied {
+            Ok(_) => (Pass::Done(step), gone),
+            Err(StoreError::Refused(ChangeError::KeyMovedOn(_))) => (Pass::Overtaken(step), made),
+            // Whether it was done is not known, so no key is given up.
             Err(error) => return Err(RotationError::Store(error)),
         };
-        self.snapshots.refresh(&*self.store, &self.kek).await?;
+        self.snapshots.refresh(&*self.store, &self.vault).await?;
+        if let Some(key) = unused {
+            let vault = self.vault.clone();
+            spawn_blocking(move || vault.discard(&key)).await??;
+        }
         Ok(pass)
     }
 
@@ -143,18 +152,25 @@ impl Rotator {
         Plan::new(keys, self.every, at.now, |key| self.sightings.seconds(key, at.running))
     }
 
-    async fn change(&self, step: &Step, now: UnixTime) -> Result<KeyChange, RotationError> {
+    async fn plan_move(&self, step: &Step, now: UnixTime) -> Result<Move, RotationError> {
         Ok(match step {
             Step::Publish { algorithm, active } => {
-                KeyChange::Publish { active: active.clone(), next: self.fresh(*algorithm, now).await? }
+                let next = self.fresh(*algorithm, now).await?;
+                let made = Some(next.clone());
+                Move { change: KeyChange::Publish { active: active.clone(), next }, made, gone: None }
             }
-            Step::Rotate { algorithm, active, next } => KeyChange::Rotate {
-                active: active.clone(),
-                next: next.clone(),
-                fresh: self.fresh(*algorithm, now).await?,
-                reason: self.reason(active.as_deref()),
-            },
-            Step::Remove { kid } => KeyChange::Remove { kid: kid.clone() },
+            Step::Rotate { algorithm, active, next } => {
+                let fresh = self.fresh(*algorithm, now).await?;
+                let made = Some(fresh.clone());
+                let reason = self.reason(active.as_deref());
+                let (active, next) = (active.clone(), next.clone());
+                Move { change: KeyChange::Rotate { active, next, fresh, reason }, made, gone: None }
+            }
+            Step::Remove { kid } => {
+                let snapshot = self.snapshots.latest();
+                let gone = snapshot.keyring.keys().iter().find(|key| key.kid == *kid).cloned();
+                Move { change: KeyChange::Remove { kid: kid.clone() }, made: None, gone }
+            }
         })
     }
 
@@ -170,8 +186,8 @@ impl Rotator {
 
     /// A new *next* key. Some take long to make, and no request should wait for that.
     async fn fresh(&self, algorithm: Algorithm, now: UnixTime) -> Result<StoredKey, RotationError> {
-        let kek = Arc::clone(&self.kek);
-        Ok(spawn_blocking(move || generate(algorithm, KeyState::Next, &kek, now)).await??)
+        let vault = self.vault.clone();
+        Ok(spawn_blocking(move || vault.generate(algorithm, KeyState::Next, now)).await??)
     }
 }
 

@@ -369,7 +369,11 @@ fn some(rows: u64, missing: impl FnOnce() -> ChangeError) -> Result<(), StoreErr
     if rows == 0 { Err(missing().into()) } else { Ok(()) }
 }
 
-pub(super) fn json<T: serde::Serialize>(value: &T, what: &'static str, of: &str) -> Result<String, StoreError> {
+pub(super) fn json<T: serde::Serialize>(
+    value: &T,
+    what: &'static str,
+    of: &str,
+) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|_| StoreError::Malformed { what, value: of.to_owned() })
 }
 

@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{Changes, State, Store, StoreError};
 use crate::domain::{Directory, MAX_STALENESS};
-use crate::keys::{KeyEncryptionKey, Keyring, KeyringError};
+use crate::keys::{Keyring, KeyringError, Vault};
 
 /// How often the store's revision is read. A change is seen within this time, plus the time to load it.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -49,6 +50,8 @@ pub struct Snapshots {
     current: watch::Sender<Arc<Snapshot>>,
     /// When the copy was last known to be the store's.
     compared: RwLock<Moment>,
+    /// Held by whoever refreshes, so that no older copy follows a newer one.
+    refreshing: Mutex<()>,
 }
 
 /// A moment by two clocks: one stands still while the machine is suspended, and the other can be put back.
@@ -59,9 +62,15 @@ struct Moment {
 }
 
 impl Snapshot {
-    fn new(state: State, kek: &KeyEncryptionKey, before: Option<&Self>) -> Result<Self, KeyringError> {
-        let keyring = Keyring::new(state.keys, kek, before.map(|snapshot| &snapshot.keyring))?;
-        Ok(Self { revision: state.revision, directory: state.directory, keyring })
+    async fn new(state: State, vault: &Vault, before: Option<Arc<Self>>) -> Result<Self, KeyringError> {
+        let State { revision, directory, keys } = state;
+        let vault = vault.clone();
+        // Opening a key may wait for a hardware module, and the threads here are those that serve.
+        let opened = spawn_blocking(move || {
+            Keyring::new(keys, &vault, before.as_deref().map(|snapshot| &snapshot.keyring))
+        });
+        let keyring = opened.await.map_err(|_| KeyringError::Interrupted)??;
+        Ok(Self { revision, directory, keyring })
     }
 
     /// The state that these changes make of this one.
@@ -80,11 +89,11 @@ impl Snapshot {
 
 impl Snapshots {
     /// Loads the first snapshot.
-    pub async fn load(store: &dyn Store, kek: &KeyEncryptionKey) -> Result<Self, FollowError> {
+    pub async fn load(store: &dyn Store, vault: &Vault) -> Result<Self, FollowError> {
         let compared = Moment::now();
-        let snapshot = Snapshot::new(store.load().await?, kek, None)?;
+        let snapshot = Snapshot::new(store.load().await?, vault, None).await?;
         let (current, _) = watch::channel(Arc::new(snapshot));
-        Ok(Self { current, compared: RwLock::new(compared) })
+        Ok(Self { current, compared: RwLock::new(compared), refreshing: Mutex::default() })
     }
 
     /// The snapshot to decide from, unless it is too old to be trusted.
@@ -96,6 +105,14 @@ impl Snapshots {
     #[must_use]
     pub fn age(&self) -> Duration {
         self.compared.read().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// As if the copy had been compared with the store that much earlier, by the clock on the wall alone: as after the
+    /// machine was suspended.
+    #[cfg(test)]
+    pub(crate) fn suspend(&self, time: Duration) {
+        let mut compared = self.compared.write().unwrap();
+        compared.wall = compared.wall.checked_sub(time).unwrap();
     }
 
     /// Tells of every new snapshot.
@@ -111,7 +128,8 @@ impl Snapshots {
     }
 
     /// Compares with the store once, and takes over what is new.
-    pub async fn refresh(&self, store: &dyn Store, kek: &KeyEncryptionKey) -> Result<(), FollowError> {
+    pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<(), FollowError> {
+        let _alone = self.refreshing.lock().await;
         let compared = Moment::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {
@@ -119,7 +137,7 @@ impl Snapshots {
                 Some(changes) => before.with(changes),
                 None => store.load().await?,
             };
-            let snapshot = Snapshot::new(state, kek, Some(&before))?;
+            let snapshot = Snapshot::new(state, vault, Some(before)).await?;
             tracing::info!(revision = snapshot.revision, "the state changed");
             self.current.send_replace(Arc::new(snapshot));
         }
@@ -140,13 +158,13 @@ impl Moment {
 }
 
 /// Follows the store until dropped. While it cannot be read the last snapshot stays, until [`MAX_AGE`].
-pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, kek: Arc<KeyEncryptionKey>) {
+pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, vault: Vault) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
         ticks.tick().await;
-        match snapshots.refresh(&*store, &kek).await {
+        match snapshots.refresh(&*store, &vault).await {
             Ok(()) => {
                 if failing {
                     tracing::info!("the store can be read again");

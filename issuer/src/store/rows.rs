@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::{Changes, State, StoreError};
 use crate::domain::{
     Audience, Client, ClientId, Credential, CredentialKind, CustomClaims, Description, Directory, Entry,
-    Grant, KeyState, Labels, Lifetime, Scope, ScopeSet, StoredKey, UnixTime,
+    Grant, KeyState, Labels, Lifetime, PrivateKey, Scope, ScopeSet, StoredKey, UnixTime,
 };
 
 /// Characters of a malformed value that an error shows.
@@ -213,13 +213,13 @@ async fn grants(
 
 async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, StoreError> {
     let rows: Vec<KeyRow> = sqlx::query_as(
-        "SELECT kid, algorithm, state, since, jwk, sealed, created_at, rotation_asked_at, published_until
+        "SELECT kid, algorithm, state, since, jwk, private, created_at, rotation_asked_at, published_until
          FROM signing_key ORDER BY created_at, kid",
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|(kid, algorithm, state, since, jwk, sealed, created_at, asked_at, published_until)| {
+        .map(|(kid, algorithm, state, since, jwk, private, created_at, asked_at, published_until)| {
             Ok(StoredKey {
                 algorithm: parse("algorithm", &algorithm)?,
                 state: match (&*state, published_until) {
@@ -232,8 +232,8 @@ async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, Store
                 since: time(since)?,
                 rotation_asked_at: asked_at.map(time).transpose()?,
                 created_at: time(created_at)?,
+                private: PrivateKey::from_text(private),
                 kid,
-                sealed,
             })
         })
         .collect()

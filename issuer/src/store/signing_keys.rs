@@ -128,18 +128,14 @@ async fn require(
     if found.as_deref() == Some(kid) { Ok(()) } else { Err(ChangeError::KeyMovedOn(kid.to_owned()).into()) }
 }
 
-async fn add(
-    connection: &mut SqliteConnection,
-    key: &StoredKey,
-    state: KeyState,
-) -> Result<(), StoreError> {
+async fn add(connection: &mut SqliteConnection, key: &StoredKey, state: KeyState) -> Result<(), StoreError> {
     let published_until = match state {
         KeyState::Next | KeyState::Active => None,
         KeyState::Retired { published_until } => Some(seconds(published_until)),
     };
     sqlx::query(
         "INSERT INTO signing_key
-         (kid, algorithm, state, since, jwk, sealed, created_at, rotation_asked_at, published_until)
+         (kid, algorithm, state, since, jwk, private, created_at, rotation_asked_at, published_until)
          VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8)",
     )
     .bind(&key.kid)
@@ -147,7 +143,7 @@ async fn add(
     .bind(state.as_str())
     .bind(seconds(key.since))
     .bind(json(&key.jwk, "public key", &key.kid)?)
-    .bind(&key.sealed)
+    .bind(key.private.to_text())
     .bind(seconds(key.created_at))
     .bind(published_until)
     .execute(connection)
@@ -214,3 +210,6 @@ async fn remove(
 fn one(rows: u64, kid: &str) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(ChangeError::KeyMovedOn(kid.to_owned()).into()) }
 }
+
+#[cfg(test)]
+mod tests;

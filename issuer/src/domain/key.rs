@@ -41,9 +41,9 @@ pub enum KeyState {
     Next,
     /// Signs.
     Active,
-    /// Signs no more, but is published until its last token has expired.
+    /// Signs no more, but is published until its last token has expired: until it is removed.
     Retired {
-        /// When it may leave the published set.
+        /// When it may be removed.
         published_until: UnixTime,
     },
 }
@@ -118,17 +118,6 @@ impl fmt::Debug for PrivateKey {
         match self {
             Self::Sealed(_) => f.write_str("Sealed(…)"),
             Self::Pkcs11 { token } => f.debug_struct("Pkcs11").field("token", token).finish(),
-        }
-    }
-}
-
-impl StoredKey {
-    /// Whether the key belongs into the published set.
-    #[must_use]
-    pub fn is_published(&self, now: UnixTime) -> bool {
-        match self.state {
-            KeyState::Next | KeyState::Active => true,
-            KeyState::Retired { published_until } => now < published_until,
         }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use warp::reply::Response;
 
 use super::{answer, metadata};
-use crate::domain::{KEY_SET_MAX_AGE, UnixTime, key_set_max_age};
+use crate::domain::{KEY_SET_MAX_AGE, key_set_max_age};
 use crate::service::TokenService;
 
 /// How long the metadata may be kept, in seconds: as long as the keys at most.
@@ -45,8 +45,6 @@ pub(super) enum Which {
 #[derive(Clone, Debug)]
 struct Written {
     revision: i64,
-    /// When the key set was written: within one revision only time takes keys out of it.
-    at: UnixTime,
     keys: Document,
     authorization_server: Document,
     openid: Document,
@@ -88,24 +86,17 @@ impl Documents {
     /// The keys of an old snapshot are still the keys, for some time: verifiers are served even while no token is issued.
     fn current(&self) -> Written {
         let snapshot = self.service.latest();
-        let now = self.service.now();
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let before = written.take().filter(|before| before.revision == snapshot.revision);
-        let keys = || Document::new("application/jwk-set+json", &json!(snapshot.keyring.published(now)));
-        let current = match before {
-            Some(before) if before.at == now => before,
-            Some(before) => Written { at: now, keys: keys(), ..before },
-            None => {
-                let metadata = metadata::authorization_server(&self.service, &snapshot);
-                Written {
-                    revision: snapshot.revision,
-                    at: now,
-                    keys: keys(),
-                    authorization_server: Document::new("application/json", &metadata),
-                    openid: Document::new("application/json", &metadata::openid_configuration(&metadata)),
-                }
+        let current = before.unwrap_or_else(|| {
+            let metadata = metadata::authorization_server(&self.service, &snapshot);
+            Written {
+                revision: snapshot.revision,
+                keys: Document::new("application/jwk-set+json", &json!(snapshot.keyring.published())),
+                authorization_server: Document::new("application/json", &metadata),
+                openid: Document::new("application/json", &metadata::openid_configuration(&metadata)),
             }
-        };
+        });
         written.insert(current).clone()
     }
 }

@@ -211,3 +211,6 @@ fn jitter() -> Result<Duration, RandomError> {
     let millis = u32::from_le_bytes(random::<4>()?) % JITTER_MILLIS;
     Ok(Duration::from_millis(millis.into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{Vault, load_pepper};
-use crate::service::{Assertions, MutualTls, Statuses, TokenService};
+use crate::service::{Assertions, MutualTls, Rotator, Statuses, TokenService};
 use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
@@ -65,6 +65,10 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
         None => service,
     });
+    let rotating = tokio::spawn({
+        let store = Arc::clone(&store) as Arc<dyn Store>;
+        Rotator::new(store, Arc::clone(&snapshots), vault.clone(), config.rotate_every).keep_rotating(now)
+    });
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, vault));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);
@@ -99,6 +103,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     };
     let (plain, secure) = tokio::join!(plain, secure);
 
+    rotating.abort();
     refreshing.abort();
     following.abort();
     noting.abort();

@@ -11,6 +11,7 @@ mod key;
 mod log;
 mod output;
 mod policy;
+mod reseal;
 mod serve;
 mod verify;
 
@@ -23,6 +24,7 @@ use self::args::{Arguments, Command};
 pub use self::failure::Failure;
 use crate::config::Config;
 use crate::domain::{Actor, Applied, Change, ChangeError, UnixTime};
+use crate::keys::Vault;
 use crate::store::{SqliteStore, State, Store as _, StoreError};
 
 /// The exit code for a configuration or a policy that is wrong.
@@ -96,6 +98,11 @@ impl Session {
 
     async fn store(&self) -> Result<SqliteStore, Failure> {
         Ok(SqliteStore::open(&self.config.database).await?)
+    }
+
+    /// Where the signing keys are made and opened.
+    async fn vault(&self) -> Result<Vault, Failure> {
+        Ok(Vault::load(&self.config.vault).await?)
     }
 
     async fn load(&self) -> Result<State, Failure> {

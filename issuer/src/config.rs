@@ -1,6 +1,7 @@
 //! `tessera.toml`: parsed whole before anything is opened or bound.
 
 mod file;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,8 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::{IssuerId, LifetimeBounds};
+use crate::domain::{IssuerId, LifetimeBounds, StatusTtl};
+use crate::keys::VaultOptions;
 
 /// The settings of one issuer, its paths resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +25,16 @@ pub struct Config {
     pub issuer: Option<IssuerId>,
     /// The SQLite file.
     pub database: PathBuf,
-    /// The file of the key-encryption key.
-    pub key_encryption_key: PathBuf,
+    /// Where the signing keys are made and opened.
+    pub vault: VaultOptions,
     /// The file of the pepper under which client secrets are kept; `tessera.pepper` unless set.
     pub secret_pepper: PathBuf,
     /// Whether key sets may be fetched over `http` from this machine.
     pub allow_http_loopback: bool,
     /// How long tokens may live.
     pub tokens: LifetimeBounds,
+    /// How long verifiers may keep a status list.
+    pub status_ttl: StatusTtl,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.

@@ -1,14 +1,20 @@
-//! Signing keys in use: sealed at rest, parsed once, behind a seam that a hardware module can take.
+//! Signing keys in use: kept safe at rest, opened once, behind a seam that a hardware module can take.
 //!
-//! [`KeyEncryptionKey`] seals and opens what the store keeps; [`generate`] makes a new key; a [`Keyring`] holds
-//! the key that signs, parsed, and all keys that are published.
+//! A [`Vault`] makes keys and opens what the store keeps, which is sealed under a [`KeyEncryptionKey`]; a [`Keyring`]
+//! holds the keys that sign, opened, and all keys that are published; [`sign_token`] and [`sign_jwt`] sign with one.
 
 mod kek;
 mod keyring;
+mod memory;
+mod public;
 mod secret_file;
+mod secret_source;
 mod signer;
+mod vault;
 
 pub use kek::{KeyEncryptionKey, SealError};
 pub use keyring::{Keyring, KeyringError, PublishedKeys};
 pub use secret_file::{SecretFileError, create_pepper, load_pepper};
-pub use signer::{KeyError, Signer, SigningError, generate, open, sign_token};
+pub use secret_source::{CommandError, SecretError, SecretSource};
+pub use signer::{Signature, Signer, SigningError, sign_jwt, sign_token};
+pub use vault::{KeyError, Vault, VaultError, VaultOptions};

@@ -5,7 +5,7 @@
 //! [`domain`] ← [`keys`], [`store`] ← [`service`] ← [`http`] ← [`cli`].
 //!
 //! - [`domain`]: the state and the decision. No HTTP, no SQL, no clock.
-//! - [`keys`]: signing keys, sealed at rest, behind a seam.
+//! - [`keys`]: signing keys, safe at rest, behind a seam.
 //! - [`store`]: the database, and the in-memory snapshot that answers requests.
 //! - [`presets`]: what to register on the platforms that people run on.
 //! - [`service`]: one token request, from proof to token.

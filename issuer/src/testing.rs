@@ -12,10 +12,12 @@ use crate::domain::{
     CredentialId, CredentialKind, Description, Directory, Entry, Grant, KeySource, KeyState, Labels,
     Lifetime, Pepper, Profile, ScopeSet, Settings, StoredKey, Trust, UnixTime,
 };
-use crate::keys::{KeyEncryptionKey, Keyring, generate};
+use crate::keys::{KeyEncryptionKey, Keyring, Vault};
 use crate::store::{Snapshot, SqliteStore, Store as _};
 
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+/// When the clients of a [`store`] were registered: before [`NOW`], and before what the clock of any machine says.
+const REGISTERED: UnixTime = UnixTime::from_seconds(1_700_000_000);
 
 pub(crate) fn id(text: &str) -> ClientId {
     text.parse().unwrap()
@@ -37,14 +39,14 @@ pub(crate) fn actor() -> Actor {
     Actor::command_line("tester")
 }
 
-pub(crate) fn kek() -> KeyEncryptionKey {
+pub(crate) fn vault() -> Vault {
     let folder = tempfile::tempdir().unwrap();
-    KeyEncryptionKey::create(&folder.path().join("kek")).unwrap()
+    Vault::new(KeyEncryptionKey::create(&folder.path().join("kek")).unwrap())
 }
 
-pub(crate) fn signing_keys(kek: &KeyEncryptionKey) -> Vec<StoredKey> {
+pub(crate) fn signing_keys(vault: &Vault) -> Vec<StoredKey> {
     [KeyState::Active, KeyState::Next]
-        .map(|state| generate(Algorithm::Es256, state, kek, NOW).unwrap())
+        .map(|state| vault.generate(Algorithm::Es256, state, NOW).unwrap())
         .into()
 }
 
@@ -111,18 +113,18 @@ pub(crate) fn changes() -> Vec<Change> {
 }
 
 /// A database with [`changes`] made and signing keys in it.
-pub(crate) async fn store(folder: &tempfile::TempDir, kek: &KeyEncryptionKey) -> SqliteStore {
+pub(crate) async fn store(folder: &tempfile::TempDir, vault: &Vault) -> SqliteStore {
     let store = SqliteStore::create(&folder.path().join("tessera.db")).await.unwrap();
-    let keys = Change::AddKeys(signing_keys(kek));
-    for change in changes().iter().chain([&keys]) {
-        store.apply(&actor(), change, NOW).await.unwrap();
+    let keys = Change::AddKeys(signing_keys(vault));
+    for (change, at) in changes().iter().map(|change| (change, REGISTERED)).chain([(&keys, NOW)]) {
+        store.apply(&actor(), change, at).await.unwrap();
     }
     store
 }
 
 /// A snapshot without a database: clients with these credentials.
 pub(crate) fn snapshot(revision: i64, credentials: Vec<Credential>) -> Snapshot {
-    let kek = kek();
+    let vault = vault();
     let mut directory = Directory::default();
     for credential in credentials {
         let name = credential.client.to_string();
@@ -130,8 +132,8 @@ pub(crate) fn snapshot(revision: i64, credentials: Vec<Credential>) -> Snapshot 
         client.credentials.push(Arc::new(credential));
         directory.insert(Entry::new(client, []));
     }
-    let keyring = Keyring::new(signing_keys(&kek), &kek, None).unwrap();
-    Snapshot { revision, directory, keyring }
+    let keyring = Keyring::new(signing_keys(&vault), &vault, None).unwrap();
+    Snapshot { revision, directory, keyring, revocations: Arc::default() }
 }
 
 /// Somebody else's issuer: one ES256 key, used through a library that is not ours.

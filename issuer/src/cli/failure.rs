@@ -11,9 +11,10 @@ use tessera_verifier::Problem;
 
 use crate::config::ConfigError;
 use crate::domain::{
-    ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TrustError,
+    ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TooManyExchanges,
+    TrustError,
 };
-use crate::keys::{KeyError, SecretFileError};
+use crate::keys::{KeyError, SecretFileError, VaultError};
 use crate::presets::PresetError;
 use crate::service::AssertionError;
 use crate::store::{FollowError, StoreError};
@@ -30,6 +31,9 @@ pub enum Failure {
     /// The key-encryption key or the pepper is unusable. Exit code 4.
     #[error(transparent)]
     SecretFile(#[from] SecretFileError),
+    /// The signing keys cannot be opened. Exit code 4.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The state in the database is unusable. Exit code 4.
     #[error(transparent)]
     State(#[from] FollowError),
@@ -50,6 +54,9 @@ pub enum Failure {
     /// More scopes than a set takes. Exit code 1.
     #[error(transparent)]
     Scopes(#[from] ScopeError),
+    /// More exchanges than a grant takes. Exit code 1.
+    #[error(transparent)]
+    Exchanges(#[from] TooManyExchanges),
     /// A registration cannot be taken as given. Exit code 1.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -157,10 +164,11 @@ impl Failure {
         ExitCode::from(match self {
             Self::NoIssuer | Self::Usage(_) | Self::Filter { .. } => 2,
             Self::Config(_) | Self::Policy { .. } => super::POLICY_IS_WRONG,
-            Self::Store(_) | Self::SecretFile(_) | Self::State(_) | Self::Key(_) => 4,
+            Self::Store(_) | Self::SecretFile(_) | Self::Vault(_) | Self::State(_) | Self::Key(_) => 4,
             Self::Bind(_) => 5,
             Self::Refused { .. }
             | Self::Scopes(_)
+            | Self::Exchanges(_)
             | Self::Trust(_)
             | Self::Conditions(_)
             | Self::Preset(_)

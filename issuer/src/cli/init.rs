@@ -10,7 +10,7 @@ use super::args::Init;
 use super::output::Answer;
 use super::{Failure, actor, now};
 use crate::domain::{Algorithm, Change};
-use crate::keys::{KeyEncryptionKey, create_pepper};
+use crate::keys::{KeyEncryptionKey, Vault, create_pepper};
 use crate::store::{SqliteStore, Store as _};
 
 const CONFIG: &str = "tessera.toml";
@@ -57,9 +57,9 @@ impl Files {
 
     /// The configuration comes last: without it nothing here is in use.
     async fn fill(&self, config: &str, algorithm: Algorithm) -> Result<(), Failure> {
-        let kek = KeyEncryptionKey::create(&self.path(KEK))?;
+        let vault = Vault::new(KeyEncryptionKey::create(&self.path(KEK))?);
         create_pepper(&self.path(PEPPER))?;
-        let keys = super::key::first(algorithm, &kek)?;
+        let keys = super::key::first(algorithm, &vault)?;
         let store = SqliteStore::create(&self.path(DATABASE)).await?;
         let added = store.apply(&actor(), &Change::AddKeys(keys), now()).await;
         store.close().await;
@@ -92,12 +92,19 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn config_text(arguments: &Init) -> Result<String, Failure> {
-    let Init { listen, issuer, .. } = arguments;
+    let Init { listen, issuer, algorithm, .. } = arguments;
     let loopback = listen.ip().is_loopback();
     let issuer = match issuer {
         Some(issuer) => format!("issuer = {}", json!(issuer.as_str())),
         None if loopback => "# issuer = \"https://id.example\"".to_owned(),
         None => return Err(Failure::NoIssuer),
+    };
+    let tokens = if *algorithm == Algorithm::default() {
+        String::new()
+    } else {
+        format!(
+            "\n[tokens]\n# What signs tokens where their audience does not say.\nalgorithm = \"{algorithm}\"\n"
+        )
     };
     Ok(format!(
         "\
@@ -122,6 +129,6 @@ secret_pepper = \"{PEPPER}\"
 
 # Whether key sets of trusted issuers may be fetched over http from this machine. For development.
 allow_http_loopback = {loopback}
-"
+{tokens}"
     ))
 }

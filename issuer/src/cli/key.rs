@@ -7,29 +7,29 @@ use super::output::{self, Answer, table};
 use super::{Failure, Session, now};
 use crate::domain::{Algorithm, Change, KeyState, StoredKey};
 use crate::http::DOCUMENT_MAX_AGE_SECONDS;
-use crate::keys::{KeyEncryptionKey, generate};
+use crate::keys::Vault;
 
 pub(super) async fn run(session: Session, command: KeyCommand) -> Result<Answer, Failure> {
     match command {
         KeyCommand::List => {}
         KeyCommand::Rotate { algorithm } => rotate(&session, algorithm).await?,
         KeyCommand::Add { algorithm } => {
-            let kek = KeyEncryptionKey::load(&session.config.key_encryption_key)?;
-            let keys = first(algorithm, &kek)?;
+            let keys = first(algorithm, &session.vault().await?)?;
             session.apply(Change::AddKeys(keys)).await?;
         }
+        KeyCommand::Reseal => return super::reseal::run(&session).await,
     }
     Ok(list(&session.load().await?.keys))
 }
 
 /// The first keys of an algorithm: one that signs and the one after it.
-pub(super) fn first(algorithm: Algorithm, kek: &KeyEncryptionKey) -> Result<Vec<StoredKey>, Failure> {
-    let make = |state| generate(algorithm, state, kek, now());
+pub(super) fn first(algorithm: Algorithm, vault: &Vault) -> Result<Vec<StoredKey>, Failure> {
+    let make = |state| vault.generate(algorithm, state, now());
     Ok(vec![make(KeyState::Active)?, make(KeyState::Next)?])
 }
 
 async fn rotate(session: &Session, algorithm: Option<Algorithm>) -> Result<(), Failure> {
-    let kek = KeyEncryptionKey::load(&session.config.key_encryption_key)?;
+    let vault = session.vault().await?;
     let keys = session.load().await?.keys;
     let nexts = keys.iter().filter(|key| key.state == KeyState::Next);
     let next = match algorithm {
@@ -45,7 +45,7 @@ async fn rotate(session: &Session, algorithm: Option<Algorithm>) -> Result<(), F
         ));
     }
     let algorithm = algorithm.or(next.map(|key| key.algorithm)).unwrap_or(Algorithm::Es256);
-    session.apply(Change::RotateKeys(generate(algorithm, KeyState::Next, &kek, now())?)).await?;
+    session.apply(Change::RotateKeys(vault.generate(algorithm, KeyState::Next, now())?)).await?;
     Ok(())
 }
 

@@ -17,8 +17,8 @@ use super::log::Log;
 use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
-use crate::keys::{KeyEncryptionKey, load_pepper};
-use crate::service::{Assertions, MutualTls, TokenService};
+use crate::keys::{Vault, load_pepper};
+use crate::service::{Assertions, MutualTls, Statuses, TokenService};
 use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
@@ -31,7 +31,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let _log = start_log(arguments.log_format, log_filter(std::env::var_os(LOG_VARIABLE))?)?;
     // In this order: nothing is changed before all that is needed is there, the address too, and nothing is
     // announced before it works.
-    let kek = KeyEncryptionKey::load(&config.key_encryption_key)?;
+    let vault = Vault::load(&config.vault).await?;
     let pepper = load_pepper(&config.secret_pepper)?;
     let file = SqliteFile::open(&config.database).await?;
     let allow_http_loopback = config.allow_http_loopback;
@@ -53,17 +53,19 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let address = listener.local_addr();
     let secure = tls.map(|(listen, tls)| Ok::<_, BindError>((Listener::bind(listen)?, tls))).transpose()?;
     let store = Arc::new(file.migrate().await?);
-    let snapshots = Arc::new(Snapshots::load(&*store, &kek).await?);
+    let snapshots = Arc::new(Snapshots::load(&*store, &vault).await?);
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
         .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
+    let shared = Arc::clone(&store) as Arc<dyn Store>;
+    let service = service.with_statuses(Statuses::new(shared, config.status_ttl, now));
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
         None => service,
     });
-    let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, kek));
+    let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, vault));
     let refreshing = tokio::spawn({
         let service = Arc::clone(&service);
         async move { service.keep_fresh().await }

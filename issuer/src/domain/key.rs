@@ -1,32 +1,18 @@
 //! Signing keys as the store knows them: their public half, their state, and a sealed box.
 
 use std::fmt;
-use std::str::FromStr;
 
 use jsonwebtoken::jwk::Jwk;
 
+use super::algorithm::Algorithm;
 use super::lifetime::MAX_LIFETIME;
 use super::time::UnixTime;
 
 /// How long a retired key stays published, in seconds: until the last token it can have signed has expired, plus a
 /// minute for the clocks of verifiers and for the moment in which a server still signs with its last snapshot.
 pub const RETIRED_KEY_RETENTION: u64 = MAX_LIFETIME + 60;
-
-/// Signature algorithms that this issuer signs with (RFC 7518 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256: the default, small and quick to make.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// RSA PKCS #1 v1.5 with SHA-256, for verifiers that know nothing else.
-    #[serde(rename = "RS256")]
-    Rs256,
-}
-
-/// The text names no [`Algorithm`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the algorithm must be ES256 or RS256")]
-pub struct UnknownAlgorithm;
+/// Comes before the label of a token, where the private key is in one. No sealed text starts so.
+const PKCS11: &str = "pkcs11:";
 
 /// Where a signing key stands in its life: *next* → *active* → *retired* → gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +28,18 @@ pub enum KeyState {
     },
 }
 
+/// A private key at rest.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PrivateKey {
+    /// In PKCS #8, sealed under a key-encryption key.
+    Sealed(String),
+    /// In a PKCS #11 token of this label, which it never leaves. There it is found by the `kid`.
+    Pkcs11 {
+        /// The label of the token.
+        token: String,
+    },
+}
+
 /// A signing key at rest.
 #[derive(Clone)]
 pub struct StoredKey {
@@ -53,39 +51,10 @@ pub struct StoredKey {
     pub state: KeyState,
     /// The public key as it is published.
     pub jwk: Jwk,
-    /// The private key (PKCS #8), sealed under the key-encryption key.
-    pub sealed: String,
+    /// The private key, or where it is.
+    pub private: PrivateKey,
     /// When it was made.
     pub created_at: UnixTime,
-}
-
-impl Algorithm {
-    /// The name in `alg`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-}
-
-impl FromStr for Algorithm {
-    type Err = UnknownAlgorithm;
-
-    fn from_str(text: &str) -> Result<Self, UnknownAlgorithm> {
-        match text {
-            "ES256" => Ok(Self::Es256),
-            "RS256" => Ok(Self::Rs256),
-            _ => Err(UnknownAlgorithm),
-        }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
 }
 
 impl KeyState {
@@ -96,6 +65,35 @@ impl KeyState {
             Self::Next => "next",
             Self::Active => "active",
             Self::Retired { .. } => "retired",
+        }
+    }
+}
+
+impl PrivateKey {
+    /// As it is stored.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Sealed(sealed) => sealed.clone(),
+            Self::Pkcs11 { token } => format!("{PKCS11}{token}"),
+        }
+    }
+
+    /// What [`to_text`](Self::to_text) made.
+    #[must_use]
+    pub fn from_text(text: String) -> Self {
+        match text.strip_prefix(PKCS11) {
+            Some(token) => Self::Pkcs11 { token: token.to_owned() },
+            None => Self::Sealed(text),
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sealed(_) => f.write_str("Sealed(…)"),
+            Self::Pkcs11 { token } => f.debug_struct("Pkcs11").field("token", token).finish(),
         }
     }
 }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
-use super::kek::KeyEncryptionKey;
-use super::signer::{KeyError, Signer, open};
+use super::signer::Signer;
+use super::vault::{KeyError, Vault};
 use crate::domain::{Algorithm, KeyState, StoredKey, UnixTime};
 
 /// All keys of a snapshot, the active ones parsed and ready.
 #[derive(Clone, Debug)]
 pub struct Keyring {
-    /// One for each algorithm, the issuer's first choice first.
+    /// One for each algorithm.
     active: BTreeMap<Algorithm, Arc<dyn Signer>>,
+    /// What signs where nobody says.
+    default: Algorithm,
     keys: Vec<StoredKey>,
 }
 
@@ -23,41 +25,43 @@ pub type PublishedKeys = JwkSet;
 /// Why there is no keyring.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// No key is active.
-    #[error("there is no active signing key")]
-    NoActiveKey,
+    /// No key is active of the algorithm that signs where an audience does not say.
+    #[error(
+        "there is no active {0} signing key; `tessera keys add --algorithm {0}` makes one, or name another \
+         algorithm in `[tokens] algorithm`"
+    )]
+    NoActiveKey(Algorithm),
     /// The active key cannot be used.
     #[error("the active signing key cannot be used")]
     Key(#[from] KeyError),
+    /// The process ends.
+    #[error("the signing keys could not be opened to the end")]
+    Interrupted,
 }
 
 impl Keyring {
     /// Opens the active keys, except those that `before` holds already.
-    pub fn new(
-        keys: Vec<StoredKey>,
-        kek: &KeyEncryptionKey,
-        before: Option<&Self>,
-    ) -> Result<Self, KeyringError> {
+    pub fn new(keys: Vec<StoredKey>, vault: &Vault, before: Option<&Self>) -> Result<Self, KeyringError> {
         let mut active = BTreeMap::new();
         for key in keys.iter().filter(|key| key.state == KeyState::Active) {
             let known = before.and_then(|ring| ring.active.get(&key.algorithm));
             let signer = match known.filter(|signer| signer.key_id() == key.kid) {
                 Some(signer) => Arc::clone(signer),
-                None => Arc::from(open(key, kek)?),
+                None => vault.open(key)?,
             };
             active.insert(key.algorithm, signer);
         }
-        if active.is_empty() { Err(KeyringError::NoActiveKey) } else { Ok(Self { active, keys }) }
+        let default = vault.algorithm();
+        if !active.contains_key(&default) {
+            return Err(KeyringError::NoActiveKey(default));
+        }
+        Ok(Self { active, default, keys })
     }
 
-    /// The key that signs with `algorithm`, or with the issuer's first choice. `None` if there is none of it.
+    /// The key that signs with `algorithm`, or with the issuer's own choice. `None` if there is none of it.
     #[must_use]
     pub fn signer(&self, algorithm: Option<Algorithm>) -> Option<&dyn Signer> {
-        let signer = match algorithm {
-            Some(algorithm) => self.active.get(&algorithm),
-            None => self.active.values().next(),
-        };
-        signer.map(|signer| &**signer)
+        self.active.get(&algorithm.unwrap_or(self.default)).map(|signer| &**signer)
     }
 
     /// All keys, in the order of their making.
@@ -79,41 +83,42 @@ impl Keyring {
 mod tests {
     use super::*;
     use crate::domain::Algorithm;
-    use crate::keys::generate;
+    use crate::testing::vault;
 
     #[test]
-    fn each_algorithm_has_its_key_and_es256_comes_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let kek = KeyEncryptionKey::create(&folder.path().join("kek")).unwrap();
-        let key = |algorithm| generate(algorithm, KeyState::Active, &kek, UnixTime::from_seconds(0)).unwrap();
+    fn each_algorithm_has_its_key_and_one_is_the_issuers_choice() {
+        let vault = vault();
+        let key = |algorithm| vault.generate(algorithm, KeyState::Active, UnixTime::from_seconds(0)).unwrap();
         let (rs256, es256) = (key(Algorithm::Rs256), key(Algorithm::Es256));
-        let ring = Keyring::new(vec![rs256.clone(), es256.clone()], &kek, None).unwrap();
+        let ring = Keyring::new(vec![rs256.clone(), es256.clone()], &vault, None).unwrap();
         let kid = |algorithm| ring.signer(algorithm).map(|signer| signer.key_id().to_owned());
         assert_eq!(kid(None), Some(es256.kid.clone()));
         assert_eq!(kid(Some(Algorithm::Es256)), Some(es256.kid));
         assert_eq!(kid(Some(Algorithm::Rs256)), Some(rs256.kid.clone()));
 
-        let alone = Keyring::new(vec![rs256.clone()], &kek, None).unwrap();
-        assert_eq!(alone.signer(None).map(Signer::key_id), Some(&*rs256.kid));
-        assert!(alone.signer(Some(Algorithm::Es256)).is_none());
+        assert!(ring.signer(Some(Algorithm::Es384)).is_none());
+        let alone = Keyring::new(vec![rs256], &vault, None);
+        assert!(matches!(alone, Err(KeyringError::NoActiveKey(Algorithm::Es256))));
     }
 
     #[test]
     fn a_retired_key_is_published_until_its_time_is_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let kek = KeyEncryptionKey::create(&folder.path().join("kek")).unwrap();
+        let vault = vault();
         let at = UnixTime::from_seconds;
-        let key = |state| generate(Algorithm::Es256, state, &kek, at(0)).unwrap();
+        let key = |state| vault.generate(Algorithm::Es256, state, at(0)).unwrap();
         let retired = key(KeyState::Retired { published_until: at(100) });
         let keys = vec![key(KeyState::Active), key(KeyState::Next), retired.clone()];
-        let ring = Keyring::new(keys.clone(), &kek, None).unwrap();
+        let ring = Keyring::new(keys.clone(), &vault, None).unwrap();
         assert_eq!(ring.published(at(99)).keys.len(), 3);
         assert_eq!(ring.published(at(100)).keys.len(), 2);
         assert!(ring.published(at(100)).find(&retired.kid).is_none());
 
-        let again = Keyring::new(keys, &kek, Some(&ring)).unwrap();
+        let again = Keyring::new(keys, &vault, Some(&ring)).unwrap();
         let es256 = Algorithm::Es256;
         assert!(Arc::ptr_eq(&ring.active[&es256], &again.active[&es256]), "the same key is not parsed again");
-        assert!(matches!(Keyring::new(vec![retired], &kek, None), Err(KeyringError::NoActiveKey)));
+        assert!(matches!(
+            Keyring::new(vec![retired], &vault, None),
+            Err(KeyringError::NoActiveKey(Algorithm::Es256))
+        ));
     }
 }

@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::store::SqliteStore;
-    use crate::testing::{NOW, id, kek, store};
+    use crate::testing::{NOW, id, store, vault};
 
     fn assertion(jti: &str) -> SpentAssertion {
         SpentAssertion { client: id("shop"), jti: jti.to_owned(), expires_at: NOW.plus(60) }
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn of_many_who_bring_the_same_one_gets_through_on_all_replicas() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Arc::new(store(&folder, &kek()).await);
+        let first = Arc::new(store(&folder, &vault()).await);
         let second = Arc::new(SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap());
         let replicas = [Spending::new(first, || NOW), Spending::new(second, || NOW)];
         let all = (0..200).map(|number| {
@@ -136,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_recorded_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(store(&folder, &kek()).await);
+        let store = Arc::new(store(&folder, &vault()).await);
         let spending = Spending::new(Arc::clone(&store) as Arc<dyn Store>, || NOW);
         store.close().await;
         let refused = spending.spend(assertion("a")).await.unwrap_err();

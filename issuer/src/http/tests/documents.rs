@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::stage::{GRANT, ISSUER, OWN, Server, body, post};
 use crate::domain::{Algorithm, Change, KeyState};
-use crate::keys::generate;
 use crate::service::MutualTls;
 use crate::testing::{id, offering};
 
@@ -22,11 +21,21 @@ fn expected(issuer: &str) -> Value {
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/v1/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        "grant_types_supported": [
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "token_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
         "token_endpoint_auth_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
+        "introspection_endpoint": format!("{issuer}/v1/introspect"),
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
+        "introspection_signing_alg_values_supported": ["ES256"],
         "scopes_supported": ["delete", "read", "send", "write"],
         "response_types_supported": [],
     })
@@ -65,7 +74,10 @@ async fn methods_by_certificate_are_told_where_they_are_on() {
             true,
             Some("https://mtls.id.example:8443"),
             &["tls_client_auth", "self_signed_tls_client_auth"],
-            Some(json!({ "token_endpoint": "https://mtls.id.example:8443/v1/token" })),
+            Some(json!({
+                "token_endpoint": "https://mtls.id.example:8443/v1/token",
+                "introspection_endpoint": "https://mtls.id.example:8443/v1/introspect",
+            })),
         ),
     ] {
         let url = url.map(str::to_owned);
@@ -148,7 +160,7 @@ async fn the_documents_follow_the_state() {
     assert!(keys.iter().all(|key| key.get("d").is_none()));
     let before = server.get(OAUTH).await.headers()[ETAG].clone();
 
-    let next = generate(Algorithm::Es256, KeyState::Next, server.kek(), super::stage::now()).unwrap();
+    let next = server.vault().generate(Algorithm::Es256, KeyState::Next, super::stage::now()).unwrap();
     server.apply(&Change::RotateKeys(next)).await;
     assert_eq!(body(&server.get(KEYS).await)["keys"].as_array().unwrap().len(), 3, "and retired");
     assert_eq!(server.get(OAUTH).await.headers()[ETAG], before, "what did not change has its tag");

@@ -17,10 +17,10 @@ use crate::domain::{
     CertificateMatch, Change, ClientSecret, Conditions, Credential, CredentialKind, KeySource,
     LifetimeBounds, Settings, Trust, UnixTime,
 };
-use crate::keys::KeyEncryptionKey;
+use crate::keys::Vault;
 use crate::service::{Assertions, MutualTls};
 use crate::store::{Snapshots, SqliteStore, Store as _};
-use crate::testing::{Platform, actor, credential, id, kek, pepper, store, trust};
+use crate::testing::{Platform, actor, credential, id, pepper, store, trust, vault};
 use tessera_net::tls::PeerCertificate;
 
 pub(super) type Answer = ::http::Response<Bytes>;
@@ -42,7 +42,7 @@ pub(super) struct Server {
     pub(super) platform: Platform,
     snapshots: Arc<Snapshots>,
     pub(super) store: SqliteStore,
-    kek: KeyEncryptionKey,
+    vault: Vault,
     _folder: tempfile::TempDir,
 }
 
@@ -54,10 +54,10 @@ impl Server {
 
     pub(super) async fn with(issuer: &str, mutual_tls: Option<MutualTls>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let kek = kek();
-        let store = store(&folder, &kek).await;
+        let vault = vault();
+        let store = store(&folder, &vault).await;
         let platform = Platform::new("p");
-        let snapshots = Arc::new(Snapshots::load(&store, &kek).await.unwrap());
+        let snapshots = Arc::new(Snapshots::load(&store, &vault).await.unwrap());
         let issuer = issuer.parse().unwrap();
         let assertions = Assertions::new(&issuer, Fetcher::new(FetchOptions::default()).unwrap(), false);
         let (bounds, shared) = (LifetimeBounds::default(), Arc::clone(&snapshots));
@@ -67,7 +67,7 @@ impl Server {
         }
         let service = Arc::new(service);
         let routes = routes(&service);
-        let server = Self { routes, service, platform, snapshots, store, kek, _folder: folder };
+        let server = Self { routes, service, platform, snapshots, store, vault, _folder: folder };
         let trust = Trust {
             keys: KeySource::inline(&server.platform.jwks()).unwrap(),
             ..trust(PLATFORM, Conditions::subject("pod"))
@@ -76,13 +76,13 @@ impl Server {
         server
     }
 
-    pub(super) const fn kek(&self) -> &KeyEncryptionKey {
-        &self.kek
+    pub(super) const fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     pub(super) async fn apply(&self, change: &Change) {
         self.store.apply(&actor(), change, now()).await.unwrap();
-        self.snapshots.refresh(&self.store, &self.kek).await.unwrap();
+        self.snapshots.refresh(&self.store, &self.vault).await.unwrap();
     }
 
     pub(super) async fn set(&self, client: &str, settings: Settings) {
@@ -97,6 +97,12 @@ impl Server {
         let credential = credential(client, kind);
         self.apply(&Change::AddCredential(credential.clone())).await;
         credential
+    }
+
+    /// Gives a client one more secret.
+    pub(super) async fn secret(&self, client: &str, secret: &str) -> Credential {
+        let hash = pepper().hash(&ClientSecret::presented(secret.to_owned()));
+        self.credential(client, CredentialKind::Secret(hash)).await
     }
 
     /// A client with nothing but this secret, until `expires_at`.

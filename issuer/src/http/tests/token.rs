@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::stage::{GRANT, ISSUER, OWN, Server, body, now, post};
 use crate::domain::{Algorithm, Change, CustomClaim, CustomClaims, Grant, KeyState, Lifetime, Settings};
-use crate::keys::{KeyEncryptionKey, generate};
+use crate::keys::Vault;
 use crate::testing::{id, scopes};
 
 /// A token, verified by another library with the published keys.
@@ -109,7 +109,7 @@ async fn a_grant_adds_its_claims() {
 #[tokio::test]
 async fn the_audience_chooses_algorithm_and_lifetime() {
     let server = Server::start().await;
-    server.apply(&Change::AddKeys(keys(Algorithm::Rs256, server.kek()))).await;
+    server.apply(&Change::AddKeys(keys(Algorithm::Rs256, server.vault()))).await;
     let settings = Settings {
         algorithm: Some(Some(Algorithm::Rs256)),
         lifetime: Some(Lifetime::from_seconds(90).ok()),
@@ -123,6 +123,6 @@ async fn the_audience_chooses_algorithm_and_lifetime() {
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 90);
 }
 
-fn keys(algorithm: Algorithm, kek: &KeyEncryptionKey) -> Vec<crate::domain::StoredKey> {
-    [KeyState::Active, KeyState::Next].map(|state| generate(algorithm, state, kek, now()).unwrap()).into()
+fn keys(algorithm: Algorithm, vault: &Vault) -> Vec<crate::domain::StoredKey> {
+    [KeyState::Active, KeyState::Next].map(|state| vault.generate(algorithm, state, now()).unwrap()).into()
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::SqliteStore;
-use crate::testing::{kek, store};
+use crate::testing::{store, vault};
 
 fn name(number: usize) -> CredentialId {
     format!("{number:016x}").parse().unwrap()
@@ -19,7 +19,7 @@ async fn registered(store: &SqliteStore) -> CredentialId {
 #[tokio::test]
 async fn the_latest_use_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     let credential = registered(&store).await;
     let used = LastUsed::default();
     for seconds in [20, 30, 10] {
@@ -34,7 +34,7 @@ async fn the_latest_use_is_written_once() {
 #[tokio::test]
 async fn what_cannot_be_written_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     let used = LastUsed::default();
     used.note(&name(1), UnixTime::from_seconds(1));
     store.close().await;

@@ -1,3 +1,5 @@
+mod keys;
+
 use std::sync::Arc;
 
 use sqlx::{Connection as _, SqliteConnection};
@@ -8,10 +10,9 @@ use crate::domain::{
     Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Effect, Grant,
     KeyState, Lifetime, MAX_SECRETS, RETIRED_KEY_RETENTION, Settings,
 };
-use crate::keys::generate;
 use crate::store::{Snapshots, follow};
 use crate::testing::{
-    NOW, actor, changes, credential, id, kek, offering, pepper, scopes, secret, secret_of, store, trust,
+    NOW, actor, changes, credential, id, offering, pepper, scopes, secret, secret_of, store, trust, vault,
 };
 
 /// Only turns a hang into a failure.
@@ -37,8 +38,8 @@ async fn refusal(store: &SqliteStore, change: Change) -> ChangeError {
 #[tokio::test]
 async fn what_was_stored_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
-    let kek = kek();
-    let first = store(&folder, &kek).await;
+    let vault = vault();
+    let first = store(&folder, &vault).await;
     let registration = workload("shop", "s");
     first.apply(&actor(), &Change::AddCredential(registration.clone()), NOW).await.unwrap();
     first.close().await;
@@ -67,7 +68,7 @@ async fn what_was_stored_is_there_after_reopening() {
 #[tokio::test]
 async fn what_cannot_be_is_refused_and_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     let before = store.revision().await.unwrap();
     let (client, audience) = (id("shop"), id("orders"));
     let unknown = || ChangeError::UnknownClient(id("nobody"));
@@ -126,7 +127,7 @@ async fn what_cannot_be_is_refused_and_leaves_no_trace() {
 #[tokio::test]
 async fn every_change_leaves_an_audit_record_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     let fresh = ClientSecret::generate().unwrap();
     let hash = pepper().hash(&fresh);
     let added = credential("shop", CredentialKind::Secret(hash.clone()));
@@ -153,7 +154,7 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
     );
     assert_eq!(rows.last(), Some(&expected));
     let state = store.load().await.unwrap();
-    let secrets = [hash.into(), pepper().hash(&secret()).into(), state.keys[0].sealed.clone()];
+    let secrets = [hash.into(), pepper().hash(&secret()).into(), state.keys[0].private.to_text()];
     let all = format!("{rows:?}");
     assert!(secrets.iter().all(|secret| !all.contains(secret)), "{all}");
 }
@@ -161,7 +162,7 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
 #[tokio::test]
 async fn removing_a_client_removes_what_hangs_on_it() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     store.apply(&actor(), &Change::AddCredential(workload("orders", "s")), NOW).await.unwrap();
     store.apply(&actor(), &Change::RemoveClient { id: id("orders") }, NOW).await.unwrap();
     let directory = store.load().await.unwrap().directory;
@@ -174,7 +175,7 @@ async fn removing_a_client_removes_what_hangs_on_it() {
 #[tokio::test]
 async fn a_grant_is_replaced_as_a_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     let applied = store.apply(&actor(), &grant("shop", "orders", "delete"), NOW).await.unwrap();
     assert_eq!(applied.effect, Effect::Replaced);
     let directory = store.load().await.unwrap().directory;
@@ -185,8 +186,8 @@ async fn a_grant_is_replaced_as_a_whole() {
 #[tokio::test]
 async fn keys_move_on_and_go_when_their_time_is_over() {
     let folder = tempfile::tempdir().unwrap();
-    let kek = kek();
-    let store = store(&folder, &kek).await;
+    let vault = vault();
+    let store = store(&folder, &vault).await;
     let states = async || {
         let keys = store.load().await.unwrap().keys;
         keys.into_iter().map(|key| (key.kid, key.state)).collect::<HashMap<_, _>>()
@@ -195,7 +196,7 @@ async fn keys_move_on_and_go_when_their_time_is_over() {
     let kid = |state| start.iter().find(|key| key.state == state).unwrap().kid.clone();
     let (active, next) = (kid(KeyState::Active), kid(KeyState::Next));
 
-    let fresh = generate(Algorithm::Es256, KeyState::Next, &kek, NOW).unwrap();
+    let fresh = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
     store.apply(&actor(), &Change::RotateKeys(fresh.clone()), NOW).await.unwrap();
     let published_until = NOW.plus(RETIRED_KEY_RETENTION);
     let expected = [
@@ -205,7 +206,7 @@ async fn keys_move_on_and_go_when_their_time_is_over() {
     ];
     assert_eq!(states().await, expected.into());
 
-    let another = generate(Algorithm::Es256, KeyState::Next, &kek, NOW).unwrap();
+    let another = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
     store.apply(&actor(), &Change::RotateKeys(another), published_until).await.unwrap();
     let after = states().await;
     assert!(!after.contains_key(&active), "gone");
@@ -217,7 +218,7 @@ async fn keys_move_on_and_go_when_their_time_is_over() {
 async fn there_is_nothing_to_rotate_without_keys() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
-    let key = generate(Algorithm::Es256, KeyState::Next, &kek(), NOW).unwrap();
+    let key = vault().generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
     assert_eq!(refusal(&store, Change::RotateKeys(key)).await, ChangeError::NoKeyOf(Algorithm::Es256));
     assert!(store.load().await.unwrap().keys.is_empty());
 }
@@ -225,10 +226,10 @@ async fn there_is_nothing_to_rotate_without_keys() {
 #[tokio::test]
 async fn a_server_sees_what_another_process_changes() {
     let folder = tempfile::tempdir().unwrap();
-    let kek = kek();
-    let server = Arc::new(store(&folder, &kek).await);
-    let snapshots = Arc::new(Snapshots::load(&*server, &kek).await.unwrap());
-    let following = tokio::spawn(follow(Arc::clone(&snapshots), server, kek));
+    let vault = vault();
+    let server = Arc::new(store(&folder, &vault).await);
+    let snapshots = Arc::new(Snapshots::load(&*server, &vault).await.unwrap());
+    let following = tokio::spawn(follow(Arc::clone(&snapshots), server, vault));
 
     let operator = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
     let applied = operator.apply(&actor(), &Change::RemoveClient { id: id("mail") }, NOW).await.unwrap();
@@ -245,8 +246,8 @@ async fn a_server_sees_what_another_process_changes() {
 #[tokio::test]
 async fn what_changed_is_read_again_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let kek = kek();
-    let store = store(&folder, &kek).await;
+    let vault = vault();
+    let store = store(&folder, &vault).await;
     let start = store.revision().await.unwrap();
     let settings = Settings { withdraw: vec!["write".parse().unwrap()], ..Settings::default() };
     let registration = workload("stock", "s");
@@ -266,7 +267,7 @@ async fn what_changed_is_read_again_and_nothing_else() {
     assert!(changes.keys.is_none());
     assert_eq!(changes.revision, start + 3);
 
-    let fresh = generate(Algorithm::Es256, KeyState::Next, &kek, NOW).unwrap();
+    let fresh = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
     store.apply(&actor(), &Change::RotateKeys(fresh), NOW).await.unwrap();
     let changes = store.changes(start + 3).await.unwrap().unwrap();
     assert_eq!((changes.clients.len(), changes.keys.map(|keys| keys.len())), (0, Some(3)));
@@ -283,11 +284,11 @@ async fn what_changed_is_read_again_and_nothing_else() {
 #[tokio::test]
 async fn following_step_by_step_leads_to_what_is_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let kek = kek();
+    let vault = vault();
     let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
-    let keys = Change::AddKeys(crate::testing::signing_keys(&kek));
+    let keys = Change::AddKeys(crate::testing::signing_keys(&vault));
     store.apply(&actor(), &keys, NOW).await.unwrap();
-    let snapshots = Snapshots::load(&store, &kek).await.unwrap();
+    let snapshots = Snapshots::load(&store, &vault).await.unwrap();
     let more = [
         Change::AddCredential(workload("stock", "s")),
         grant("stock", "orders", "read delete"),
@@ -301,7 +302,7 @@ async fn following_step_by_step_leads_to_what_is_stored() {
     ];
     for change in changes().into_iter().chain(more) {
         store.apply(&actor(), &change, NOW).await.unwrap();
-        snapshots.refresh(&store, &kek).await.unwrap();
+        snapshots.refresh(&store, &vault).await.unwrap();
         let (followed, stored) = (snapshots.latest(), store.load().await.unwrap());
         assert_eq!(followed.revision, stored.revision);
         let shown = |directory: &crate::domain::Directory| {
@@ -314,7 +315,7 @@ async fn following_step_by_step_leads_to_what_is_stored() {
 #[tokio::test]
 async fn an_assertion_is_spent_once_whoever_asks() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     let replica = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
     let before = store.revision().await.unwrap();
     let one = |client: &str, jti: &str| SpentAssertion {
@@ -337,7 +338,7 @@ async fn an_assertion_is_spent_once_whoever_asks() {
 #[tokio::test]
 async fn the_last_use_is_the_latest_that_anyone_saw() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     let state = store.load().await.unwrap();
     let credential = state.directory.client("shop").unwrap().credentials[0].id.clone();
     assert!(store.last_used().await.unwrap().is_empty());
@@ -352,7 +353,7 @@ async fn the_last_use_is_the_latest_that_anyone_saw() {
 #[tokio::test]
 async fn secrets_are_few() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     for _ in 1..MAX_SECRETS {
         store.apply(&actor(), &Change::AddCredential(secret_of("shop")), NOW).await.unwrap();
     }
@@ -364,7 +365,7 @@ async fn secrets_are_few() {
 #[tokio::test]
 async fn a_row_that_the_domain_does_not_allow_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, &kek()).await;
+    let store = store(&folder, &vault()).await;
     sqlx::query("UPDATE client SET id = 'a b' WHERE id = 'stock'").execute(&store.pool).await.unwrap();
     let error = store.load().await.unwrap_err();
     assert_eq!(error.to_string(), r#"the database holds a malformed client identifier: "a b""#);

@@ -14,7 +14,7 @@ fn own_claims(client: &str, jti: &str) -> Value {
 
 async fn remembering() -> (Assertions, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = testing::store(&folder, &testing::kek()).await;
+    let store = testing::store(&folder, &testing::vault()).await;
     (assertions().remembering(Spending::new(Arc::new(store), now)), folder)
 }
 

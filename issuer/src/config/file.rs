@@ -15,8 +15,8 @@ use toml::Spanned;
 use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
 use crate::domain::{
-    Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY,
-    RotateEvery, StatusTtl,
+    ActDepth, Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_ACT_DEPTH, MAX_LIFETIME, MAX_ROTATE_EVERY,
+    MIN_ROTATE_EVERY, RotateEvery, StatusTtl,
 };
 use crate::keys::VaultOptions;
 
@@ -50,6 +50,7 @@ struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
     algorithm: Option<Text<Algorithm>>,
+    max_act_depth: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -125,6 +126,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         },
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
+        max_act_depth: file.tokens.act_depth().map_err(content)?,
         tokens: file.tokens.resolve().map_err(content)?,
         status_ttl: file.status.resolve().map_err(content)?,
         rotate_every: file.keys.resolve().map_err(content)?,
@@ -138,6 +140,12 @@ fn default_pepper() -> PathBuf {
 }
 
 impl TokensTable {
+    fn act_depth(&self) -> Result<ActDepth, Wrong> {
+        let Some(depth) = &self.max_act_depth else { return Ok(ActDepth::default()) };
+        ActDepth::new(*depth.get_ref())
+            .ok_or_else(|| Wrong::at(depth, format!("`max_act_depth` must be 1 to {MAX_ACT_DEPTH}")))
+    }
+
     fn resolve(self) -> Result<LifetimeBounds, Wrong> {
         let max = match self.max_lifetime {
             None => LifetimeBounds::default().max,

@@ -15,7 +15,8 @@ use toml::Spanned;
 use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
 use crate::domain::{
-    ActDepth, Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_ACT_DEPTH, MAX_LIFETIME, StatusTtl,
+    ActDepth, Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_ACT_DEPTH, MAX_LIFETIME, MAX_ROTATE_EVERY,
+    MIN_ROTATE_EVERY, RotateEvery, StatusTtl,
 };
 use crate::keys::VaultOptions;
 
@@ -36,6 +37,8 @@ struct File {
     tokens: TokensTable,
     #[serde(default)]
     status: StatusTable,
+    #[serde(default)]
+    keys: KeysTable,
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
@@ -46,14 +49,20 @@ struct File {
 struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
-    max_act_depth: Option<Spanned<usize>>,
     algorithm: Option<Text<Algorithm>>,
+    max_act_depth: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct StatusTable {
     ttl: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct KeysTable {
+    rotate_every: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +129,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         max_act_depth: file.tokens.act_depth().map_err(content)?,
         tokens: file.tokens.resolve().map_err(content)?,
         status_ttl: file.status.resolve().map_err(content)?,
+        rotate_every: file.keys.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
@@ -166,6 +176,16 @@ impl StatusTable {
         let Some(seconds) = self.ttl else { return Ok(StatusTtl::default()) };
         StatusTtl::from_seconds(*seconds.get_ref())
             .map_err(|_| Wrong::at(&seconds, format!("`ttl` must be 1 to {} seconds", StatusTtl::MAX)))
+    }
+}
+
+impl KeysTable {
+    fn resolve(self) -> Result<RotateEvery, Wrong> {
+        let Some(seconds) = self.rotate_every else { return Ok(RotateEvery::default()) };
+        RotateEvery::from_seconds(*seconds.get_ref()).map_err(|_| {
+            let bounds = format!("{MIN_ROTATE_EVERY} to {MAX_ROTATE_EVERY}");
+            Wrong::at(&seconds, format!("`rotate_every` must be {bounds} seconds"))
+        })
     }
 }
 

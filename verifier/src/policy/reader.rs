@@ -9,6 +9,7 @@ use alloc::{
 use core::fmt;
 
 use super::{
+    UrlRules,
     grammar::{ANY_TEXT, Choice, Fields, Number, Settings, Shape, Text},
     problem::{PolicyError, Problem},
     suggestion::did_you_mean,
@@ -88,6 +89,11 @@ impl<'d> Reader<'d> {
     }
 
     /// Says how the rest is to be read.
+    /// Which URLs the document allows.
+    pub(super) fn url_rules(&self) -> UrlRules {
+        UrlRules { http_loopback: self.settings.http_loopback }
+    }
+
     pub(super) fn set(&mut self, settings: Settings) {
         self.settings = settings;
     }

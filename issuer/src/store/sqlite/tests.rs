@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use super::*;
 use crate::domain::{
     Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Directory,
-    Effect, Exchanges, Grant, KeyState, Lifetime, MAX_SECRETS, RETIRED_KEY_RETENTION, Settings,
+    Effect, Exchanges, Grant, KeyChange, Lifetime, MAX_SECRETS, Settings, StoredKey,
 };
 use crate::store::{Snapshots, follow};
 use crate::testing::{
@@ -229,46 +229,6 @@ async fn exchanges_go_with_the_scopes_on_either_side() {
 }
 
 #[tokio::test]
-async fn keys_move_on_and_go_when_their_time_is_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let vault = vault();
-    let store = store(&folder, &vault).await;
-    let states = async || {
-        let keys = store.load().await.unwrap().keys;
-        keys.into_iter().map(|key| (key.kid, key.state)).collect::<HashMap<_, _>>()
-    };
-    let start = store.load().await.unwrap().keys;
-    let kid = |state| start.iter().find(|key| key.state == state).unwrap().kid.clone();
-    let (active, next) = (kid(KeyState::Active), kid(KeyState::Next));
-
-    let fresh = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    store.apply(&actor(), &Change::RotateKeys(fresh.clone()), NOW).await.unwrap();
-    let published_until = NOW.plus(RETIRED_KEY_RETENTION);
-    let expected = [
-        (active.clone(), KeyState::Retired { published_until }),
-        (next.clone(), KeyState::Active),
-        (fresh.kid, KeyState::Next),
-    ];
-    assert_eq!(states().await, expected.into());
-
-    let another = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    store.apply(&actor(), &Change::RotateKeys(another), published_until).await.unwrap();
-    let after = states().await;
-    assert!(!after.contains_key(&active), "gone");
-    assert!(matches!(after[&next], KeyState::Retired { .. }));
-    assert_eq!(after.len(), 3);
-}
-
-#[tokio::test]
-async fn there_is_nothing_to_rotate_without_keys() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
-    let key = vault().generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    assert_eq!(refusal(&store, Change::RotateKeys(key)).await, ChangeError::NoKeyOf(Algorithm::Es256));
-    assert!(store.load().await.unwrap().keys.is_empty());
-}
-
-#[tokio::test]
 async fn a_server_sees_what_another_process_changes() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault();
@@ -312,10 +272,11 @@ async fn what_changed_is_read_again_and_nothing_else() {
     assert!(changes.keys.is_none());
     assert_eq!(changes.revision, start + 3);
 
-    let fresh = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    store.apply(&actor(), &Change::RotateKeys(fresh), NOW).await.unwrap();
+    let keys = crate::testing::signing_keys(&vault);
+    let keys = keys.into_iter().map(|key| StoredKey { algorithm: Algorithm::Es384, ..key }).collect();
+    store.apply(&actor(), &Change::Keys(KeyChange::Add(keys)), NOW).await.unwrap();
     let changes = store.changes(start + 3).await.unwrap().unwrap();
-    assert_eq!((changes.clients.len(), changes.keys.map(|keys| keys.len())), (0, Some(3)));
+    assert_eq!((changes.clients.len(), changes.keys.map(|keys| keys.len())), (0, Some(4)));
 
     sqlx::query("DELETE FROM changed_client WHERE revision <= $1")
         .bind(start + 1)
@@ -331,7 +292,7 @@ async fn following_step_by_step_leads_to_what_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault();
     let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
-    let keys = Change::AddKeys(crate::testing::signing_keys(&vault));
+    let keys = Change::Keys(KeyChange::Add(crate::testing::signing_keys(&vault)));
     store.apply(&actor(), &keys, NOW).await.unwrap();
     let snapshots = Snapshots::load(&store, &vault).await.unwrap();
     let more = [

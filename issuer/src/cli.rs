@@ -11,6 +11,7 @@ mod key;
 mod log;
 mod output;
 mod policy;
+mod revoke;
 mod serve;
 mod verify;
 
@@ -73,6 +74,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             block_on(&mut one, credential::run(Session::new(config()?), command))
         }
         Command::Grant { command } => block_on(&mut one, grant::run(Session::new(config()?), command)),
+        Command::Revoke { command } => block_on(&mut one, revoke::run(Session::new(config()?), command)),
         Command::Key { command } => block_on(&mut one, key::run(Session::new(config()?), command)),
     }?;
     output::answer(&answer, json).map(|()| ExitCode::SUCCESS)

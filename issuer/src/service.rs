@@ -5,6 +5,7 @@ mod certificate;
 mod inspection;
 mod last_used;
 mod request;
+mod revocation;
 mod status;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
 };
+pub use revocation::{RevocationOutcome, RevocationRequest};
 use status::NewToken;
 pub use status::{ListError, SignedList, Statuses};
 
@@ -26,7 +28,7 @@ use crate::domain::{
     authenticate, decide,
 };
 use crate::keys::{Signer, SigningError, sign_token};
-use crate::store::{AllocationError, Snapshot, Snapshots, Stale};
+use crate::store::{AllocationError, Snapshot, Snapshots, Stale, StoreError};
 
 /// Tells the time. A function and not a time where a decision waits for the network in the middle.
 pub type Clock = fn() -> UnixTime;
@@ -109,6 +111,12 @@ pub enum TokenError {
     /// The token needs a place in a status list, and there is none to be had.
     #[error("the token could not get a status")]
     Status(#[from] AllocationError),
+    /// The revocation did not reach the store.
+    #[error("the revocation could not be recorded")]
+    Unrecorded(#[source] StoreError),
+    /// Whether a token is good cannot be found out.
+    #[error("the token could not be read")]
+    Inspection(#[source] InspectionError),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),

@@ -128,7 +128,7 @@ impl From<&RequestError> for OAuthError {
 impl From<&TokenError> for OAuthError {
     fn from(error: &TokenError) -> Self {
         match error {
-            TokenError::Stale(_) | TokenError::Status(_) => Self::unavailable(),
+            TokenError::Stale(_) | TokenError::Status(_) | TokenError::Unrecorded(_) => Self::unavailable(),
             TokenError::Assertion(error) | TokenError::ClientAssertion(error) if error.is_ours() => {
                 Self::unavailable()
             }
@@ -139,7 +139,10 @@ impl From<&TokenError> for OAuthError {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted")
             }
             TokenError::Refused { refusal, .. } => Self::from(refusal),
-            TokenError::NoKeyOf(_) | TokenError::Signing(_) | TokenError::Random(_) => Self::server_error(),
+            TokenError::NoKeyOf(_)
+            | TokenError::Signing(_)
+            | TokenError::Random(_)
+            | TokenError::Inspection(_) => Self::server_error(),
         }
     }
 }

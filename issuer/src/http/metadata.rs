@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tessera_verifier::Algorithm;
 
 use super::request::{CLIENT_CREDENTIALS, JWT_BEARER};
-use crate::domain::{Method, Scope, TOKEN_PATH};
+use crate::domain::{Method, REVOCATION_PATH, Scope, TOKEN_PATH};
 use crate::service::TokenService;
 use crate::store::Snapshot;
 
@@ -21,10 +21,13 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
         "issuer": issuer.as_str(),
         "token_endpoint": issuer.token_endpoint(),
         "jwks_uri": issuer.jwks_uri(),
+        "revocation_endpoint": issuer.revocation_endpoint(),
         "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER],
         "token_endpoint_auth_methods_supported": methods(service),
         // What assertions of clients may be signed with, which is what the verifier takes.
         "token_endpoint_auth_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
+        "revocation_endpoint_auth_methods_supported": methods(service),
+        "revocation_endpoint_auth_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
         // There is no authorization endpoint. RFC 8414 §2 requires the member, and §3.2 wants empty ones left out; a
         // reader that looks for it should find the truth.
         "response_types_supported": [],
@@ -34,8 +37,10 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
     }
     if let Some(url) = service.mutual_tls().and_then(|tls| tls.url.as_deref()) {
         // RFC 8705 §5: where a client goes that brings a certificate.
-        let token_endpoint = format!("{}{TOKEN_PATH}", url.trim_end_matches('/'));
-        insert(&mut metadata, "mtls_endpoint_aliases", json!({ "token_endpoint": token_endpoint }));
+        let below = |path| format!("{}{path}", url.trim_end_matches('/'));
+        let aliases =
+            json!({ "token_endpoint": below(TOKEN_PATH), "revocation_endpoint": below(REVOCATION_PATH) });
+        insert(&mut metadata, "mtls_endpoint_aliases", aliases);
     }
     metadata
 }

@@ -12,10 +12,16 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
-use super::secrets::PlaceOrPath;
+use super::secrets::{Place, PlaceOrPath};
 use super::{Config, ConfigError, Fetch, Tls};
 use crate::domain::{Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
-use crate::keys::VaultOptions;
+use crate::keys::{Pkcs11Options, TokenChoice, VaultOptions};
+
+/// Signatures that a token makes at the same time unless told otherwise. Modules in software use a processor for each;
+/// those in hardware have a few engines.
+const DEFAULT_SESSIONS: usize = 8;
+/// Most that can be asked for: each may hold a thread while it waits, and tokens have not many more.
+const MAX_SESSIONS: usize = 128;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +41,7 @@ struct File {
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
+    pkcs11: Option<Pkcs11Table>,
 }
 
 #[derive(Deserialize, Default)]
@@ -53,6 +60,17 @@ struct TlsTable {
     key: PathBuf,
     client_ca: Option<PathBuf>,
     url: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pkcs11Table {
+    module: Spanned<PathBuf>,
+    token: Option<String>,
+    serial: Option<String>,
+    slot: Option<u64>,
+    pin: Place,
+    sessions: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -102,6 +120,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             old_key_encryption_keys: {
                 file.old_key_encryption_keys.into_iter().map(|it| it.resolve(folder)).collect()
             },
+            pkcs11: file.pkcs11.map(|it| it.resolve(folder)).transpose().map_err(content)?,
             algorithm: file.tokens.algorithm.as_ref().map_or_else(Algorithm::default, |Text(it)| *it),
         },
         secret_pepper: folder.join(file.secret_pepper),
@@ -165,6 +184,31 @@ impl TlsTable {
             },
             url: url.transpose()?,
         })
+    }
+}
+
+impl Pkcs11Table {
+    fn resolve(self, folder: &Path) -> Result<Pkcs11Options, Wrong> {
+        let token = match (self.token, self.serial, self.slot) {
+            (Some(label), None, None) => TokenChoice::Label(label),
+            (None, Some(serial), None) => TokenChoice::Serial(serial),
+            (None, None, Some(slot)) => TokenChoice::Slot(slot),
+            _ => {
+                let message = "the token is named by one of `token` (its label), `serial` and `slot`";
+                return Err(Wrong::at(&self.module, message.to_owned()));
+            }
+        };
+        let sessions = match self.sessions {
+            None => DEFAULT_SESSIONS,
+            Some(sessions) if (1..=MAX_SESSIONS).contains(sessions.get_ref()) => sessions.into_inner(),
+            Some(sessions) => {
+                let message = format!("`sessions` must be 1 to {MAX_SESSIONS}");
+                return Err(Wrong::at(&sessions, message));
+            }
+        };
+        // A bare name would be looked for where libraries are, whatever is there.
+        let module = folder.join(self.module.into_inner());
+        Ok(Pkcs11Options { module, token, pin: self.pin.resolve(folder), sessions })
     }
 }
 

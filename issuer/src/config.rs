@@ -13,7 +13,7 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::{IssuerId, LifetimeBounds};
+use crate::domain::{IssuerId, LifetimeBounds, StatusTtl};
 use crate::keys::VaultOptions;
 
 /// The settings of one issuer, its paths resolved.
@@ -33,6 +33,8 @@ pub struct Config {
     pub allow_http_loopback: bool,
     /// How long tokens may live.
     pub tokens: LifetimeBounds,
+    /// How long verifiers may keep a status list.
+    pub status_ttl: StatusTtl,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.

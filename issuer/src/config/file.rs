@@ -1,5 +1,7 @@
 //! The file as it is written, and its way to a [`Config`].
 
+mod pkcs11;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,16 +14,11 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
-use super::secrets::{Place, PlaceOrPath};
+use self::pkcs11::Pkcs11Table;
+use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME};
-use crate::keys::{Pkcs11Options, TokenChoice, VaultOptions};
-
-/// Signatures that a token makes at the same time unless told otherwise. Modules in software use a processor for each;
-/// those in hardware have a few engines.
-const DEFAULT_SESSIONS: usize = 8;
-/// Most that can be asked for: each may hold a thread while it waits, and tokens have not many more.
-const MAX_SESSIONS: usize = 128;
+use crate::domain::{Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, StatusTtl};
+use crate::keys::VaultOptions;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +35,8 @@ struct File {
     allow_http_loopback: bool,
     #[serde(default)]
     tokens: TokensTable,
+    #[serde(default)]
+    status: StatusTable,
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
@@ -52,6 +51,12 @@ struct TokensTable {
     algorithm: Option<Text<Algorithm>>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct StatusTable {
+    ttl: Option<Spanned<u64>>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TlsTable {
@@ -60,17 +65,6 @@ struct TlsTable {
     key: PathBuf,
     client_ca: Option<PathBuf>,
     url: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pkcs11Table {
-    module: Spanned<PathBuf>,
-    token: Option<String>,
-    serial: Option<String>,
-    slot: Option<u64>,
-    pin: Place,
-    sessions: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -126,6 +120,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
         tokens: file.tokens.resolve().map_err(content)?,
+        status_ttl: file.status.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
@@ -161,6 +156,14 @@ impl TokensTable {
     }
 }
 
+impl StatusTable {
+    fn resolve(self) -> Result<StatusTtl, Wrong> {
+        let Some(seconds) = self.ttl else { return Ok(StatusTtl::default()) };
+        StatusTtl::from_seconds(*seconds.get_ref())
+            .map_err(|_| Wrong::at(&seconds, format!("`ttl` must be 1 to {} seconds", StatusTtl::MAX)))
+    }
+}
+
 impl TlsTable {
     fn resolve(self, folder: &Path) -> Result<Tls, Wrong> {
         let url = self.url.map(|url| {
@@ -184,31 +187,6 @@ impl TlsTable {
             },
             url: url.transpose()?,
         })
-    }
-}
-
-impl Pkcs11Table {
-    fn resolve(self, folder: &Path) -> Result<Pkcs11Options, Wrong> {
-        let token = match (self.token, self.serial, self.slot) {
-            (Some(label), None, None) => TokenChoice::Label(label),
-            (None, Some(serial), None) => TokenChoice::Serial(serial),
-            (None, None, Some(slot)) => TokenChoice::Slot(slot),
-            _ => {
-                let message = "the token is named by one of `token` (its label), `serial` and `slot`";
-                return Err(Wrong::at(&self.module, message.to_owned()));
-            }
-        };
-        let sessions = match self.sessions {
-            None => DEFAULT_SESSIONS,
-            Some(sessions) if (1..=MAX_SESSIONS).contains(sessions.get_ref()) => sessions.into_inner(),
-            Some(sessions) => {
-                let message = format!("`sessions` must be 1 to {MAX_SESSIONS}");
-                return Err(Wrong::at(&sessions, message));
-            }
-        };
-        // A bare name would be looked for where libraries are, whatever is there.
-        let module = folder.join(self.module.into_inner());
-        Ok(Pkcs11Options { module, token, pin: self.pin.resolve(folder), sessions })
     }
 }
 

@@ -35,7 +35,7 @@ fn every_error_names_its_line() {
             format!("{GOOD}lissten = \"x\"\n"),
             "etc/tessera.toml:4: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `old_key_encryption_keys`, `secret_pepper`, \
-            `allow_http_loopback`, `tokens`, `tls`, `fetch`; did you mean `listen`?",
+             `allow_http_loopback`, `tokens`, `status`, `tls`, `fetch`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
@@ -58,6 +58,8 @@ secret_pepper = "/k/pepper"
 [tokens]
 max_lifetime = 1800
 default_lifetime = 60
+[status]
+ttl = 30
 [tls]
 listen = "127.0.0.1:0"
 certificate = "tls.crt"
@@ -80,6 +82,7 @@ fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
     assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
     assert_eq!(config.tokens, bounds(60, 1800));
+    assert_eq!(Ok(config.status_ttl), StatusTtl::from_seconds(30));
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),
         key: "etc/tls.key".into(),
@@ -112,6 +115,8 @@ fn every_error_in_a_table_names_its_line() {
             "unknown field `max_lifetim`, expected one of `max_lifetime`, `default_lifetime`, `algorithm`; did you mean \
              `max_lifetime`?",
         ),
+        ("ttl = 30", "ttl = 0", "`ttl` must be 1 to 3600 seconds"),
+        ("ttl = 30", "ttl = 3601", "`ttl` must be 1 to 3600 seconds"),
         ("max_lifetime = 1800", "max_lifetime = 0", "`max_lifetime` must be 1 to 3600 seconds"),
         ("max_lifetime = 1800", "max_lifetime = 3601", "`max_lifetime` must be 1 to 3600 seconds"),
         (

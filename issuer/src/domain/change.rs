@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use super::algorithm::Algorithm;
 use super::client::{Description, Labels};
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIALS, MAX_SECRETS};
+use super::decision::TokenId;
 use super::grant::Grant;
 use super::id::ClientId;
 use super::key::{PrivateKey, StoredKey};
 use super::lifetime::Lifetime;
+use super::revocation::RevocationRecord;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
 
 /// Who makes a change, for the audit record.
@@ -60,6 +62,8 @@ pub enum Change {
     /// *active* → *retired*, *next* → *active*, and this key becomes *next*, for each of the same algorithm. Keys
     /// whose time is over go.
     RotateKeys(StoredKey),
+    /// Revokes tokens that were issued.
+    Revoke(RevocationRecord),
     /// Private keys are sealed under another key-encryption key.
     ResealKeys {
         /// Which keys, and how.
@@ -99,6 +103,8 @@ pub struct Settings {
     pub lifetime: Option<Option<Lifetime>>,
     /// What tokens for it are signed with; `Some(None)` for the issuer's default.
     pub algorithm: Option<Option<Algorithm>>,
+    /// Whether tokens for it have a status.
+    pub status: Option<bool>,
 }
 
 /// What came of a change.
@@ -110,6 +116,11 @@ pub enum Effect {
     Replaced,
     /// Something is gone.
     Removed,
+    /// Tokens are revoked.
+    Revoked {
+        /// How many of those that have a status, at most: as many as could have been issued.
+        most: u64,
+    },
 }
 
 /// A change that was made.
@@ -138,6 +149,12 @@ pub enum ChangeError {
         /// The first scope that it does not offer.
         scope: Scope,
     },
+    /// A grant trades for a scope that it does not hold.
+    #[error("the scope `{scope}` cannot be exchanged for: it is not granted")]
+    ExchangeNotGranted {
+        /// The first such scope.
+        scope: Scope,
+    },
     /// More scopes than a set takes.
     #[error("a client offers at most {MAX_SCOPES} scopes")]
     TooManyScopes,
@@ -158,6 +175,12 @@ pub enum ChangeError {
         /// Whom.
         audience: ClientId,
     },
+    /// A token's status list is not there, or it was never in it.
+    #[error("no token {0} was issued, or it has expired long ago")]
+    UnknownToken(TokenId),
+    /// There is no such key.
+    #[error("there is no signing key {0:?}, and no token by it")]
+    UnknownKey(String),
     /// Another client has the very same registration, so neither would be proved by it.
     #[error("the same tokens of {issuer} already prove the client `{client}`")]
     WorkloadTaken {
@@ -183,6 +206,12 @@ impl Actor {
         Self(format!("cli:{user}"))
     }
 
+    /// A client that makes it through an endpoint.
+    #[must_use]
+    pub fn client(id: &ClientId) -> Self {
+        Self(format!("client:{id}"))
+    }
+
     /// As it stands in the audit record.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -205,6 +234,7 @@ impl Change {
             Self::AddKeys(_) => "key.add",
             Self::RotateKeys(_) => "key.rotate",
             Self::ResealKeys { .. } => "key.reseal",
+            Self::Revoke(_) => "revoke",
         }
     }
 
@@ -222,6 +252,7 @@ impl Change {
             Self::AddKeys(keys) => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
             Self::RotateKeys(key) => key.kid.clone(),
             Self::ResealKeys { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
+            Self::Revoke(record) => record.what.name().to_owned(),
         }
     }
 
@@ -246,6 +277,7 @@ impl Change {
                 "expires_at": grant.expires_at,
                 "reason": grant.reason,
                 "claims": grant.claims,
+                "exchanges": grant.exchanges,
             }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
             Self::AddKeys(keys) => {
@@ -255,6 +287,7 @@ impl Change {
             Self::ResealKeys { key_encryption_key, .. } => {
                 json!({ "key_encryption_key": key_encryption_key })
             }
+            Self::Revoke(record) => json!({ "kind": record.what.kind(), "audience": record.what.audience() }),
         }
     }
 }
@@ -274,6 +307,7 @@ impl Settings {
         put("withdraw", (!self.withdraw.is_empty()).then(|| json!(self.withdraw)));
         put("default_scopes", self.default_scopes.as_ref().map(|it| json!(it)));
         put("lifetime", self.lifetime.map(|it| json!(it)));
+        put("status", self.status.map(Value::from));
         put("algorithm", self.algorithm.map(|it| json!(it)));
         detail.into()
     }
@@ -305,6 +339,7 @@ impl Effect {
             Self::Created => "created",
             Self::Replaced => "replaced",
             Self::Removed => "removed",
+            Self::Revoked { .. } => "revoked",
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Audience {
     pub lifetime: Option<Lifetime>,
     /// What tokens for it are signed with; the issuer's own choice if absent.
     pub algorithm: Option<Algorithm>,
+    /// Whether tokens for it say where their status is, so that it can refuse them when they are revoked.
+    pub status: bool,
 }
 
 /// A text for people, of one line, at most [`MAX_DESCRIPTION`] bytes. It may be empty.

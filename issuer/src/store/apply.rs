@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::sqlite::SqliteConnection;
 
-use super::StoreError;
-use super::rows::SIGNING_KEYS;
+use super::rows::{SIGNING_KEYS, STATUS_LISTS};
+use super::{StoreError, revocation};
 use crate::domain::{
-    Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect, Grant,
-    KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Resealed, Scope, Settings,
-    StoredKey, Trust, UnixTime,
+    Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect,
+    Exchange, Grant, KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Resealed,
+    Scope, Settings, StoredKey, Trust, UnixTime,
 };
 
 /// A change that was made: its effect, and whom it was about.
@@ -100,6 +100,10 @@ pub(super) async fn apply(
                 reseal(connection, key).await?;
             }
             Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        }
+        Change::Revoke(record) => {
+            let most = revocation::revoke(connection, record).await?;
+            Ok(Made::new(Effect::Revoked { most }, [STATUS_LISTS]))
         }
     }
 }
@@ -212,6 +216,13 @@ async fn set_client(
         sqlx::query("UPDATE client SET algorithm = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(algorithm.map(Algorithm::as_str))
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(status) = settings.status {
+        sqlx::query("UPDATE client SET status = $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(i64::from(status))
             .execute(&mut *connection)
             .await?;
     }
@@ -343,16 +354,13 @@ async fn add_grant(
     grant: &Grant,
     now: UnixTime,
 ) -> Result<Effect, StoreError> {
-    let Grant { client, audience, scopes, .. } = grant;
+    let Grant { client, audience, scopes, exchanges, .. } = grant;
     require(connection, client).await?;
     require(connection, audience).await?;
-    let offered: Vec<String> = sqlx::query_scalar("SELECT scope FROM client_scope WHERE client_id = $1")
-        .bind(audience.as_str())
-        .fetch_all(&mut *connection)
-        .await?;
-    let is_offered = |scope: &&Scope| !offered.iter().any(|offered| offered == scope.as_str());
-    if let Some(scope) = scopes.iter().find(is_offered) {
-        return Err(not_offered(audience, scope).into());
+    require_offered(connection, audience, scopes.iter()).await?;
+    require_offered(connection, client, exchanges.iter().map(|exchange| &exchange.from)).await?;
+    if let Some(exchange) = exchanges.iter().find(|exchange| !scopes.contains(&exchange.to)) {
+        return Err(ChangeError::ExchangeNotGranted { scope: exchange.to.clone() }.into());
     }
     let replaced = sqlx::query("DELETE FROM client_grant WHERE client_id = $1 AND audience_id = $2")
         .bind(client.as_str())
@@ -381,7 +389,36 @@ async fn add_grant(
             .execute(&mut *connection)
             .await?;
     }
+    for Exchange { from, to } in exchanges.iter() {
+        sqlx::query(
+            "INSERT INTO client_grant_exchange (client_id, audience_id, from_scope, to_scope)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(client.as_str())
+        .bind(audience.as_str())
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(if replaced.rows_affected() > 0 { Effect::Replaced } else { Effect::Created })
+}
+
+/// Whether `client` offers all of these scopes.
+async fn require_offered(
+    connection: &mut SqliteConnection,
+    client: &ClientId,
+    mut scopes: impl Iterator<Item = &Scope>,
+) -> Result<(), StoreError> {
+    let offered: Vec<String> = sqlx::query_scalar("SELECT scope FROM client_scope WHERE client_id = $1")
+        .bind(client.as_str())
+        .fetch_all(connection)
+        .await?;
+    let is_lacking = |scope: &&Scope| !offered.iter().any(|offered| offered == scope.as_str());
+    match scopes.find(is_lacking) {
+        Some(scope) => Err(not_offered(client, scope).into()),
+        None => Ok(()),
+    }
 }
 
 async fn has_keys(connection: &mut SqliteConnection, algorithm: Algorithm) -> Result<bool, StoreError> {

@@ -39,6 +39,14 @@ pub struct Pkcs11Options {
     pub sessions: usize,
 }
 
+impl Pkcs11Options {
+    /// Signatures that a token makes at the same time unless told otherwise. Modules in software use a processor for
+    /// each; those in hardware have a few engines.
+    pub const DEFAULT_SESSIONS: usize = 8;
+    /// Most that can be asked for: each may hold a thread while it waits, and tokens have not many more.
+    pub const MAX_SESSIONS: usize = 128;
+}
+
 /// What a token is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenChoice {

@@ -9,12 +9,6 @@ use super::super::secrets::Place;
 use super::Wrong;
 use crate::keys::{Pkcs11Options, TokenChoice};
 
-/// Signatures that a token makes at the same time unless told otherwise. Modules in software use a processor for each;
-/// those in hardware have a few engines.
-const DEFAULT_SESSIONS: usize = 8;
-/// Most that can be asked for: each may hold a thread while it waits, and tokens have not many more.
-const MAX_SESSIONS: usize = 128;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pkcs11Table {
@@ -38,10 +32,12 @@ impl Pkcs11Table {
             }
         };
         let sessions = match self.sessions {
-            None => DEFAULT_SESSIONS,
-            Some(sessions) if (1..=MAX_SESSIONS).contains(sessions.get_ref()) => sessions.into_inner(),
+            None => Pkcs11Options::DEFAULT_SESSIONS,
+            Some(sessions) if (1..=Pkcs11Options::MAX_SESSIONS).contains(sessions.get_ref()) => {
+                sessions.into_inner()
+            }
             Some(sessions) => {
-                let message = format!("`sessions` must be 1 to {MAX_SESSIONS}");
+                let message = format!("`sessions` must be 1 to {}", Pkcs11Options::MAX_SESSIONS);
                 return Err(Wrong::at(&sessions, message));
             }
         };

@@ -34,7 +34,7 @@ struct Pair {
 pub(super) fn generate(token: &Token, method: Method) -> Result<(String, Jwk), ModuleError> {
     let session = token.writing()?;
     let (public, private) =
-        session.generate_key_pair(&method.generate(), &public_template(method), &private_template(method))?;
+        session.generate_key_pair(&method.generate(), &public_template(method), &private_template())?;
     let pair = Pair { public, private };
     let finished = finish(token, &session, &pair, method.algorithm);
     if finished.is_err() {
@@ -119,27 +119,20 @@ fn public_template(method: Method) -> Vec<Attribute> {
     template
 }
 
-fn private_template(method: Method) -> Vec<Attribute> {
-    let mut template = vec![
+fn private_template() -> Vec<Attribute> {
+    vec![
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
-        Attribute::Sign(true),
         Attribute::Label(UNFINISHED.to_vec()),
-    ];
-    // All that a key of its kind could be used for otherwise.
-    match method.algorithm {
-        Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => template.push(Attribute::Derive(false)),
-        Algorithm::Rs256 | Algorithm::Ps256 => {
-            template.extend([
-                Attribute::Decrypt(false),
-                Attribute::Unwrap(false),
-                Attribute::SignRecover(false),
-            ]);
-        }
-    }
-    template
+        Attribute::Sign(true),
+        // Whatever is not said may be allowed, even what no key of the kind does.
+        Attribute::SignRecover(false),
+        Attribute::Decrypt(false),
+        Attribute::Unwrap(false),
+        Attribute::Derive(false),
+    ]
 }
 
 fn read_public(

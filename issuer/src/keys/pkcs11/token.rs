@@ -84,7 +84,7 @@ impl Token {
                     self.put_back(lane);
                     return Ok(done);
                 }
-                Err(error) => {
+                Err(error @ ModuleError::Call(_)) => {
                     let (error, token) = (tessera_net::chain(&error), &*self.label);
                     tracing::warn!(
                         token,
@@ -92,6 +92,8 @@ impl Token {
                         "a session with the PKCS #11 token is lost; opening another"
                     );
                 }
+                // A session that was logged out sees no private key.
+                Err(_) => {}
             }
         }
         let mut lane = self.open_lane()?;

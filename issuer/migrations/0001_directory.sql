@@ -10,7 +10,7 @@ CREATE TABLE revision (
 INSERT INTO revision (id, value) VALUES (1, 0);
 
 -- Whom each of the last changes was about, so that readers need not read everything again. An empty name is the
--- signing keys.
+-- signing keys, and 'status lists', which no client can be called, is those with all that is revoked.
 CREATE TABLE changed_client (
     revision  BIGINT NOT NULL,
     client_id TEXT   NOT NULL,
@@ -25,6 +25,7 @@ CREATE TABLE client (
     enabled          BIGINT NOT NULL CHECK (enabled IN (0, 1)),
     lifetime_seconds BIGINT CHECK (lifetime_seconds BETWEEN 1 AND 3600),
     algorithm        TEXT,
+    status           BIGINT NOT NULL DEFAULT 0 CHECK (status IN (0, 1)),
     created_at       BIGINT NOT NULL
 );
 
@@ -74,6 +75,20 @@ CREATE TABLE client_grant_scope (
 );
 CREATE INDEX client_grant_scope_offered ON client_grant_scope (audience_id, scope);
 
+-- What a grant lets its client trade: a scope that the client offers for one that the grant holds (RFC 8693).
+CREATE TABLE client_grant_exchange (
+    client_id   TEXT NOT NULL,
+    audience_id TEXT NOT NULL,
+    from_scope  TEXT NOT NULL,
+    to_scope    TEXT NOT NULL,
+    PRIMARY KEY (client_id, audience_id, from_scope, to_scope),
+    FOREIGN KEY (client_id, from_scope) REFERENCES client_scope (client_id, scope) ON DELETE CASCADE,
+    FOREIGN KEY (client_id, audience_id, to_scope)
+        REFERENCES client_grant_scope (client_id, audience_id, scope) ON DELETE CASCADE
+);
+CREATE INDEX client_grant_exchange_from ON client_grant_exchange (client_id, from_scope);
+CREATE INDEX client_grant_exchange_to ON client_grant_exchange (client_id, audience_id, to_scope);
+
 -- Assertions that were used and may be used once only, until they expire by themselves.
 CREATE TABLE spent_assertion (
     client_id  TEXT   NOT NULL,
@@ -102,6 +117,53 @@ CREATE TABLE signing_key (
 );
 CREATE UNIQUE INDEX signing_key_one_next ON signing_key (algorithm) WHERE state = 'next';
 CREATE UNIQUE INDEX signing_key_one_active ON signing_key (algorithm) WHERE state = 'active';
+
+-- Status lists, each for the tokens of one algorithm that expire in the window that ends at `expires_at`. `capacity`
+-- counts positions, `used` those that are handed out. `seed` permutes them. `revision` is the one that added it.
+CREATE TABLE status_list (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    algorithm  TEXT   NOT NULL,
+    expires_at BIGINT NOT NULL,
+    capacity   BIGINT NOT NULL,
+    used       BIGINT NOT NULL CHECK (used BETWEEN 0 AND capacity),
+    seed       TEXT   NOT NULL,
+    created_at BIGINT NOT NULL,
+    revision   BIGINT NOT NULL
+);
+CREATE INDEX status_list_window ON status_list (expires_at, algorithm);
+CREATE INDEX status_list_revision ON status_list (revision);
+
+-- Positions handed out together: to one process, for tokens of one client about one subject for one audience, signed
+-- by one key. They are here before the first such token leaves. The parties may be gone before their tokens are.
+-- `revoked_in` is the revision that revoked all of them.
+CREATE TABLE status_block (
+    list_id     TEXT   NOT NULL REFERENCES status_list (id) ON DELETE CASCADE,
+    start       BIGINT NOT NULL,
+    length      BIGINT NOT NULL,
+    client_id   TEXT   NOT NULL,
+    subject     TEXT   NOT NULL,
+    audience_id TEXT   NOT NULL,
+    kid         TEXT   NOT NULL,
+    revoked_in  BIGINT,
+    PRIMARY KEY (list_id, start)
+);
+CREATE INDEX status_block_client ON status_block (client_id);
+CREATE INDEX status_block_subject ON status_block (subject) WHERE subject <> client_id;
+CREATE INDEX status_block_revoked ON status_block (revoked_in) WHERE revoked_in IS NOT NULL;
+
+-- What was revoked: a token by its name, or all tokens of a client, a grant or a key that were issued until `at`.
+-- `audience` is that of a grant, and empty otherwise. After `expires_at` all of them have expired.
+CREATE TABLE revocation (
+    kind       TEXT   NOT NULL CHECK (kind IN ('token', 'client', 'grant', 'key')),
+    name       TEXT   NOT NULL,
+    audience   TEXT   NOT NULL,
+    at         BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revision   BIGINT NOT NULL,
+    PRIMARY KEY (kind, name, audience)
+);
+CREATE INDEX revocation_revision ON revocation (revision);
+CREATE INDEX revocation_expiry ON revocation (expires_at);
 
 -- One record for each change, written in the change's own transaction. Never a secret.
 CREATE TABLE audit (

@@ -11,6 +11,7 @@ mod keys;
 mod log;
 mod output;
 mod policy;
+mod reseal;
 mod serve;
 mod verify;
 

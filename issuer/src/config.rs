@@ -1,6 +1,7 @@
 //! `tessera.toml`: parsed whole before anything is opened or bound.
 
 mod file;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::{IssuerId, LifetimeBounds, RotateEvery};
+use crate::domain::{IssuerId, LifetimeBounds, RotateEvery, StatusTtl};
 use crate::keys::VaultOptions;
 
 /// The settings of one issuer, its paths resolved.
@@ -34,6 +35,8 @@ pub struct Config {
     pub tokens: LifetimeBounds,
     /// How often another key signs.
     pub rotate_every: RotateEvery,
+    /// How long verifiers may keep a status list.
+    pub status_ttl: StatusTtl,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.

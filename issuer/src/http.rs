@@ -8,8 +8,10 @@ mod answer;
 mod documents;
 mod error;
 mod form;
+mod introspect;
 mod metadata;
 mod openapi;
+mod posted;
 mod record;
 mod request;
 mod token;
@@ -21,14 +23,14 @@ use std::sync::Arc;
 use ::http::{HeaderMap, Method};
 use documents::{Documents, Which};
 pub(crate) use openapi::document as openapi_document;
-use token::Head;
+use posted::Head;
 use tracing::field::Empty;
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use crate::domain::{JWKS_PATH, TOKEN_PATH};
+use crate::domain::{INTROSPECTION_PATH, JWKS_PATH, TOKEN_PATH};
 use crate::service::TokenService;
 
 /// Where RFC 8414 §3 puts the metadata.
@@ -52,9 +54,14 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
 
     let token = at(below(TOKEN_PATH))
         .and(state.clone())
-        .and(token_head())
+        .and(posted_head())
         .and(warp::body::stream())
         .then(token::exchange);
+    let introspection = at(below(INTROSPECTION_PATH))
+        .and(state.clone())
+        .and(posted_head())
+        .and(warp::body::stream())
+        .then(introspect::introspect);
     let documents = Arc::new(Documents::new(service));
     let document = |places: Vec<String>, which: Which| {
         let documents = Arc::clone(&documents);
@@ -90,6 +97,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(readyz)
         .unify()
+        .or(introspection)
+        .unify()
         .or(openapi)
         .unify()
         .or(nowhere)
@@ -100,8 +109,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// All of a token request but its body.
-fn token_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
+/// All of a posted form but its body.
+fn posted_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(query)

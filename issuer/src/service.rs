@@ -2,27 +2,36 @@
 
 mod assertion;
 mod certificate;
+mod exchange;
+mod inspection;
+mod introspection;
 mod last_used;
 mod request;
 mod rotation;
+mod status;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 pub use certificate::CertificateError;
+pub use inspection::{Inspected, InspectionError, Inspector};
+pub use introspection::{Active, AnswerFormat, Inactive, Introspection};
 pub use last_used::LastUsed;
 pub use request::{
-    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
+    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
 pub use rotation::{Moment, Pass, RotationError, Rotator};
+use status::NewToken;
+pub use status::{ListError, SignedList, Statuses};
 
 use crate::domain::{
-    Algorithm, Authenticated, AuthenticationFailure, Claims, Issuance, IssuerId, LifetimeBounds, Method,
-    Pepper, RandomError, Refusal, TokenId, UnixTime, Wish, authenticate, decide,
+    ActDepth, Algorithm, Authenticated, AuthenticationFailure, Claims, Holder, Issuance, IssuerId,
+    LifetimeBounds, ListId, Method, Pepper, RandomError, Refusal, StatusClaim, StatusReference, TokenId,
+    UnixTime, Wish, authenticate, decide,
 };
-use crate::keys::{SigningError, sign_token};
-use crate::store::{Snapshot, Snapshots, Stale};
+use crate::keys::{Signer, SigningError, sign_token};
+use crate::store::{AllocationError, Snapshot, Snapshots, Stale};
 
 /// Tells the time. A function and not a time where a decision waits for the network in the middle.
 pub type Clock = fn() -> UnixTime;
@@ -32,10 +41,13 @@ pub type Clock = fn() -> UnixTime;
 pub struct TokenService {
     issuer: IssuerId,
     bounds: LifetimeBounds,
+    max_act_depth: ActDepth,
     pepper: Pepper,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
+    inspector: Inspector,
     mutual_tls: Option<MutualTls>,
+    statuses: Option<Statuses>,
     last_used: LastUsed,
     clock: Clock,
 }
@@ -69,6 +81,8 @@ pub struct Granted {
     pub claims: Claims,
     /// Who got it.
     pub client: Authenticated,
+    /// The name of the token that it was exchanged for, if it was.
+    pub subject_token: Option<String>,
 }
 
 /// Why a well-formed request got no token. The log tells these apart; the answer says the standard's code.
@@ -86,6 +100,15 @@ pub enum TokenError {
     /// The assertion that is the grant is not accepted (RFC 7523 §2.1).
     #[error("the assertion is not accepted")]
     Assertion(#[source] AssertionError),
+    /// The token that is to be exchanged is not good.
+    #[error("the subject token is not accepted")]
+    SubjectToken {
+        /// Who asked.
+        client: Authenticated,
+        /// What is wrong with it.
+        #[source]
+        error: InspectionError,
+    },
     /// The client may not have what it asks for.
     #[error("refused: {refusal}")]
     Refused {
@@ -100,6 +123,12 @@ pub enum TokenError {
     /// The audience wants an algorithm of which there is no key.
     #[error("there is no active key for {}", .0.map_or("any algorithm", Algorithm::as_str))]
     NoKeyOf(Option<Algorithm>),
+    /// A token that came back cannot be looked at, which is no fault of it.
+    #[error("the token could not be inspected")]
+    Inspection(#[source] InspectionError),
+    /// The token needs a place in a status list, and there is none to be had.
+    #[error("the token could not get a status")]
+    Status(#[from] AllocationError),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),
@@ -119,14 +148,40 @@ impl TokenService {
         assertions: Assertions,
         clock: Clock,
     ) -> Self {
-        let (mutual_tls, last_used) = (None, LastUsed::default());
-        Self { issuer, bounds, pepper, snapshots, assertions, mutual_tls, last_used, clock }
+        let inspector = Inspector::new(issuer.clone());
+        let max_act_depth = ActDepth::default();
+        let (mutual_tls, statuses, last_used) = (None, None, LastUsed::default());
+        Self {
+            issuer,
+            bounds,
+            max_act_depth,
+            pepper,
+            snapshots,
+            assertions,
+            inspector,
+            mutual_tls,
+            statuses,
+            last_used,
+            clock,
+        }
     }
 
     /// The same service behind a TLS listener.
     #[must_use]
     pub fn with_mutual_tls(self, mutual_tls: MutualTls) -> Self {
         Self { mutual_tls: Some(mutual_tls), ..self }
+    }
+
+    /// The same service, which lets that many act one after the other for one subject.
+    #[must_use]
+    pub fn with_max_act_depth(self, max_act_depth: ActDepth) -> Self {
+        Self { max_act_depth, ..self }
+    }
+
+    /// The same service, whose tokens have a status where their audience asks for one.
+    #[must_use]
+    pub fn with_statuses(self, statuses: Statuses) -> Self {
+        Self { statuses: Some(statuses), ..self }
     }
 
     /// The name this service signs as.
@@ -176,33 +231,110 @@ impl TokenService {
         self.snapshots.current()
     }
 
-    /// Decides one request.
-    pub async fn exchange(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
+    /// Reads tokens of this server that come back to it.
+    #[must_use]
+    pub const fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    /// Decides one request for a token.
+    pub async fn issue(&self, request: &TokenRequest) -> Result<Granted, TokenError> {
         let client = self.prove(request, &*self.snapshots.current()?).await?;
         // Proving may have waited for keys: what is granted, and for how long, is as of now.
         let snapshot = self.snapshots.current()?;
         let now = self.now();
         self.last_used.note(client.credential(), now);
         let wish = Wish { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
-        let token_id = TokenId::generate()?;
-        let decided = decide(&snapshot.directory, &self.issuer, &self.bounds, &client, wish, token_id, now);
-        let Issuance { claims, algorithm } = match decided {
-            Ok(issuance) => issuance,
-            Err(refusal) => return Err(TokenError::Refused { client, refusal }),
+        let (issuance, subject) = match &request.grant {
+            GrantType::TokenExchange { subject_token, .. } => {
+                let decided = self.exchange(&snapshot, &client, subject_token, wish, now)?;
+                (decided.issuance, Some(decided.subject))
+            }
+            GrantType::ClientCredentials | GrantType::JwtBearer(_) => {
+                let (directory, token_id) = (&snapshot.directory, TokenId::generate()?);
+                let decided = decide(directory, &self.issuer, &self.bounds, &client, wish, token_id, now);
+                (decided, None)
+            }
         };
+        match issuance {
+            Ok(issuance) => {
+                let granted = self.sign(&snapshot, client, issuance, now).await?;
+                Ok(Granted { subject_token: subject.map(|subject| subject.id), ..granted })
+            }
+            Err(refusal) => Err(TokenError::Refused { client, refusal }),
+        }
+    }
+
+    /// Makes the token that was decided on.
+    async fn sign(
+        &self,
+        snapshot: &Snapshot,
+        client: Authenticated,
+        issuance: Issuance,
+        now: UnixTime,
+    ) -> Result<Granted, TokenError> {
+        let Issuance { mut claims, algorithm, status } = issuance;
         let signer = snapshot.keyring.signer(algorithm).ok_or(TokenError::NoKeyOf(algorithm))?;
+        if status {
+            self.give_status(&mut claims, signer, snapshot, now).await?;
+        }
         let token = sign_token(signer, &claims).await?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
-        Ok(Granted { issued, claims, client })
+        Ok(Granted { issued, claims, client, subject_token: None })
+    }
+
+    /// Gives the token a place in a status list, which is durable before it leaves.
+    async fn give_status(
+        &self,
+        claims: &mut Claims,
+        signer: &dyn Signer,
+        snapshot: &Snapshot,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        let statuses = self.statuses.as_ref().ok_or(AllocationError::Stopped)?;
+        let token = NewToken {
+            holder: Holder {
+                client: claims.client_id.clone(),
+                subject: claims.sub.clone(),
+                audience: claims.aud.clone(),
+            },
+            kid: signer.key_id(),
+            algorithm: signer.algorithm(),
+            expires_at: claims.exp,
+        };
+        let place = statuses.place(token, &snapshot.revocations, now).await?;
+        let uri = self.issuer.status_list(place.list);
+        claims.status = Some(StatusClaim { status_list: StatusReference { idx: place.index, uri } });
+        claims.jti = TokenId::with_status(place)?;
+        Ok(())
+    }
+
+    /// A status list of this issuer, signed; not older than half the time for which it may be kept.
+    pub async fn status_list(&self, id: ListId) -> Result<SignedList, ListError> {
+        let statuses = self.statuses.as_ref().ok_or(ListError::Unknown)?;
+        statuses.lists().get(id, &self.snapshots, &self.issuer, statuses.ttl(), self.now()).await
+    }
+
+    /// Finds out who asks at an endpoint where clients authenticate as they do for a token (RFC 7009 §2.1, RFC 7662
+    /// §2.1).
+    pub async fn authenticate_client(
+        &self,
+        client: &ClientAuthentication,
+    ) -> Result<Authenticated, TokenError> {
+        let snapshot = self.snapshots.current()?;
+        let nobody = || TokenError::Authentication(AuthenticationFailure::UnknownClient);
+        let client = self.authenticate(client, &snapshot).await?.ok_or_else(nobody)?;
+        self.last_used.note(client.credential(), self.now());
+        Ok(client)
     }
 
     /// Finds out whom the request proves.
     async fn prove(&self, request: &TokenRequest, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
         let authenticated = self.authenticate(&request.client, snapshot).await?;
         match (&request.grant, authenticated) {
-            (GrantType::ClientCredentials, Some(client)) => Ok(client),
-            (GrantType::ClientCredentials, None) => {
+            (GrantType::ClientCredentials | GrantType::TokenExchange { .. }, Some(client)) => Ok(client),
+            (GrantType::ClientCredentials | GrantType::TokenExchange { .. }, None) => {
                 Err(TokenError::Authentication(AuthenticationFailure::UnknownClient))
             }
             // A client that authenticates beside the assertion has to be the one that it proves (RFC 7521 §4.1).
@@ -260,7 +392,7 @@ impl TokenError {
     #[must_use]
     pub const fn proved(&self) -> Option<&Authenticated> {
         match self {
-            Self::Refused { client, .. } => Some(client),
+            Self::Refused { client, .. } | Self::SubjectToken { client, .. } => Some(client),
             _ => None,
         }
     }

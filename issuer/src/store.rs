@@ -4,27 +4,34 @@
 //! transaction. [`Snapshots`] hold the copy that every token decision reads; [`follow`] keeps it within
 //! [`POLL_INTERVAL`] of the store, whoever changes it.
 
+mod allocation;
 mod apply;
 mod error;
 mod follow;
+mod revocation;
 mod rows;
 mod signing_keys;
 mod spending;
 mod sqlite;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
 
+pub use allocation::{Allocation, AllocationError};
 pub use error::StoreError;
 pub use follow::{FollowError, MAX_AGE, POLL_INTERVAL, Snapshot, Snapshots, Stale, follow};
 pub use spending::{SpendError, Spending};
 pub use sqlite::{SqliteFile, SqliteStore};
 
-use crate::domain::{Actor, Applied, Change, ClientId, CredentialId, Directory, Entry, StoredKey, UnixTime};
+use crate::domain::{
+    Actor, Applied, Block, BlockRequest, Change, ClientId, CredentialId, Directory, Entry, RevocationChanges,
+    Revocations, StoredKey, UnixTime,
+};
 
 /// Everything the store holds, as of one revision.
 #[derive(Clone, Debug)]
@@ -35,6 +42,8 @@ pub struct State {
     pub directory: Directory,
     /// The signing keys.
     pub keys: Vec<StoredKey>,
+    /// The status lists, and what is revoked.
+    pub revocations: Arc<Revocations>,
 }
 
 /// What is different at one revision from an earlier one.
@@ -46,6 +55,8 @@ pub struct Changes {
     pub clients: Vec<(ClientId, Option<Entry>)>,
     /// All keys, if any of them is different.
     pub keys: Option<Vec<StoredKey>>,
+    /// New status lists and revocations, if there are any.
+    pub revocations: Option<RevocationChanges>,
 }
 
 /// An assertion that may be used once: the client that signed it, its `jti`, and until when it could be used.
@@ -82,6 +93,14 @@ pub trait Store: Send + Sync {
     /// Uses up assertions, in one transaction that is durable when this returns. For each, whether it is used for the
     /// first time, by any process on this database.
     fn spend<'a>(&'a self, assertions: &'a [SpentAssertion]) -> BoxFuture<'a, Result<Vec<bool>, StoreError>>;
+
+    /// Hands out positions of status lists, in one transaction that is durable when this returns: nobody gets them again.
+    /// One block for each request, in their order.
+    fn allocate<'a>(
+        &'a self,
+        requests: &'a [BlockRequest],
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<Vec<Block>, StoreError>>;
 
     /// Notes when credentials were used. No change: it makes no revision and no audit record.
     fn touch<'a>(&'a self, used: &'a [(CredentialId, UnixTime)]) -> BoxFuture<'a, Result<(), StoreError>>;

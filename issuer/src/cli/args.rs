@@ -8,8 +8,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use super::policy::PolicyCommand;
 use super::verify::Verify;
 use crate::domain::{
-    Algorithm, ClientId, CredentialId, CustomClaim, CustomClaimError, Description, IssuerId, LabelError,
-    Lifetime, LifetimeError, Profile, Scope, ScopeError, parse_claim,
+    Algorithm, ClientId, CredentialId, CustomClaim, CustomClaimError, Description, Exchange, IssuerId,
+    LabelError, Lifetime, LifetimeError, Profile, Scope, ScopeError, parse_claim,
 };
 
 const EXIT_CODES: &str = "\
@@ -194,6 +194,12 @@ pub(super) struct ClientSettings {
     /// What tokens for it are signed with: ES256, RS256, PS256, ES384, EdDSA [default: the issuer's]
     #[arg(long)]
     pub(super) algorithm: Option<Algorithm>,
+    /// Give tokens for it a status, so that it can refuse those that are revoked
+    #[arg(long, conflicts_with = "no_status")]
+    pub(super) status: bool,
+    /// Give them none [default]
+    #[arg(long)]
+    pub(super) no_status: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -370,6 +376,7 @@ pub(super) enum GrantCommand {
 Examples:
   tessera grant add shop orders --scope orders:read
   tessera grant add shop mail --lifetime 60
+  tessera grant add orders stock --scope stock:reserve --exchange orders:write=stock:reserve
   tessera grant add shop ledger --expires-in 14d --reason 'Migration, ticket 4711' --claim tenant=acme")]
     Add {
         /// Who calls
@@ -379,6 +386,10 @@ Examples:
         /// A scope out of those that the audience offers; repeat for more
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
+        /// Let the client trade a token that it was called with: who holds FROM at the client may have TO at the
+        /// audience, which is a `--scope` of this grant [default: nothing is traded]. Repeat for more
+        #[arg(long = "exchange", value_name = "FROM[=TO]")]
+        exchanges: Vec<Exchange>,
         /// How long each token lives at most, 1 to 3600 [default: the audience's]
         #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
         lifetime: Option<Lifetime>,
@@ -453,6 +464,11 @@ Example:
         #[command(flatten)]
         confirmed: Confirmed,
     },
+    /// Seal all keys under the current key-encryption key, those too that are under one of `old_key_encryption_keys`
+    ///
+    /// Servers that run go on with the keys that they have opened. Do this when all of them have been started with
+    /// both.
+    Reseal,
 }
 
 /// That what breaks may break.

@@ -41,7 +41,16 @@ pub(super) async fn run(session: Session, command: ClientCommand) -> Result<Answ
 }
 
 fn read(settings: ClientSettings) -> Result<Settings, Failure> {
-    let ClientSettings { description, labels, scopes, default_scopes, lifetime, algorithm } = settings;
+    let ClientSettings {
+        description,
+        labels,
+        scopes,
+        default_scopes,
+        lifetime,
+        algorithm,
+        status,
+        no_status,
+    } = settings;
     let labels = if labels.is_empty() { None } else { Some(Labels::new(labels)?) };
     let default_scopes = if default_scopes.is_empty() { None } else { Some(ScopeSet::new(default_scopes)?) };
     Ok(Settings {
@@ -51,6 +60,7 @@ fn read(settings: ClientSettings) -> Result<Settings, Failure> {
         default_scopes,
         lifetime: lifetime.map(Some),
         algorithm: algorithm.map(Some),
+        status: (status || no_status).then_some(status),
         ..Settings::default()
     })
 }
@@ -88,6 +98,7 @@ fn client_json(client: &Client) -> Value {
         "default_scopes": client.audience.default_scopes,
         "lifetime": client.audience.lifetime,
         "algorithm": client.audience.algorithm,
+        "status": client.audience.status,
         "credentials": client.credentials.iter().map(|it| it.detail()).collect::<Vec<_>>(),
         "created_at": client.created_at,
     })

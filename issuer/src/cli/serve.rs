@@ -18,7 +18,7 @@ use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{Vault, load_pepper};
-use crate::service::{Assertions, MutualTls, Rotator, TokenService};
+use crate::service::{Assertions, MutualTls, Rotator, Statuses, TokenService};
 use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
@@ -59,6 +59,8 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
         .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
+    let shared = Arc::clone(&store) as Arc<dyn Store>;
+    let service = service.with_statuses(Statuses::new(shared, config.status_ttl, now));
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
         None => service,

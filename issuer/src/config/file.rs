@@ -12,9 +12,11 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
+use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
 use crate::domain::{
-    IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY, RotateEvery,
+    Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY,
+    RotateEvery, StatusTtl,
 };
 use crate::keys::VaultOptions;
 
@@ -24,7 +26,9 @@ struct File {
     listen: SocketAddr,
     issuer: Option<IssuerId>,
     database: PathBuf,
-    key_encryption_key: PathBuf,
+    key_encryption_key: PlaceOrPath,
+    #[serde(default)]
+    old_key_encryption_keys: Vec<PlaceOrPath>,
     #[serde(default = "default_pepper")]
     secret_pepper: PathBuf,
     #[serde(default)]
@@ -33,6 +37,8 @@ struct File {
     tokens: TokensTable,
     #[serde(default)]
     keys: KeysTable,
+    #[serde(default)]
+    status: StatusTable,
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
@@ -43,6 +49,13 @@ struct File {
 struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
+    algorithm: Option<Text<Algorithm>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct StatusTable {
+    ttl: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -103,11 +116,18 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         listen: file.listen,
         issuer: file.issuer,
         database: folder.join(file.database),
-        vault: VaultOptions { key_encryption_key: folder.join(file.key_encryption_key) },
+        vault: VaultOptions {
+            key_encryption_key: file.key_encryption_key.resolve(folder),
+            old_key_encryption_keys: {
+                file.old_key_encryption_keys.into_iter().map(|it| it.resolve(folder)).collect()
+            },
+            algorithm: file.tokens.algorithm.as_ref().map_or_else(Algorithm::default, |Text(it)| *it),
+        },
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
         tokens: file.tokens.resolve().map_err(content)?,
         rotate_every: file.keys.resolve().map_err(content)?,
+        status_ttl: file.status.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
@@ -150,6 +170,14 @@ impl KeysTable {
             let bounds = format!("{MIN_ROTATE_EVERY} to {MAX_ROTATE_EVERY}");
             Wrong::at(&seconds, format!("`rotate_every` must be {bounds} seconds"))
         })
+    }
+}
+
+impl StatusTable {
+    fn resolve(self) -> Result<StatusTtl, Wrong> {
+        let Some(seconds) = self.ttl else { return Ok(StatusTtl::default()) };
+        StatusTtl::from_seconds(*seconds.get_ref())
+            .map_err(|_| Wrong::at(&seconds, format!("`ttl` must be 1 to {} seconds", StatusTtl::MAX)))
     }
 }
 

@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use super::algorithm::Algorithm;
 use super::client::{Description, Labels};
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIALS, MAX_SECRETS};
+use super::decision::TokenId;
 use super::grant::Grant;
 use super::id::ClientId;
-use super::key::KeyChange;
+use super::key::{KeyChange, PrivateKey};
 use super::lifetime::Lifetime;
+use super::revocation::RevocationRecord;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
 
 /// Who makes a change, for the audit record.
@@ -57,6 +59,26 @@ pub enum Change {
     },
     /// Changes the signing keys.
     Keys(KeyChange),
+    /// Revokes tokens that were issued.
+    Revoke(RevocationRecord),
+    /// Private keys are sealed under another key-encryption key.
+    ResealKeys {
+        /// Which keys, and how.
+        keys: Vec<Resealed>,
+        /// The id of that key-encryption key.
+        key_encryption_key: String,
+    },
+}
+
+/// A private key in another box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resealed {
+    /// Whose.
+    pub kid: String,
+    /// As it is stored now.
+    pub from: PrivateKey,
+    /// As it is to be stored.
+    pub to: PrivateKey,
 }
 
 /// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
@@ -78,6 +100,8 @@ pub struct Settings {
     pub lifetime: Option<Option<Lifetime>>,
     /// What tokens for it are signed with; `Some(None)` for the issuer's default.
     pub algorithm: Option<Option<Algorithm>>,
+    /// Whether tokens for it have a status.
+    pub status: Option<bool>,
 }
 
 /// What came of a change.
@@ -89,6 +113,11 @@ pub enum Effect {
     Replaced,
     /// Something is gone.
     Removed,
+    /// Tokens are revoked.
+    Revoked {
+        /// How many of those that have a status, at most: as many as could have been issued.
+        most: u64,
+    },
 }
 
 /// A change that was made.
@@ -117,6 +146,12 @@ pub enum ChangeError {
         /// The first scope that it does not offer.
         scope: Scope,
     },
+    /// A grant trades for a scope that it does not hold.
+    #[error("the scope `{scope}` cannot be exchanged for: it is not granted")]
+    ExchangeNotGranted {
+        /// The first such scope.
+        scope: Scope,
+    },
     /// More scopes than a set takes.
     #[error("a client offers at most {MAX_SCOPES} scopes")]
     TooManyScopes,
@@ -130,11 +165,14 @@ pub enum ChangeError {
     #[error("there are {0} signing keys already; `tessera keys rotate --algorithm {0}` makes new ones")]
     KeysExist(Algorithm),
     /// There is no such key.
-    #[error("there is no signing key `{0}`; `tessera keys list` shows them")]
+    #[error("there is no signing key {0:?}; `tessera keys list` shows those that there are")]
     UnknownKey(String),
     /// A key is not, or no longer, what the change takes it for.
     #[error("the signing key `{0}` is no longer what it was; `tessera keys list` shows what it is")]
     KeyMovedOn(String),
+    /// The keys are not as they were read.
+    #[error("the signing keys changed meanwhile; nothing was done, try again")]
+    KeysChanged,
     /// There is no such grant.
     #[error("`{client}` has no grant for `{audience}`")]
     UnknownGrant {
@@ -143,6 +181,9 @@ pub enum ChangeError {
         /// Whom.
         audience: ClientId,
     },
+    /// A token's status list is not there, or it was never in it.
+    #[error("no token {0} was issued, or it has expired long ago")]
+    UnknownToken(TokenId),
     /// Another client has the very same registration, so neither would be proved by it.
     #[error("the same tokens of {issuer} already prove the client `{client}`")]
     WorkloadTaken {
@@ -174,6 +215,12 @@ impl Actor {
         Self("issuer".to_owned())
     }
 
+    /// A client that makes it through an endpoint.
+    #[must_use]
+    pub fn client(id: &ClientId) -> Self {
+        Self(format!("client:{id}"))
+    }
+
     /// As it stands in the audit record.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -194,6 +241,8 @@ impl Change {
             Self::AddGrant(_) => "grant.add",
             Self::RemoveGrant { .. } => "grant.remove",
             Self::Keys(change) => change.action(),
+            Self::ResealKeys { .. } => "key.reseal",
+            Self::Revoke(_) => "revoke",
         }
     }
 
@@ -209,6 +258,8 @@ impl Change {
             Self::AddGrant(grant) => grant.client.to_string(),
             Self::RemoveGrant { client, .. } => client.to_string(),
             Self::Keys(change) => change.subject(),
+            Self::ResealKeys { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
+            Self::Revoke(record) => record.what.name().to_owned(),
         }
     }
 
@@ -233,9 +284,14 @@ impl Change {
                 "expires_at": grant.expires_at,
                 "reason": grant.reason,
                 "claims": grant.claims,
+                "exchanges": grant.exchanges,
             }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
             Self::Keys(change) => change.detail(),
+            Self::ResealKeys { key_encryption_key, .. } => {
+                json!({ "key_encryption_key": key_encryption_key })
+            }
+            Self::Revoke(record) => json!({ "kind": record.what.kind(), "audience": record.what.audience() }),
         }
     }
 }
@@ -255,6 +311,7 @@ impl Settings {
         put("withdraw", (!self.withdraw.is_empty()).then(|| json!(self.withdraw)));
         put("default_scopes", self.default_scopes.as_ref().map(|it| json!(it)));
         put("lifetime", self.lifetime.map(|it| json!(it)));
+        put("status", self.status.map(Value::from));
         put("algorithm", self.algorithm.map(|it| json!(it)));
         detail.into()
     }
@@ -286,6 +343,7 @@ impl Effect {
             Self::Created => "created",
             Self::Replaced => "replaced",
             Self::Removed => "removed",
+            Self::Revoked { .. } => "revoked",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The token decision.
 
+use super::actors::ActorChain;
 use super::algorithm::Algorithm;
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_SECRETS};
 use super::custom::CustomClaims;
@@ -9,12 +10,21 @@ use super::issuer::IssuerId;
 use super::lifetime::LifetimeBounds;
 use super::scope::{Scope, ScopeSet};
 use super::secret::{ClientSecret, Pepper, RandomError, SecretHash, random};
+use super::status::{ListId, StatusClaim, StatusPlace};
 use super::time::UnixTime;
+use std::fmt;
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Bytes of randomness in a token's `jti`: 128 bits, which do not collide in any realistic number of tokens.
 const TOKEN_ID_BYTES: usize = 16;
+/// The same where the name also says where the token's status is: 96 bits beside some 16 that say it.
+const RANDOM_BESIDE_STATUS: usize = 12;
+/// Bytes of an index in a status list: the largest list has 2^20.
+const INDEX_BYTES: usize = 3;
+const STATUS_TOKEN_ID_BYTES: usize = ListId::BYTES + INDEX_BYTES + RANDOM_BESIDE_STATUS;
 
 /// A client that has proved itself. Only an authentication can make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,20 +83,29 @@ pub enum AuthenticationFailure {
 pub struct Issuance {
     /// What it says.
     pub claims: Claims,
-    /// What it is signed with; the issuer's first choice if absent.
+    /// What it is signed with; the issuer's own choice if absent.
     pub algorithm: Option<Algorithm>,
+    /// Whether it gets a status, which `claims` do not say yet.
+    pub status: bool,
 }
 
-/// Identifies one token (`jti`): 128 random bits in base64url.
+/// Identifies one token (`jti`), in base64url: 128 random bits; or, of a token with a status, the list, the index in it
+/// and 96 random bits. Whoever knows the name from a log can so revoke the token, and its holder learns nothing that
+/// the token does not say anyway.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct TokenId(String);
+
+/// The text is no [`TokenId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the name of a token (`jti`) is 22 or 28 characters of base64url")]
+pub struct TokenIdError;
 
 /// The claims of an access token (RFC 9068 §2.2), in the order they are written.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Claims {
     /// This issuer.
     pub iss: String,
-    /// The client itself: nobody else is involved.
+    /// On whose behalf the token is used: the client's own, unless it was exchanged.
     pub sub: ClientId,
     /// Whom the token is for.
     pub aud: ClientId,
@@ -101,6 +120,12 @@ pub struct Claims {
     /// Space-separated scopes, absent if none was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Who acts for the subject, absent if that is the client itself (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "ActorChain::is_empty")]
+    pub act: ActorChain,
+    /// Where its status is, if its audience asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusClaim>,
     /// What the grant adds.
     #[serde(flatten)]
     pub custom: CustomClaims,
@@ -130,6 +155,33 @@ pub enum Refusal {
     /// The grant does not include a scope that was asked for.
     #[error("the grant does not include the scope `{scope}`")]
     ScopeNotGranted {
+        /// The first such scope.
+        scope: Scope,
+    },
+    /// The token to be exchanged was for another service, which is no concern of this client.
+    #[error("the subject token is for `{audience}`")]
+    SubjectForAnother {
+        /// Whom it is for.
+        audience: ClientId,
+    },
+    /// The token to be exchanged has been through the client's hands, or is about the client itself.
+    #[error("the client has acted for the subject already, or is the subject")]
+    ActsTwice,
+    /// The token to be exchanged has been through as many hands as it may.
+    #[error("more than {limit} clients would act one after the other")]
+    TooManyActors {
+        /// How many may.
+        limit: usize,
+    },
+    /// The grant allows no exchange.
+    #[error("the grant allows no exchange")]
+    NotExchangeable,
+    /// The token to be exchanged holds no scope that the grant trades for another.
+    #[error("the subject token has no scope that the grant allows to exchange")]
+    NothingToTrade,
+    /// A scope that was asked for is none that the scopes of the token can be traded for.
+    #[error("the scopes of the subject token do not give the scope `{scope}`")]
+    ScopeNotTraded {
         /// The first such scope.
         scope: Scope,
     },
@@ -196,10 +248,44 @@ impl TokenId {
         Ok(Self(URL_SAFE_NO_PAD.encode(random::<TOKEN_ID_BYTES>()?)))
     }
 
+    /// A new one of a token whose status is there.
+    pub fn with_status(place: StatusPlace) -> Result<Self, RandomError> {
+        let [_, index @ ..] = place.index.to_be_bytes();
+        let random = random::<RANDOM_BESIDE_STATUS>()?;
+        Ok(Self(URL_SAFE_NO_PAD.encode([place.list.as_bytes().as_slice(), &index, &random].concat())))
+    }
+
+    /// Where the token's status is, if it has one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusPlace> {
+        let bytes = URL_SAFE_NO_PAD.decode(&self.0).ok().filter(|it| it.len() == STATUS_TOKEN_ID_BYTES)?;
+        let (list, rest) = bytes.split_first_chunk()?;
+        let [high, middle, low] = *rest.first_chunk::<INDEX_BYTES>()?;
+        let index = u32::from_be_bytes([0, high, middle, low]);
+        Some(StatusPlace { list: ListId::from_bytes(*list), index })
+    }
+
     /// The identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = TokenIdError;
+
+    fn from_str(text: &str) -> Result<Self, TokenIdError> {
+        match URL_SAFE_NO_PAD.decode(text).map(|bytes| bytes.len()) {
+            Ok(TOKEN_ID_BYTES | STATUS_TOKEN_ID_BYTES) => Ok(Self(text.to_owned())),
+            _ => Err(TokenIdError),
+        }
     }
 }
 
@@ -268,7 +354,7 @@ pub fn decide(
     let audience = wish.audience.ok_or(Refusal::NoAudience)?;
     let called = directory.client(audience).ok_or(Refusal::UnknownAudience)?;
     let grant = directory.grant(client, audience).ok_or(Refusal::NotGranted)?;
-    if grant.expires_at.is_some_and(|expiry| expiry <= now) {
+    if !grant.stands_at(now) {
         return Err(Refusal::GrantExpired);
     }
     if !called.enabled {
@@ -293,9 +379,11 @@ pub fn decide(
         exp: now.plus(lifetime.as_seconds()),
         jti: token_id,
         scope: (!scope.is_empty()).then_some(scope),
+        act: ActorChain::default(),
+        status: None,
         custom: grant.claims.clone(),
     };
-    Ok(Issuance { claims, algorithm: called.audience.algorithm })
+    Ok(Issuance { claims, algorithm: called.audience.algorithm, status: called.audience.status })
 }
 
 #[cfg(test)]

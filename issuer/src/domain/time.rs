@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since the Unix epoch, as in a JWT's `NumericDate` (RFC 7519 §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct UnixTime(u64);
 
 impl UnixTime {
@@ -17,6 +17,12 @@ impl UnixTime {
     #[must_use]
     pub const fn as_seconds(self) -> u64 {
         self.0
+    }
+
+    /// The moment `seconds` earlier, or the epoch.
+    #[must_use]
+    pub const fn minus(self, seconds: u64) -> Self {
+        Self(self.0.saturating_sub(seconds))
     }
 
     /// The moment `seconds` later.

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 /// Most parameters in one request. The grants here know nine; clients add a few of their own.
 pub(super) const MAX_PARAMETERS: usize = 32;
 
-/// A form whose parameters each occur once, but for one that may occur again.
+/// A form whose parameters each occur once, but for those that may occur again.
 #[derive(Debug)]
 pub(super) struct Form<'a> {
     /// Few enough for a search to beat a hash.
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    repetitions: bool,
+    /// Those that did.
+    repeated: Vec<&'static str>,
 }
 
 /// Why a body is no such form.
@@ -33,9 +34,9 @@ pub(crate) enum FormError {
 
 impl<'a> Form<'a> {
     /// Reads a body. Parameters without a value count as absent (RFC 6749 §3.2), but not twice. `repeatable` may
-    /// occur again: its first value counts, and [`has_repetitions`](Self::has_repetitions) tells of the others.
-    pub(super) fn parse(body: &'a [u8], repeatable: &str) -> Result<Self, FormError> {
-        let mut form = Self { parameters: Vec::new(), repetitions: false };
+    /// occur again: their first values count, and [`repeats`](Self::repeats) tells of the others.
+    pub(super) fn parse(body: &'a [u8], repeatable: &[&'static str]) -> Result<Self, FormError> {
+        let mut form = Self { parameters: Vec::new(), repeated: Vec::new() };
         for (count, pair) in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
             if count == MAX_PARAMETERS {
                 return Err(FormError::TooMany);
@@ -45,8 +46,8 @@ impl<'a> Form<'a> {
             let value = decode(value).ok_or(FormError::Malformed)?;
             if !form.parameters.iter().any(|(known, _)| *known == name) {
                 form.parameters.push((name, value));
-            } else if name == repeatable {
-                form.repetitions = true;
+            } else if let Some(name) = repeatable.iter().find(|repeatable| name == **repeatable) {
+                form.repeated.push(name);
             } else {
                 return Err(FormError::Repeated { name: name.into_owned() });
             }
@@ -61,9 +62,9 @@ impl<'a> Form<'a> {
         Some(self.parameters.swap_remove(place).1.into_owned())
     }
 
-    /// Whether the repeatable parameter occurred more than once.
-    pub(super) const fn has_repetitions(&self) -> bool {
-        self.repetitions
+    /// Whether a repeatable parameter occurred more than once.
+    pub(super) fn repeats(&self, name: &str) -> bool {
+        self.repeated.contains(&name)
     }
 }
 
@@ -105,7 +106,7 @@ fn hexadecimal(digit: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    const REPEATABLE: &str = "resource";
+    const REPEATABLE: &[&str] = &["resource"];
 
     #[test]
     fn values_are_decoded_and_empty_ones_absent() {
@@ -116,13 +117,13 @@ mod tests {
         assert_eq!(form.take("d").as_deref(), Some("=x"));
         assert_eq!(form.take("ab").as_deref(), Some("\0"));
         assert_eq!(form.take("a"), None, "taken");
-        assert!(!form.has_repetitions());
+        assert!(!form.repeats("resource"));
     }
 
     #[test]
     fn only_what_may_be_repeated_is() {
         let mut form = Form::parse(b"resource=a&x=1&resource=b&%72esource=c", REPEATABLE).unwrap();
-        assert!(form.has_repetitions());
+        assert!(form.repeats("resource"));
         assert_eq!(form.take("resource").as_deref(), Some("a"));
         assert_eq!(form.take("resource"), None);
         let many = "resource=a&".repeat(MAX_PARAMETERS + 1);

@@ -2,46 +2,30 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 use serde::Serialize;
-use tessera_net::body::collect_stream;
 use warp::reply::Response;
 
 use super::answer;
 use super::error::OAuthError;
+use super::posted::{self, Head};
 use super::record;
 use super::request::{self, RequestError};
-use crate::service::{TokenRequest, TokenService};
-use tessera_net::tls::PeerCertificate;
+use crate::service::{TokenRequest, TokenService, TokenType};
 
-/// Longest request body, in bytes: the longest assertion, twice, for what the encoding adds.
-const MAX_BODY: usize = 16 * 1024;
-/// Time for the whole body: it is one or two segments, so this covers their retransmission as the header's does.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
-
-/// RFC 6749 §5.1.
+/// RFC 6749 §5.1, RFC 8693 §2.2.1.
 #[derive(Serialize)]
 struct TokenAnswer {
     access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
-}
-
-/// What a request says beside its body.
-#[derive(Debug)]
-pub(super) struct Head {
-    pub(super) method: Method,
-    /// Without the question mark; empty if there is none.
-    pub(super) query: String,
-    pub(super) headers: HeaderMap,
-    /// What the client showed in the TLS handshake.
-    pub(super) certificate: Option<Arc<PeerCertificate>>,
 }
 
 /// Answers one request, and leaves one record of it.
@@ -62,7 +46,7 @@ where
             return answer.into_response();
         }
     };
-    match service.exchange(&request).await {
+    match service.issue(&request).await {
         Err(error) => {
             let answer = OAuthError::from(&error);
             record::refused(&request, &error, &answer);
@@ -75,6 +59,7 @@ where
                 StatusCode::OK,
                 &TokenAnswer {
                     access_token: issued.token,
+                    issued_token_type: request.grant.issued_token_type().map(TokenType::as_str),
                     token_type: "Bearer",
                     expires_in: issued.lifetime,
                     scope: issued.scope,
@@ -90,8 +75,6 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    request::check_query(&head.query)?;
-    request::check_content_type(&head.headers)?;
-    let body = collect_stream(body, MAX_BODY, BODY_DEADLINE).await?;
+    let body = posted::form(&head, body).await?;
     request::parse(&head.headers, head.certificate, &body)
 }

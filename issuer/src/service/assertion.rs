@@ -22,7 +22,7 @@ pub use self::error::{AssertionError, NearMiss};
 use self::sources::{Source, Sources};
 
 use super::Clock;
-use crate::domain::{Authenticated, IssuerId, Method, Trust, UnixTime};
+use crate::domain::{Authenticated, CLOCK_SKEW, IssuerId, Method, Trust, UnixTime};
 use crate::store::{Snapshot, Snapshots, Spending, SpentAssertion};
 
 /// Longest life of what a client signs itself, in seconds. It can sign a new one at any time.
@@ -30,8 +30,6 @@ const OWN_MAX_LIFETIME: u64 = 3600;
 /// Longest life of a platform's JWT, in seconds: a day, as Kubernetes and Entra ID have it, and the five minutes by which
 /// Entra ID dates its tokens back.
 const WORKLOAD_MAX_LIFETIME: u64 = 86_400 + 300;
-/// How far another clock may be from ours, in seconds: the verifier's default.
-const CLOCK_SKEW: u64 = 30;
 
 /// What a request brings an assertion for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

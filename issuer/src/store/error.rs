@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
 
-use crate::domain::ChangeError;
+use crate::domain::{ChangeError, RandomError};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,9 @@ pub enum StoreError {
     /// Any other failure of the database.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
+    /// No randomness for a status list.
+    #[error("a status list could not be made")]
+    Random(#[from] RandomError),
     /// The change is not possible as things are.
     #[error(transparent)]
     Refused(#[from] ChangeError),

@@ -1,14 +1,14 @@
 //! The in-memory copy that answers requests, and the task that keeps it fresh.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::{Changes, State, Store, StoreError};
-use crate::domain::{Directory, MAX_STALENESS};
+use crate::domain::{Directory, MAX_STALENESS, Revocations};
 use crate::keys::{Keyring, KeyringError, Vault};
 
 /// How often the store's revision is read. A change is seen within this time, plus the time to load it.
@@ -16,6 +16,12 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Age at which a copy that could not be compared with the store is no longer used: a client removed meanwhile
 /// must not get tokens for as long as the store stays away. Twenty polls, enough for a restart of a database.
 pub const MAX_AGE: Duration = Duration::from_secs(MAX_STALENESS);
+
+/// Least time between two comparisons that are asked for: whoever asks for lists that there are not makes us ask the
+/// database twenty times a second, and no more.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
+/// How long someone waits for a comparison that it asked for. Twice what a statement waits for a lock.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(4);
 
 /// The whole state as of one revision, its active key ready to sign.
 #[derive(Clone, Debug)]
@@ -26,6 +32,8 @@ pub struct Snapshot {
     pub directory: Directory,
     /// The keys.
     pub keyring: Keyring,
+    /// The status lists, and what is revoked.
+    pub revocations: Arc<Revocations>,
 }
 
 /// Why a snapshot could not be made.
@@ -49,9 +57,11 @@ pub struct Stale;
 pub struct Snapshots {
     current: watch::Sender<Arc<Snapshot>>,
     /// When the copy was last known to be the store's.
-    compared: RwLock<Moment>,
-    /// Held by whoever refreshes, so that no older copy follows a newer one.
-    refreshing: Mutex<()>,
+    compared: watch::Sender<Moment>,
+    /// Someone cannot wait for the next poll.
+    wanted: Notify,
+    /// Held by whoever compares, so that no older copy follows a newer one.
+    comparing: Mutex<()>,
 }
 
 /// A moment by two clocks: one stands still while the machine is suspended, and the other can be put back.
@@ -63,14 +73,14 @@ struct Moment {
 
 impl Snapshot {
     async fn new(state: State, vault: &Vault, before: Option<Arc<Self>>) -> Result<Self, KeyringError> {
-        let State { revision, directory, keys } = state;
+        let State { revision, directory, keys, revocations } = state;
         let vault = vault.clone();
         // Opening a key may wait for a hardware module, and the threads here are those that serve.
         let opened = spawn_blocking(move || {
             Keyring::new(keys, &vault, before.as_deref().map(|snapshot| &snapshot.keyring))
         });
         let keyring = opened.await.map_err(|_| KeyringError::Interrupted)??;
-        Ok(Self { revision, directory, keyring })
+        Ok(Self { revision, directory, keyring, revocations })
     }
 
     /// The state that these changes make of this one.
@@ -83,7 +93,11 @@ impl Snapshot {
             }
         }
         let keys = changes.keys.unwrap_or_else(|| self.keyring.keys().to_vec());
-        State { revision: changes.revision, directory, keys }
+        let revocations = match changes.revocations {
+            Some(changes) => Arc::new(self.revocations.as_ref().clone().with(changes)),
+            None => Arc::clone(&self.revocations),
+        };
+        State { revision: changes.revision, directory, keys, revocations }
     }
 }
 
@@ -93,32 +107,47 @@ impl Snapshots {
         let compared = Moment::now();
         let snapshot = Snapshot::new(store.load().await?, vault, None).await?;
         let (current, _) = watch::channel(Arc::new(snapshot));
-        Ok(Self { current, compared: RwLock::new(compared), refreshing: Mutex::default() })
+        let (compared, _) = watch::channel(compared);
+        Ok(Self { current, compared, wanted: Notify::new(), comparing: Mutex::default() })
     }
 
     /// The snapshot to decide from, unless it is too old to be trusted.
     pub fn current(&self) -> Result<Arc<Snapshot>, Stale> {
-        if self.age() > MAX_AGE { Err(Stale) } else { Ok(self.latest()) }
+        self.current_within(MAX_AGE).ok_or(Stale)
+    }
+
+    /// The snapshot, if it was compared with the store within that time.
+    #[must_use]
+    pub fn current_within(&self, age: Duration) -> Option<Arc<Snapshot>> {
+        (self.age() <= age).then(|| self.latest())
     }
 
     /// How long ago the copy was known to be the store's.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.compared.read().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.compared.borrow().elapsed()
     }
 
     /// As if the copy had been compared with the store that much earlier, by the clock on the wall alone: as after the
     /// machine was suspended.
     #[cfg(test)]
     pub(crate) fn suspend(&self, time: Duration) {
-        let mut compared = self.compared.write().unwrap();
-        compared.wall = compared.wall.checked_sub(time).unwrap();
+        self.compared.send_modify(|compared| compared.wall = compared.wall.checked_sub(time).unwrap());
     }
 
     /// Tells of every new snapshot.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.current.subscribe()
+    }
+
+    /// Waits until the snapshot holds what the store held when this was called, for those who know that something has
+    /// just changed. It is [`follow`] that compares; if it cannot for a while, this returns nevertheless.
+    pub async fn refreshed(&self) {
+        let asked = Instant::now();
+        let mut compared = self.compared.subscribe();
+        self.wanted.notify_one();
+        let _ = timeout(REFRESH_PATIENCE, compared.wait_for(|at| at.running >= asked)).await;
     }
 
     /// The last snapshot, however old.
@@ -129,7 +158,7 @@ impl Snapshots {
 
     /// Compares with the store once, and takes over what is new.
     pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<(), FollowError> {
-        let _alone = self.refreshing.lock().await;
+        let _alone = self.comparing.lock().await;
         let compared = Moment::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {
@@ -141,7 +170,7 @@ impl Snapshots {
             tracing::info!(revision = snapshot.revision, "the state changed");
             self.current.send_replace(Arc::new(snapshot));
         }
-        *self.compared.write().unwrap_or_else(PoisonError::into_inner) = compared;
+        self.compared.send_replace(compared);
         Ok(())
     }
 }
@@ -161,9 +190,13 @@ impl Moment {
 pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, vault: Vault) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let (mut failing, mut last) = (false, Instant::now());
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = snapshots.wanted.notified() => sleep_until(last + MIN_INTERVAL).await,
+        }
+        last = Instant::now();
         match snapshots.refresh(&*store, &vault).await {
             Ok(()) => {
                 if failing {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Changes, State, StoreError};
+use super::{Changes, State, StoreError, revocation};
 use crate::domain::{
     Audience, Client, ClientId, Credential, CredentialKind, CustomClaims, Description, Directory, Entry,
-    Grant, KeyState, Labels, Lifetime, PrivateKey, Scope, ScopeSet, StoredKey, UnixTime,
+    Exchange, Exchanges, Grant, KeyState, Labels, Lifetime, PrivateKey, Revocations, Scope, ScopeSet,
+    StoredKey, UnixTime,
 };
 
 /// Characters of a malformed value that an error shows.
@@ -17,8 +18,10 @@ const SHOWN: usize = 64;
 const MOST_CHANGED: usize = 1000;
 /// What [`changed_client`](../../migrations/0001_directory.sql) calls the signing keys.
 pub(super) const SIGNING_KEYS: &str = "";
+/// What it calls the status lists and all that is revoked.
+pub(super) const STATUS_LISTS: &str = "status lists";
 
-type ClientRow = (String, String, String, i64, Option<i64>, Option<String>, i64);
+type ClientRow = (String, String, String, i64, Option<i64>, Option<String>, i64, i64);
 type CredentialRow = (String, String, String, i64, Option<i64>);
 type GrantRow = (String, String, Option<i64>, Option<i64>, String, String);
 type KeyRow = (String, String, String, i64, String, String, i64, Option<i64>, Option<i64>);
@@ -50,7 +53,8 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<State, Sto
     let revision = revision(connection).await?;
     let directory = Directory::new(entries(connection, None).await?);
     let keys = keys(connection).await?;
-    Ok(State { revision, directory, keys })
+    let revocations = Revocations::default().with(revocation::changes(connection, 0).await?);
+    Ok(State { revision, directory, keys, revocations: Arc::new(revocations) })
 }
 
 /// What is different since revision `since`, or `None` if it is too much; `connection` is inside a transaction.
@@ -73,10 +77,14 @@ pub(super) async fn changes(
     if names.len() > MOST_CHANGED {
         return Ok(None);
     }
-    let mut changes = Changes { revision, clients: Vec::new(), keys: None };
+    let mut changes = Changes { revision, clients: Vec::new(), keys: None, revocations: None };
     for name in names {
         if name == SIGNING_KEYS {
             changes.keys = Some(keys(connection).await?);
+            continue;
+        }
+        if name == STATUS_LISTS {
+            changes.revocations = Some(revocation::changes(connection, since).await?);
             continue;
         }
         let entry = entries(connection, Some(&name)).await?.pop();
@@ -104,18 +112,19 @@ async fn entries(connection: &mut SqliteConnection, only: Option<&str>) -> Resul
     let rows: Vec<ClientRow> = select!(
         &mut *connection,
         only,
-        "id, description, labels, enabled, lifetime_seconds, algorithm, created_at",
+        "id, description, labels, enabled, lifetime_seconds, algorithm, status, created_at",
         "client",
         "id"
     )?;
     rows.into_iter()
-        .map(|(id, description, labels, enabled, seconds, algorithm, created_at)| {
+        .map(|(id, description, labels, enabled, seconds, algorithm, status, created_at)| {
             let (scopes, defaults) = scopes.remove(&id).unwrap_or_default();
             let audience = Audience {
                 scopes,
                 default_scopes: scope_set(defaults)?,
                 lifetime: seconds.map(lifetime).transpose()?,
                 algorithm: algorithm.map(|text| parse("algorithm", &text)).transpose()?,
+                status: status == 1,
             };
             let client = Client {
                 description: parse("description", &description)?,
@@ -188,6 +197,7 @@ async fn grants(
     for (client, audience, scope) in rows {
         granted.entry((client, audience)).or_default().push(parse("scope", &scope)?);
     }
+    let mut exchanges = exchanges(&mut *connection, only).await?;
     let rows: Vec<GrantRow> = select!(
         connection,
         only,
@@ -197,6 +207,7 @@ async fn grants(
     )?;
     let mut grants: HashMap<String, Vec<Grant>> = HashMap::new();
     for (client, audience, seconds, expires_at, reason, claims) in rows {
+        let edge = (client.clone(), audience.clone());
         let grant = Grant {
             client: parse::<ClientId>("client identifier", &client)?,
             audience: parse("client identifier", &audience)?,
@@ -204,11 +215,32 @@ async fn grants(
             expires_at: expires_at.map(time).transpose()?,
             reason: parse("description", &reason)?,
             claims: CustomClaims::from_json(&claims).ok_or_else(|| malformed("set of claims", &claims))?,
-            scopes: scope_set(granted.remove(&(client.clone(), audience)).unwrap_or_default())?,
+            exchanges: exchange_set(exchanges.remove(&edge).unwrap_or_default())?,
+            scopes: scope_set(granted.remove(&edge).unwrap_or_default())?,
         };
         grants.entry(client).or_default().push(grant);
     }
     Ok(grants)
+}
+
+/// What may be traded, by client and audience.
+async fn exchanges(
+    connection: &mut SqliteConnection,
+    only: Option<&str>,
+) -> Result<HashMap<(String, String), Vec<Exchange>>, StoreError> {
+    let rows: Vec<(String, String, String, String)> = select!(
+        connection,
+        only,
+        "client_id, audience_id, from_scope, to_scope",
+        "client_grant_exchange",
+        "client_id"
+    )?;
+    let mut exchanges: HashMap<_, Vec<Exchange>> = HashMap::new();
+    for (client, audience, from, to) in rows {
+        let exchange = Exchange { from: parse("scope", &from)?, to: parse("scope", &to)? };
+        exchanges.entry((client, audience)).or_default().push(exchange);
+    }
+    Ok(exchanges)
 }
 
 async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, StoreError> {
@@ -248,6 +280,11 @@ fn scope_set(scopes: Vec<Scope>) -> Result<ScopeSet, StoreError> {
     ScopeSet::new(scopes).map_err(|_| malformed("set of scopes", &format!("{count} members")))
 }
 
+fn exchange_set(exchanges: Vec<Exchange>) -> Result<Exchanges, StoreError> {
+    let count = exchanges.len();
+    Exchanges::new(exchanges).map_err(|_| malformed("set of exchanges", &format!("{count} members")))
+}
+
 fn label_set(text: &str) -> Result<Labels, StoreError> {
     let wrong = || malformed("set of labels", text);
     let read: BTreeMap<String, String> = serde_json::from_str(text).map_err(|_| wrong())?;
@@ -266,6 +303,6 @@ pub(super) fn time(seconds: i64) -> Result<UnixTime, StoreError> {
     Ok(UnixTime::from_seconds(seconds))
 }
 
-fn malformed(what: &'static str, value: &str) -> StoreError {
+pub(super) fn malformed(what: &'static str, value: &str) -> StoreError {
     StoreError::Malformed { what, value: format!("{:?}", value.chars().take(SHOWN).collect::<String>()) }
 }

@@ -13,8 +13,8 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Changes, SpentAssertion, State, Store, StoreError, apply, rows};
-use crate::domain::{Actor, Applied, Change, CredentialId, UnixTime};
+use super::{Changes, SpentAssertion, State, Store, StoreError, apply, revocation, rows};
+use crate::domain::{Actor, Applied, Block, BlockRequest, Change, CredentialId, UnixTime};
 
 /// How long a statement waits for another process's transaction. Ours take milliseconds; whoever waits longer than
 /// this faces a backup tool or a hung process, and should hear of it.
@@ -117,6 +117,12 @@ impl SqliteStore {
         Ok(Self { pool })
     }
 
+    /// A connection, for tests that look into the tables.
+    #[cfg(test)]
+    pub(super) async fn acquire(&self) -> sqlx::pool::PoolConnection<sqlx::Sqlite> {
+        self.pool.acquire().await.unwrap()
+    }
+
     /// Finishes what is under way and folds the write-ahead log into the file.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -187,6 +193,20 @@ impl Store for SqliteStore {
         .boxed()
     }
 
+    fn allocate<'a>(
+        &'a self,
+        requests: &'a [BlockRequest],
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<Vec<Block>, StoreError>> {
+        async move {
+            let mut transaction = self.pool.begin_with(WRITE).await?;
+            let blocks = revocation::allocate(&mut transaction, requests, now).await?;
+            transaction.commit().await?;
+            Ok(blocks)
+        }
+        .boxed()
+    }
+
     fn touch<'a>(&'a self, used: &'a [(CredentialId, UnixTime)]) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             let mut transaction = self.pool.begin_with(WRITE).await?;
@@ -217,6 +237,7 @@ impl Store for SqliteStore {
                 .bind(apply::seconds(now))
                 .execute(&mut *transaction)
                 .await?;
+            revocation::purge(&mut transaction, now).await?;
             sqlx::query(
                 "DELETE FROM changed_client WHERE revision <= (SELECT value FROM revision WHERE id = 1) - $1",
             )

@@ -22,11 +22,21 @@ fn expected(issuer: &str) -> Value {
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/v1/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        "grant_types_supported": [
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "token_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
         "token_endpoint_auth_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
+        "introspection_endpoint": format!("{issuer}/v1/introspect"),
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
+        "introspection_signing_alg_values_supported": ["ES256"],
         "scopes_supported": ["delete", "read", "send", "write"],
         "response_types_supported": [],
     })
@@ -65,7 +75,10 @@ async fn methods_by_certificate_are_told_where_they_are_on() {
             true,
             Some("https://mtls.id.example:8443"),
             &["tls_client_auth", "self_signed_tls_client_auth"],
-            Some(json!({ "token_endpoint": "https://mtls.id.example:8443/v1/token" })),
+            Some(json!({
+                "token_endpoint": "https://mtls.id.example:8443/v1/token",
+                "introspection_endpoint": "https://mtls.id.example:8443/v1/introspect",
+            })),
         ),
     ] {
         let url = url.map(str::to_owned);

@@ -11,7 +11,7 @@ use crate::testing::{Platform, id, scopes, trust};
 #[tokio::test]
 async fn every_refusal_has_its_standard_code() {
     let server = Server::start().await;
-    let long = format!("{GRANT}&{OWN}&x={}", "y".repeat(16 * 1024));
+    let long = format!("{GRANT}&{OWN}&x={}", "y".repeat(24 * 1024));
     let many = format!("{GRANT}&{OWN}{}", "&x".repeat(32));
     for (form, status, error) in [
         ("", 400, "invalid_request"),

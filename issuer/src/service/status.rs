@@ -1,0 +1,100 @@
+//! Where the status of each token is: places in status lists for new tokens, and the lists themselves.
+
+mod list;
+mod places;
+
+use std::fmt;
+use std::sync::Arc;
+
+use list::SignedLists;
+pub use list::{ListError, SignedList};
+use places::Places;
+
+use crate::domain::{
+    Algorithm, BlockRequest, Holder, Revocations, StatusPlace, StatusTtl, UnixTime, window_end,
+};
+use crate::store::{Allocation, AllocationError, Store};
+
+/// Status lists of one issuer.
+pub struct Statuses {
+    ttl: StatusTtl,
+    store: Arc<dyn Store>,
+    allocation: Allocation,
+    places: Places,
+    lists: SignedLists,
+}
+
+/// The token that a place is for.
+#[derive(Clone, Debug)]
+pub(super) struct NewToken<'a> {
+    pub(super) holder: Holder,
+    /// Which key will sign it.
+    pub(super) kid: &'a str,
+    pub(super) algorithm: Algorithm,
+    pub(super) expires_at: UnixTime,
+}
+
+impl Statuses {
+    /// Lists in `store`, each of which may be kept for `ttl`.
+    ///
+    /// Must be called within a tokio runtime.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, ttl: StatusTtl, clock: fn() -> UnixTime) -> Self {
+        let allocation = Allocation::new(Arc::clone(&store), clock);
+        Self { ttl, store, allocation, places: Places::default(), lists: SignedLists::default() }
+    }
+
+    /// How long a list may be kept.
+    #[must_use]
+    pub const fn ttl(&self) -> StatusTtl {
+        self.ttl
+    }
+
+    pub(super) const fn lists(&self) -> &SignedLists {
+        &self.lists
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// A place that is this token's alone, on all replicas and for as long as its list lives. Mostly one that is at hand;
+    /// otherwise this waits for the store.
+    pub(super) async fn place(
+        &self,
+        token: NewToken<'_>,
+        revocations: &Revocations,
+        now: UnixTime,
+    ) -> Result<StatusPlace, AllocationError> {
+        let NewToken { holder, kid, algorithm, expires_at } = token;
+        let window = window_end(expires_at);
+        let places = self.places.of(&holder, window, now);
+        let taken = match places.take(kid, revocations) {
+            Some(taken) => taken,
+            None => {
+                // One of those who wait asks for the block, and the others find it.
+                let refilling = places.refilling().await;
+                match places.take(kid, revocations) {
+                    Some(taken) => taken,
+                    None => {
+                        let request = BlockRequest {
+                            holder,
+                            kid: kid.to_owned(),
+                            algorithm,
+                            expires_at: window,
+                            length: refilling.length(),
+                        };
+                        refilling.refill(self.allocation.allocate(request).await?, kid)
+                    }
+                }
+            }
+        };
+        Ok(StatusPlace { list: taken.list.id, index: taken.list.index(taken.position) })
+    }
+}
+
+impl fmt::Debug for Statuses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statuses").field("ttl", &self.ttl).finish_non_exhaustive()
+    }
+}

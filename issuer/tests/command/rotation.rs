@@ -69,7 +69,8 @@ fn a_rotation_waits_until_it_is_safe() {
     let asked: Value = serde_json::from_slice(&asked.stdout).unwrap();
     assert_eq!((only(&asked, "active"), only(&asked, "next")), (active.clone(), next.clone()));
     assert!(find(&asked, &active)["rotation_asked_at"].as_u64().unwrap() >= created);
-    let (retirement, activation) = (find(&asked, &active)["next"].clone(), find(&asked, &next)["next"].clone());
+    let (retirement, activation) =
+        (find(&asked, &active)["next"].clone(), find(&asked, &next)["next"].clone());
     let at = find(&asked, &next)["since"].as_u64().unwrap() + 370;
     assert_eq!(retirement, json!({ "event": "retirement", "at": at }));
     assert_eq!(activation, json!({ "event": "activation", "at": at }));
@@ -121,11 +122,8 @@ async fn a_key_that_is_taken_away_is_gone_and_replaced_while_serving() {
     let keys = stage.json(&["keys", "retire", &stolen, "--yes"]);
     assert_eq!(only(&keys, "active"), next);
     until("the next key signs", async || (signed_by(&server, &secret).await == next).then_some(())).await;
-    let fresh = until("the server makes another", async || {
-        let kids = kids(&stage.json(&["keys", "list"]), "next");
-        kids.into_iter().next()
-    });
-    let fresh = fresh.await;
+    let made = async || kids(&stage.json(&["keys", "list"]), "next").pop();
+    let fresh = until("the server makes another", made).await;
     until("it is published", async || published(&server).await.contains(&fresh).then_some(())).await;
     let now = published(&server).await;
     assert!(now.len() == 2 && now.contains(&next), "{now:?}");
@@ -153,7 +151,7 @@ fn the_last_key_is_never_taken_away_without_another() {
 #[test]
 fn another_algorithm_is_published_before_it_signs() {
     let stage = Stage::new(&[]);
-    let secret = set_up(&stage);
+    stage.json(&["client", "add", "orders"]);
     let keys = stage.json(&["keys", "add", "--algorithm", "ES384"]);
     let first = keys.as_array().unwrap().iter().find(|key| key["algorithm"] == "ES384").unwrap();
     assert_eq!((&first["state"], &first["next"]["event"]), (&json!("next"), &json!("activation")));
@@ -162,5 +160,4 @@ fn another_algorithm_is_published_before_it_signs() {
     assert_eq!((code(&refused), stderr(&refused)), (1, expected.to_owned()));
     stage.json(&["keys", "rotate", "--algorithm", "ES384", "--now", "--yes"]);
     stage.json(&["client", "set", "orders", "--algorithm", "ES384"]);
-    assert!(!secret.is_empty());
 }

@@ -19,13 +19,13 @@ const FORGOTTEN_AFTER: u64 = KEY_SET_MAX_AGE + MAX_STALENESS;
 pub(super) async fn run(session: Session, command: KeysCommand) -> Result<Answer, Failure> {
     match command {
         KeysCommand::List => {}
+        KeysCommand::Reseal => return super::reseal::run(&session).await,
         KeysCommand::Rotate { algorithm, now: false, .. } => rotate(&session, algorithm).await?,
         KeysCommand::Rotate { algorithm, now: true, confirmed } => {
             rotate_at_once(&session, algorithm, &confirmed).await?;
         }
         KeysCommand::Retire { kid, confirmed } => retire(&session, kid, &confirmed).await?,
         KeysCommand::Add { algorithm, now, confirmed } => add(&session, algorithm, now, &confirmed).await?,
-        KeysCommand::Reseal => return super::reseal::run(&session).await,
     }
     let keys = session.load().await?.keys;
     Ok(list(&keys, session.config.rotate_every, now()))

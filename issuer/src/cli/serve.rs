@@ -58,9 +58,9 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
         .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
-    let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
-    let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let service = service.with_statuses(Statuses::new(shared, config.status_ttl, now));
+    let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now)
+        .with_max_act_depth(config.max_act_depth)
+        .with_statuses(Statuses::new(Arc::clone(&store) as Arc<dyn Store>, config.status_ttl, now));
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
         None => service,

@@ -8,7 +8,7 @@ use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIAL
 use super::decision::TokenId;
 use super::grant::Grant;
 use super::id::ClientId;
-use super::key::{KeyChange, PrivateKey};
+use super::key::KeyChange;
 use super::lifetime::Lifetime;
 use super::revocation::RevocationRecord;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
@@ -61,24 +61,6 @@ pub enum Change {
     Keys(KeyChange),
     /// Revokes tokens that were issued.
     Revoke(RevocationRecord),
-    /// Private keys are sealed under another key-encryption key.
-    ResealKeys {
-        /// Which keys, and how.
-        keys: Vec<Resealed>,
-        /// The id of that key-encryption key.
-        key_encryption_key: String,
-    },
-}
-
-/// A private key in another box.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resealed {
-    /// Whose.
-    pub kid: String,
-    /// As it is stored now.
-    pub from: PrivateKey,
-    /// As it is to be stored.
-    pub to: PrivateKey,
 }
 
 /// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
@@ -165,14 +147,11 @@ pub enum ChangeError {
     #[error("there are {0} signing keys already; `tessera keys rotate --algorithm {0}` makes new ones")]
     KeysExist(Algorithm),
     /// There is no such key.
-    #[error("there is no signing key {0:?}; `tessera keys list` shows those that there are")]
+    #[error("there is no signing key `{0}`; `tessera keys list` shows them")]
     UnknownKey(String),
     /// A key is not, or no longer, what the change takes it for.
     #[error("the signing key `{0}` is no longer what it was; `tessera keys list` shows what it is")]
     KeyMovedOn(String),
-    /// The keys are not as they were read.
-    #[error("the signing keys changed meanwhile; nothing was done, try again")]
-    KeysChanged,
     /// There is no such grant.
     #[error("`{client}` has no grant for `{audience}`")]
     UnknownGrant {
@@ -209,16 +188,16 @@ impl Actor {
         Self(format!("cli:{user}"))
     }
 
-    /// A running issuer by itself, on schedule.
-    #[must_use]
-    pub fn issuer() -> Self {
-        Self("issuer".to_owned())
-    }
-
     /// A client that makes it through an endpoint.
     #[must_use]
     pub fn client(id: &ClientId) -> Self {
         Self(format!("client:{id}"))
+    }
+
+    /// A running issuer by itself, on schedule.
+    #[must_use]
+    pub fn issuer() -> Self {
+        Self("issuer".to_owned())
     }
 
     /// As it stands in the audit record.
@@ -241,7 +220,6 @@ impl Change {
             Self::AddGrant(_) => "grant.add",
             Self::RemoveGrant { .. } => "grant.remove",
             Self::Keys(change) => change.action(),
-            Self::ResealKeys { .. } => "key.reseal",
             Self::Revoke(_) => "revoke",
         }
     }
@@ -258,7 +236,6 @@ impl Change {
             Self::AddGrant(grant) => grant.client.to_string(),
             Self::RemoveGrant { client, .. } => client.to_string(),
             Self::Keys(change) => change.subject(),
-            Self::ResealKeys { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
             Self::Revoke(record) => record.what.name().to_owned(),
         }
     }
@@ -288,9 +265,6 @@ impl Change {
             }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
             Self::Keys(change) => change.detail(),
-            Self::ResealKeys { key_encryption_key, .. } => {
-                json!({ "key_encryption_key": key_encryption_key })
-            }
             Self::Revoke(record) => json!({ "kind": record.what.kind(), "audience": record.what.audience() }),
         }
     }

@@ -7,7 +7,7 @@ use jsonwebtoken::jwk::Jwk;
 mod change;
 mod plan;
 
-pub use change::{KeyChange, RotationReason};
+pub use change::{KeyChange, Resealed, RotationReason};
 pub use plan::{
     DEFAULT_ROTATE_EVERY, Event, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY, Plan, Prospect, RotateEvery,
     RotateEveryError, Sightings, Step, key_set_max_age,

@@ -11,7 +11,7 @@ use super::rows::{SIGNING_KEYS, STATUS_LISTS};
 use super::{StoreError, revocation, signing_keys};
 use crate::domain::{
     Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect,
-    Exchange, Grant, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, Resealed, Scope, Settings, Trust, UnixTime,
+    Exchange, Grant, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, Scope, Settings, Trust, UnixTime,
 };
 
 /// A change that was made: its effect, and whom it was about.
@@ -83,12 +83,6 @@ pub(super) async fn apply(
         }
         Change::Keys(change) => {
             Ok(Made::new(signing_keys::apply(connection, change, now).await?, [SIGNING_KEYS]))
-        }
-        Change::ResealKeys { keys, .. } => {
-            for key in keys {
-                reseal(connection, key).await?;
-            }
-            Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
         }
         Change::Revoke(record) => {
             let most = revocation::revoke(connection, record).await?;
@@ -406,26 +400,6 @@ async fn require_offered(
         Some(scope) => Err(not_offered(client, scope).into()),
         None => Ok(()),
     }
-}
-
-/// Replaces the box of a private key, which has to be the one that was opened. Of a key that is gone nothing is left
-/// to be sealed.
-async fn reseal(connection: &mut SqliteConnection, key: &Resealed) -> Result<(), StoreError> {
-    let stored: Option<String> = sqlx::query_scalar("SELECT private FROM signing_key WHERE kid = $1")
-        .bind(&key.kid)
-        .fetch_optional(&mut *connection)
-        .await?;
-    match stored {
-        None => return Ok(()),
-        Some(stored) if stored == key.from.to_text() => {}
-        Some(_) => return Err(ChangeError::KeysChanged.into()),
-    }
-    sqlx::query("UPDATE signing_key SET private = $2 WHERE kid = $1")
-        .bind(&key.kid)
-        .bind(key.to.to_text())
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 fn some(rows: u64, missing: impl FnOnce() -> ChangeError) -> Result<(), StoreError> {

@@ -60,8 +60,8 @@ pub struct Snapshots {
     compared: watch::Sender<Moment>,
     /// Someone cannot wait for the next poll.
     wanted: Notify,
-    /// Held by whoever compares, so that no older copy follows a newer one.
-    comparing: Mutex<()>,
+    /// Held by whoever refreshes, so that no older copy follows a newer one.
+    refreshing: Mutex<()>,
 }
 
 /// A moment by two clocks: one stands still while the machine is suspended, and the other can be put back.
@@ -108,7 +108,7 @@ impl Snapshots {
         let snapshot = Snapshot::new(store.load().await?, vault, None).await?;
         let (current, _) = watch::channel(Arc::new(snapshot));
         let (compared, _) = watch::channel(compared);
-        Ok(Self { current, compared, wanted: Notify::new(), comparing: Mutex::default() })
+        Ok(Self { current, compared, wanted: Notify::new(), refreshing: Mutex::default() })
     }
 
     /// The snapshot to decide from, unless it is too old to be trusted.
@@ -120,6 +120,15 @@ impl Snapshots {
     #[must_use]
     pub fn current_within(&self, age: Duration) -> Option<Arc<Snapshot>> {
         (self.age() <= age).then(|| self.latest())
+    }
+
+    /// Waits until the snapshot holds what the store held when this was called, for those who know that something has
+    /// just changed. It is [`follow`] that compares; if it cannot for a while, this returns nevertheless.
+    pub async fn refreshed(&self) {
+        let asked = Instant::now();
+        let mut compared = self.compared.subscribe();
+        self.wanted.notify_one();
+        let _ = timeout(REFRESH_PATIENCE, compared.wait_for(|at| at.running >= asked)).await;
     }
 
     /// How long ago the copy was known to be the store's.
@@ -141,15 +150,6 @@ impl Snapshots {
         self.current.subscribe()
     }
 
-    /// Waits until the snapshot holds what the store held when this was called, for those who know that something has
-    /// just changed. It is [`follow`] that compares; if it cannot for a while, this returns nevertheless.
-    pub async fn refreshed(&self) {
-        let asked = Instant::now();
-        let mut compared = self.compared.subscribe();
-        self.wanted.notify_one();
-        let _ = timeout(REFRESH_PATIENCE, compared.wait_for(|at| at.running >= asked)).await;
-    }
-
     /// The last snapshot, however old.
     #[must_use]
     pub fn latest(&self) -> Arc<Snapshot> {
@@ -158,7 +158,7 @@ impl Snapshots {
 
     /// Compares with the store once, and takes over what is new.
     pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<(), FollowError> {
-        let _alone = self.comparing.lock().await;
+        let _alone = self.refreshing.lock().await;
         let compared = Moment::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {

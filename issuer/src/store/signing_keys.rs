@@ -6,7 +6,7 @@ use super::StoreError;
 use super::apply::{json, seconds};
 use super::rows::{parse, time};
 use crate::domain::{
-    Algorithm, ChangeError, Effect, KeyChange, KeyState, RETIRED_KEY_RETENTION, StoredKey, UnixTime,
+    Algorithm, ChangeError, Effect, KeyChange, KeyState, RETIRED_KEY_RETENTION, Resealed, StoredKey, UnixTime,
 };
 
 /// Makes `change`; `connection` is inside a writing transaction.
@@ -88,7 +88,33 @@ pub(super) async fn apply(
             one(removed.rows_affected(), kid)?;
             Ok(Effect::Removed)
         }
+        KeyChange::Reseal { keys, .. } => {
+            for key in keys {
+                reseal(connection, key).await?;
+            }
+            Ok(Effect::Replaced)
+        }
     }
+}
+
+/// Replaces the box of a private key, which has to be the one that was opened. Of a key that is gone nothing is left
+/// to be sealed.
+async fn reseal(connection: &mut SqliteConnection, key: &Resealed) -> Result<(), StoreError> {
+    let stored: Option<String> = sqlx::query_scalar("SELECT private FROM signing_key WHERE kid = $1")
+        .bind(&key.kid)
+        .fetch_optional(&mut *connection)
+        .await?;
+    match stored {
+        None => return Ok(()),
+        Some(stored) if stored == key.from.to_text() => {}
+        Some(_) => return Err(ChangeError::KeyMovedOn(key.kid.clone()).into()),
+    }
+    sqlx::query("UPDATE signing_key SET private = $2 WHERE kid = $1")
+        .bind(&key.kid)
+        .bind(key.to.to_text())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// That there is a key which signs with `algorithm`.

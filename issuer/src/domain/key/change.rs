@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KeyState, StoredKey};
+use super::{KeyState, PrivateKey, StoredKey};
 
 /// A change of the signing keys.
 #[derive(Clone, Debug)]
@@ -47,6 +47,24 @@ pub enum KeyChange {
         /// Which key.
         kid: String,
     },
+    /// Private keys are sealed under another key-encryption key.
+    Reseal {
+        /// Which keys, and how.
+        keys: Vec<Resealed>,
+        /// The id of that key-encryption key.
+        key_encryption_key: String,
+    },
+}
+
+/// A private key in another box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resealed {
+    /// Whose.
+    pub kid: String,
+    /// As it has to be stored now.
+    pub from: PrivateKey,
+    /// As it is to be stored.
+    pub to: PrivateKey,
 }
 
 /// Why a key takes over from another.
@@ -70,6 +88,7 @@ impl KeyChange {
             Self::AskForRotation { .. } => "key.ask-rotation",
             Self::Retire { .. } => "key.retire",
             Self::Remove { .. } => "key.remove",
+            Self::Reseal { .. } => "key.reseal",
         }
     }
 
@@ -83,6 +102,7 @@ impl KeyChange {
             | Self::AskForRotation { active: kid }
             | Self::Retire { kid, .. }
             | Self::Remove { kid } => kid.clone(),
+            Self::Reseal { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
         }
     }
 
@@ -101,6 +121,7 @@ impl KeyChange {
                 "reason": reason.as_str(),
             }),
             Self::AskForRotation { .. } | Self::Remove { .. } => json!({}),
+            Self::Reseal { key_encryption_key, .. } => json!({ "key_encryption_key": key_encryption_key }),
             Self::Retire { state, replacement, .. } => {
                 json!({ "was": state.as_str(), "replacement": replacement.as_ref().map(|key| &key.kid) })
             }

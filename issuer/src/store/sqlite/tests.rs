@@ -7,8 +7,8 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::domain::{
-    Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Effect, Grant,
-    KeyChange, Lifetime, MAX_SECRETS, Settings, StoredKey,
+    Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Directory,
+    Effect, Exchanges, Grant, KeyChange, Lifetime, MAX_SECRETS, Settings, StoredKey,
 };
 use crate::store::{Snapshots, follow};
 use crate::testing::{
@@ -184,6 +184,51 @@ async fn a_grant_is_replaced_as_a_whole() {
 }
 
 #[tokio::test]
+async fn exchanges_go_with_the_scopes_on_either_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, &vault()).await;
+    let stock = Change::SetClient { id: id("stock"), settings: offering("list reserve") };
+    store.apply(&actor(), &stock, NOW).await.unwrap();
+    let exchanges = |text: &str| {
+        let exchanges = text.split(' ').filter(|it| !it.is_empty()).map(|it| it.parse().unwrap());
+        Exchanges::new(exchanges).unwrap()
+    };
+    let trading = |granted: &str, exchanged: &str| {
+        let grant = Grant::new(id("orders"), id("stock"), scopes(granted));
+        Change::AddGrant(Grant { exchanges: exchanges(exchanged), ..grant })
+    };
+    let refused = refusal(&store, trading("list", "send=list")).await;
+    let scope = |text: &str| text.parse().unwrap();
+    assert_eq!(refused, ChangeError::ScopeNotOffered { audience: id("orders"), scope: scope("send") });
+    let refused = refusal(&store, trading("list", "read=reserve")).await;
+    assert_eq!(refused, ChangeError::ExchangeNotGranted { scope: scope("reserve") });
+
+    let (all, changed) = ("read=list read=reserve write=reserve", store.revision().await.unwrap());
+    store.apply(&actor(), &trading("list reserve", all), NOW).await.unwrap();
+    let stored = async || {
+        let grant = store.load().await.unwrap().directory.grant("orders", "stock").unwrap().clone();
+        // Whoever follows the store reads the same.
+        let changes = store.changes(changed).await.unwrap().unwrap();
+        let (_, entry) = changes.clients.into_iter().find(|(client, _)| *client == id("orders")).unwrap();
+        let followed = Directory::new(entry);
+        assert_eq!(followed.grant("orders", "stock"), Some(&grant));
+        grant.exchanges
+    };
+    assert_eq!(stored().await, exchanges(all));
+    let withdraw = async |client: &str, withdrawn: &str| {
+        let settings = Settings { withdraw: vec![withdrawn.parse().unwrap()], ..Settings::default() };
+        store.apply(&actor(), &Change::SetClient { id: id(client), settings }, NOW).await.unwrap();
+    };
+    withdraw("orders", "read").await;
+    assert_eq!(stored().await, exchanges("write=reserve"));
+    withdraw("stock", "reserve").await;
+    assert_eq!(stored().await, exchanges(""));
+    store.apply(&actor(), &trading("list", "write=list"), NOW).await.unwrap();
+    store.apply(&actor(), &trading("list", ""), NOW).await.unwrap();
+    assert_eq!(stored().await, exchanges(""), "a grant is replaced as a whole");
+}
+
+#[tokio::test]
 async fn a_server_sees_what_another_process_changes() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault();
@@ -266,9 +311,7 @@ async fn following_step_by_step_leads_to_what_is_stored() {
         snapshots.refresh(&store, &vault).await.unwrap();
         let (followed, stored) = (snapshots.latest(), store.load().await.unwrap());
         assert_eq!(followed.revision, stored.revision);
-        let shown = |directory: &crate::domain::Directory| {
-            format!("{:?} {:?}", directory.clients(), directory.grants())
-        };
+        let shown = |directory: &Directory| format!("{:?} {:?}", directory.clients(), directory.grants());
         assert_eq!(shown(&followed.directory), shown(&stored.directory), "{change:?}");
     }
 }

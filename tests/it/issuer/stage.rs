@@ -181,7 +181,7 @@ async fn register(
     let jwks = folder.join("jwks.json");
     fs::write(&jwks, json!({ "keys": set }).to_string()).unwrap();
     let jwks = jwks.to_str().unwrap();
-    cli.run(&["keys", "add", "--algorithm", "RS256"]).await.unwrap();
+    cli.run(&["keys", "add", "--algorithm", "RS256", "--now", "--yes"]).await.unwrap();
     for (audience, algorithm) in AUDIENCES {
         cli.run(&["client", "add", audience, "--scope", SCOPE, "--algorithm", algorithm]).await.unwrap();
     }

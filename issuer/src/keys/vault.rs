@@ -145,7 +145,16 @@ impl Vault {
             let made = module.generate(algorithm);
             let (kid, jwk) = made.map_err(|source| KeyError::NotMade { algorithm, source })?;
             let private = PrivateKey::Pkcs11 { token: module.label().to_owned() };
-            return Ok(StoredKey { kid, algorithm, state, jwk, private, created_at: now });
+            return Ok(StoredKey {
+                kid,
+                algorithm,
+                state,
+                jwk,
+                private,
+                created_at: now,
+                since: now,
+                rotation_asked_at: None,
+            });
         }
         let made = || {
             let pkcs8 = generate_pkcs8(algorithm)?;

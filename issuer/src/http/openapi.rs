@@ -287,7 +287,7 @@ struct Introspection {
     act: Option<Value>,
 }
 
-/// A JWT whose `token_introspection` is an [`Introspection`] (RFC 9701 §5).
+/// A JWT whose `token_introspection` is an `Introspection` (RFC 9701 §5).
 #[derive(ToSchema)]
 #[schema(pattern = r"^[\w-]+\.[\w-]+\.[\w-]+$")]
 struct SignedIntrospection(String);

@@ -75,6 +75,20 @@ CREATE TABLE client_grant_scope (
 );
 CREATE INDEX client_grant_scope_offered ON client_grant_scope (audience_id, scope);
 
+-- What a grant lets its client trade: a scope that the client offers for one that the grant holds (RFC 8693).
+CREATE TABLE client_grant_exchange (
+    client_id   TEXT NOT NULL,
+    audience_id TEXT NOT NULL,
+    from_scope  TEXT NOT NULL,
+    to_scope    TEXT NOT NULL,
+    PRIMARY KEY (client_id, audience_id, from_scope, to_scope),
+    FOREIGN KEY (client_id, from_scope) REFERENCES client_scope (client_id, scope) ON DELETE CASCADE,
+    FOREIGN KEY (client_id, audience_id, to_scope)
+        REFERENCES client_grant_scope (client_id, audience_id, scope) ON DELETE CASCADE
+);
+CREATE INDEX client_grant_exchange_from ON client_grant_exchange (client_id, from_scope);
+CREATE INDEX client_grant_exchange_to ON client_grant_exchange (client_id, audience_id, to_scope);
+
 -- Assertions that were used and may be used once only, until they expire by themselves.
 CREATE TABLE spent_assertion (
     client_id  TEXT   NOT NULL,

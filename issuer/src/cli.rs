@@ -11,6 +11,7 @@ mod key;
 mod log;
 mod output;
 mod policy;
+mod reseal;
 mod revoke;
 mod serve;
 mod verify;

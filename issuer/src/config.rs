@@ -1,6 +1,7 @@
 //! `tessera.toml`: parsed whole before anything is opened or bound.
 
 mod file;
+mod secrets;
 #[cfg(test)]
 mod tests;
 

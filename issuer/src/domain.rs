@@ -12,6 +12,7 @@ mod credential;
 mod custom;
 mod decision;
 mod directory;
+mod exchange;
 mod grant;
 mod id;
 mod issuer;
@@ -25,9 +26,9 @@ mod status;
 mod time;
 mod trust;
 
-pub use actors::{ActorChain, MAX_ACT_DEPTH};
+pub use actors::{ActDepth, ActorChain, MAX_ACT_DEPTH};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
+pub use change::{Actor, Applied, Change, ChangeError, Effect, Resealed, Settings};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
 };
@@ -42,6 +43,7 @@ pub use decision::{
     authenticate, decide,
 };
 pub use directory::{Directory, Entry};
+pub use exchange::{Exchange, ExchangeWish, Exchanges, MAX_EXCHANGES, TooManyExchanges, decide_exchange};
 pub use grant::Grant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{

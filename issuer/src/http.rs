@@ -8,6 +8,7 @@ mod answer;
 mod documents;
 mod error;
 mod form;
+mod introspect;
 mod metadata;
 mod openapi;
 mod posted;
@@ -33,7 +34,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use crate::domain::{JWKS_PATH, REVOCATION_PATH, TOKEN_PATH};
+use crate::domain::{INTROSPECTION_PATH, JWKS_PATH, REVOCATION_PATH, TOKEN_PATH};
 use crate::service::TokenService;
 
 /// Where RFC 8414 §3 puts the metadata.
@@ -60,6 +61,11 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(posted_head())
         .and(warp::body::stream())
         .then(token::exchange);
+    let introspection = at(below(INTROSPECTION_PATH))
+        .and(state.clone())
+        .and(posted_head())
+        .and(warp::body::stream())
+        .then(introspect::introspect);
     let revoke = at(below(REVOCATION_PATH))
         .and(state.clone())
         .and(posted_head())
@@ -104,6 +110,8 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .or(healthz)
         .unify()
         .or(readyz)
+        .unify()
+        .or(introspection)
         .unify()
         .or(openapi)
         .unify()

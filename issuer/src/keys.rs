@@ -8,11 +8,13 @@ mod keyring;
 mod memory;
 mod public;
 mod secret_file;
+mod secret_source;
 mod signer;
 mod vault;
 
 pub use kek::{KeyEncryptionKey, SealError};
 pub use keyring::{Keyring, KeyringError, PublishedKeys};
 pub use secret_file::{SecretFileError, create_pepper, load_pepper};
+pub use secret_source::{CommandError, SecretError, SecretSource};
 pub use signer::{Signature, Signer, SigningError, sign_jwt, sign_token};
 pub use vault::{KeyError, Vault, VaultError, VaultOptions};

@@ -2,7 +2,9 @@
 
 mod assertion;
 mod certificate;
+mod exchange;
 mod inspection;
+mod introspection;
 mod last_used;
 mod request;
 mod revocation;
@@ -14,18 +16,19 @@ use std::sync::Arc;
 pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 pub use certificate::CertificateError;
 pub use inspection::{Inspected, InspectionError, Inspector};
+pub use introspection::{Active, AnswerFormat, Inactive, Introspection};
 pub use last_used::LastUsed;
 pub use request::{
-    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
+    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
 pub use revocation::{RevocationOutcome, RevocationRequest};
 use status::NewToken;
 pub use status::{ListError, SignedList, Statuses};
 
 use crate::domain::{
-    Algorithm, Authenticated, AuthenticationFailure, Claims, Holder, Issuance, IssuerId, LifetimeBounds,
-    ListId, Method, Pepper, RandomError, Refusal, StatusClaim, StatusReference, TokenId, UnixTime, Wish,
-    authenticate, decide,
+    ActDepth, Algorithm, Authenticated, AuthenticationFailure, Claims, Holder, Issuance, IssuerId,
+    LifetimeBounds, ListId, Method, Pepper, RandomError, Refusal, StatusClaim, StatusReference, TokenId,
+    UnixTime, Wish, authenticate, decide,
 };
 use crate::keys::{Signer, SigningError, sign_token};
 use crate::store::{AllocationError, Snapshot, Snapshots, Stale, StoreError};
@@ -38,6 +41,7 @@ pub type Clock = fn() -> UnixTime;
 pub struct TokenService {
     issuer: IssuerId,
     bounds: LifetimeBounds,
+    max_act_depth: ActDepth,
     pepper: Pepper,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
@@ -77,6 +81,8 @@ pub struct Granted {
     pub claims: Claims,
     /// Who got it.
     pub client: Authenticated,
+    /// The name of the token that it was exchanged for, if it was.
+    pub subject_token: Option<String>,
 }
 
 /// Why a well-formed request got no token. The log tells these apart; the answer says the standard's code.
@@ -94,6 +100,15 @@ pub enum TokenError {
     /// The assertion that is the grant is not accepted (RFC 7523 §2.1).
     #[error("the assertion is not accepted")]
     Assertion(#[source] AssertionError),
+    /// The token that is to be exchanged is not good.
+    #[error("the subject token is not accepted")]
+    SubjectToken {
+        /// Who asked.
+        client: Authenticated,
+        /// What is wrong with it.
+        #[source]
+        error: InspectionError,
+    },
     /// The client may not have what it asks for.
     #[error("refused: {refusal}")]
     Refused {
@@ -108,15 +123,15 @@ pub enum TokenError {
     /// The audience wants an algorithm of which there is no key.
     #[error("there is no active key for {}", .0.map_or("any algorithm", Algorithm::as_str))]
     NoKeyOf(Option<Algorithm>),
+    /// A token that came back cannot be looked at, which is no fault of it.
+    #[error("the token could not be inspected")]
+    Inspection(#[source] InspectionError),
     /// The token needs a place in a status list, and there is none to be had.
     #[error("the token could not get a status")]
     Status(#[from] AllocationError),
     /// The revocation did not reach the store.
     #[error("the revocation could not be recorded")]
     Unrecorded(#[source] StoreError),
-    /// Whether a token is good cannot be found out.
-    #[error("the token could not be read")]
-    Inspection(#[source] InspectionError),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),
@@ -137,10 +152,12 @@ impl TokenService {
         clock: Clock,
     ) -> Self {
         let inspector = Inspector::new(issuer.clone());
+        let max_act_depth = ActDepth::default();
         let (mutual_tls, statuses, last_used) = (None, None, LastUsed::default());
         Self {
             issuer,
             bounds,
+            max_act_depth,
             pepper,
             snapshots,
             assertions,
@@ -156,6 +173,12 @@ impl TokenService {
     #[must_use]
     pub fn with_mutual_tls(self, mutual_tls: MutualTls) -> Self {
         Self { mutual_tls: Some(mutual_tls), ..self }
+    }
+
+    /// The same service, which lets that many act one after the other for one subject.
+    #[must_use]
+    pub fn with_max_act_depth(self, max_act_depth: ActDepth) -> Self {
+        Self { max_act_depth, ..self }
     }
 
     /// The same service, whose tokens have a status where their audience asks for one.
@@ -218,10 +241,22 @@ impl TokenService {
         let now = self.now();
         self.last_used.note(client.credential(), now);
         let wish = Wish { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
-        let token_id = TokenId::generate()?;
-        let decided = decide(&snapshot.directory, &self.issuer, &self.bounds, &client, wish, token_id, now);
-        match decided {
-            Ok(issuance) => self.sign(&snapshot, client, issuance, now).await,
+        let (issuance, subject) = match &request.grant {
+            GrantType::TokenExchange { subject_token, .. } => {
+                let decided = self.exchange(&snapshot, &client, subject_token, wish, now)?;
+                (decided.issuance, Some(decided.subject))
+            }
+            GrantType::ClientCredentials | GrantType::JwtBearer(_) => {
+                let (directory, token_id) = (&snapshot.directory, TokenId::generate()?);
+                let decided = decide(directory, &self.issuer, &self.bounds, &client, wish, token_id, now);
+                (decided, None)
+            }
+        };
+        match issuance {
+            Ok(issuance) => {
+                let granted = self.sign(&snapshot, client, issuance, now).await?;
+                Ok(Granted { subject_token: subject.map(|subject| subject.id), ..granted })
+            }
             Err(refusal) => Err(TokenError::Refused { client, refusal }),
         }
     }
@@ -242,7 +277,7 @@ impl TokenService {
         let token = sign_token(signer, &claims).await?;
         let lifetime = claims.exp.as_seconds().saturating_sub(now.as_seconds());
         let issued = IssuedToken { token, lifetime, scope: claims.scope.clone() };
-        Ok(Granted { issued, claims, client })
+        Ok(Granted { issued, claims, client, subject_token: None })
     }
 
     /// Gives the token a place in a status list, which is durable before it leaves.
@@ -294,8 +329,8 @@ impl TokenService {
     async fn prove(&self, request: &TokenRequest, snapshot: &Snapshot) -> Result<Authenticated, TokenError> {
         let authenticated = self.authenticate(&request.client, snapshot).await?;
         match (&request.grant, authenticated) {
-            (GrantType::ClientCredentials, Some(client)) => Ok(client),
-            (GrantType::ClientCredentials, None) => {
+            (GrantType::ClientCredentials | GrantType::TokenExchange { .. }, Some(client)) => Ok(client),
+            (GrantType::ClientCredentials | GrantType::TokenExchange { .. }, None) => {
                 Err(TokenError::Authentication(AuthenticationFailure::UnknownClient))
             }
             // A client that authenticates beside the assertion has to be the one that it proves (RFC 7521 §4.1).
@@ -353,7 +388,7 @@ impl TokenError {
     #[must_use]
     pub const fn proved(&self) -> Option<&Authenticated> {
         match self {
-            Self::Refused { client, .. } => Some(client),
+            Self::Refused { client, .. } | Self::SubjectToken { client, .. } => Some(client),
             _ => None,
         }
     }

@@ -16,6 +16,8 @@ use crate::keys::{KeyEncryptionKey, Keyring, Vault};
 use crate::store::{Snapshot, SqliteStore, Store as _};
 
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+/// When the clients of a [`store`] were registered: before [`NOW`], and before what the clock of any machine says.
+const REGISTERED: UnixTime = UnixTime::from_seconds(1_700_000_000);
 
 pub(crate) fn id(text: &str) -> ClientId {
     text.parse().unwrap()
@@ -114,8 +116,8 @@ pub(crate) fn changes() -> Vec<Change> {
 pub(crate) async fn store(folder: &tempfile::TempDir, vault: &Vault) -> SqliteStore {
     let store = SqliteStore::create(&folder.path().join("tessera.db")).await.unwrap();
     let keys = Change::AddKeys(signing_keys(vault));
-    for change in changes().iter().chain([&keys]) {
-        store.apply(&actor(), change, NOW).await.unwrap();
+    for (change, at) in changes().iter().map(|change| (change, REGISTERED)).chain([(&keys, NOW)]) {
+        store.apply(&actor(), change, at).await.unwrap();
     }
     store
 }

@@ -9,8 +9,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use super::policy::PolicyCommand;
 use super::verify::Verify;
 use crate::domain::{
-    Algorithm, ClientId, CredentialId, CustomClaim, CustomClaimError, Description, IssuerId, LabelError,
-    Lifetime, LifetimeError, Profile, Scope, ScopeError, TokenId, TokenIdError, parse_claim,
+    Algorithm, ClientId, CredentialId, CustomClaim, CustomClaimError, Description, Exchange, IssuerId,
+    LabelError, Lifetime, LifetimeError, Profile, Scope, ScopeError, TokenId, TokenIdError, parse_claim,
 };
 
 const EXIT_CODES: &str = "\
@@ -423,6 +423,7 @@ pub(super) enum GrantCommand {
 Examples:
   tessera grant add shop orders --scope orders:read
   tessera grant add shop mail --lifetime 60
+  tessera grant add orders stock --scope stock:reserve --exchange orders:write=stock:reserve
   tessera grant add shop ledger --expires-in 14d --reason 'Migration, ticket 4711' --claim tenant=acme")]
     Add {
         /// Who calls
@@ -432,6 +433,10 @@ Examples:
         /// A scope out of those that the audience offers; repeat for more
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
+        /// Let the client trade a token that it was called with: who holds FROM at the client may have TO at the
+        /// audience, which is a `--scope` of this grant [default: nothing is traded]. Repeat for more
+        #[arg(long = "exchange", value_name = "FROM[=TO]")]
+        exchanges: Vec<Exchange>,
         /// How long each token lives at most, 1 to 3600 [default: the audience's]
         #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
         lifetime: Option<Lifetime>,
@@ -474,6 +479,11 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         algorithm: Algorithm,
     },
+    /// Seal all keys under the current key-encryption key, those too that are under one of `old_key_encryption_keys`
+    ///
+    /// Servers that run go on with the keys that they have opened. Do this when all of them have been started with
+    /// both.
+    Reseal,
 }
 
 fn lifetime(text: &str) -> Result<Lifetime, LifetimeError> {

@@ -11,7 +11,8 @@ use tessera_verifier::Problem;
 
 use crate::config::ConfigError;
 use crate::domain::{
-    ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TrustError,
+    ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TooManyExchanges,
+    TrustError,
 };
 use crate::keys::{KeyError, SecretFileError, VaultError};
 use crate::presets::PresetError;
@@ -53,6 +54,9 @@ pub enum Failure {
     /// More scopes than a set takes. Exit code 1.
     #[error(transparent)]
     Scopes(#[from] ScopeError),
+    /// More exchanges than a grant takes. Exit code 1.
+    #[error(transparent)]
+    Exchanges(#[from] TooManyExchanges),
     /// A registration cannot be taken as given. Exit code 1.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -167,6 +171,7 @@ impl Failure {
             Self::Bind(_) => 5,
             Self::Refused { .. }
             | Self::Scopes(_)
+            | Self::Exchanges(_)
             | Self::Trust(_)
             | Self::Conditions(_)
             | Self::Preset(_)

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::args::GrantCommand;
 use super::output::{self, Answer, table};
 use super::{Failure, Session, now};
-use crate::domain::{Change, CustomClaims, Grant, ScopeSet};
+use crate::domain::{Change, CustomClaims, Exchange, Exchanges, Grant, ScopeSet};
 
 pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answer, Failure> {
     match command {
-        GrantCommand::Add { client, audience, scopes, lifetime, reason, claims, expiry } => {
+        GrantCommand::Add { client, audience, scopes, exchanges, lifetime, reason, claims, expiry } => {
             let mut custom = CustomClaims::default();
             for (claim, value) in claims {
                 custom.add(claim, value)?;
@@ -22,6 +22,7 @@ pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answe
                 expires_at: expiry.expires_in.map(|seconds| now().plus(seconds)),
                 reason: reason.unwrap_or_default(),
                 claims: custom,
+                exchanges: Exchanges::new(exchanges)?,
             };
             session.apply(Change::AddGrant(grant.clone())).await?;
             let scopes = if grant.scopes.is_empty() {
@@ -47,27 +48,33 @@ pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answe
         GrantCommand::List => {
             let state = session.load().await?;
             let grants = state.directory.grants();
-            let rows: Vec<[String; 6]> = grants.iter().map(|grant| row(grant)).collect();
+            let rows: Vec<[String; 7]> = grants.iter().map(|grant| row(grant)).collect();
             let json: Vec<Value> = grants.into_iter().map(grant_json).collect();
-            let headings = ["CLIENT", "AUDIENCE", "SCOPES", "SECONDS", "EXPIRES", "REASON"];
+            let headings = ["CLIENT", "AUDIENCE", "SCOPES", "EXCHANGES", "SECONDS", "EXPIRES", "REASON"];
             Ok(Answer { text: table(headings, &rows), json: json.into() })
         }
     }
 }
 
-fn row(grant: &Grant) -> [String; 6] {
+fn row(grant: &Grant) -> [String; 7] {
     [
         grant.client.to_string(),
         grant.audience.to_string(),
         grant.scopes.to_string(),
+        grant.exchanges.iter().map(shown).collect::<Vec<_>>().join(" "),
         grant.lifetime.map(|it| it.as_seconds().to_string()).unwrap_or_default(),
         grant.expires_at.map(output::time).unwrap_or_default(),
         grant.reason.as_str().to_owned(),
     ]
 }
 
+/// As it is written on the command line.
+fn shown(Exchange { from, to }: &Exchange) -> String {
+    if from == to { from.to_string() } else { format!("{from}={to}") }
+}
+
 fn grant_json(grant: &Grant) -> Value {
-    let Grant { client, audience, scopes, lifetime, expires_at, reason, claims } = grant;
+    let Grant { client, audience, scopes, lifetime, expires_at, reason, claims, exchanges } = grant;
     json!({
         "client": client,
         "audience": audience,
@@ -76,5 +83,6 @@ fn grant_json(grant: &Grant) -> Value {
         "expires_at": expires_at,
         "reason": reason,
         "claims": claims,
+        "exchanges": exchanges,
     })
 }

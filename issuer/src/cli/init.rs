@@ -92,12 +92,19 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn config_text(arguments: &Init) -> Result<String, Failure> {
-    let Init { listen, issuer, .. } = arguments;
+    let Init { listen, issuer, algorithm, .. } = arguments;
     let loopback = listen.ip().is_loopback();
     let issuer = match issuer {
         Some(issuer) => format!("issuer = {}", json!(issuer.as_str())),
         None if loopback => "# issuer = \"https://id.example\"".to_owned(),
         None => return Err(Failure::NoIssuer),
+    };
+    let tokens = if *algorithm == Algorithm::default() {
+        String::new()
+    } else {
+        format!(
+            "\n[tokens]\n# What signs tokens where their audience does not say.\nalgorithm = \"{algorithm}\"\n"
+        )
     };
     Ok(format!(
         "\
@@ -122,6 +129,6 @@ secret_pepper = \"{PEPPER}\"
 
 # Whether key sets of trusted issuers may be fetched over http from this machine. For development.
 allow_http_loopback = {loopback}
-"
+{tokens}"
     ))
 }

@@ -17,6 +17,7 @@ pub(super) async fn run(session: Session, command: KeyCommand) -> Result<Answer,
             let keys = first(algorithm, &session.vault().await?)?;
             session.apply(Change::AddKeys(keys)).await?;
         }
+        KeyCommand::Reseal => return super::reseal::run(&session).await,
     }
     Ok(list(&session.load().await?.keys))
 }

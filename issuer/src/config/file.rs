@@ -12,8 +12,9 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
+use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, StatusTtl};
+use crate::domain::{Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, StatusTtl};
 use crate::keys::VaultOptions;
 
 #[derive(Deserialize)]
@@ -22,7 +23,9 @@ struct File {
     listen: SocketAddr,
     issuer: Option<IssuerId>,
     database: PathBuf,
-    key_encryption_key: PathBuf,
+    key_encryption_key: PlaceOrPath,
+    #[serde(default)]
+    old_key_encryption_keys: Vec<PlaceOrPath>,
     #[serde(default = "default_pepper")]
     secret_pepper: PathBuf,
     #[serde(default)]
@@ -41,6 +44,7 @@ struct File {
 struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
+    algorithm: Option<Text<Algorithm>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -101,7 +105,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         listen: file.listen,
         issuer: file.issuer,
         database: folder.join(file.database),
-        vault: VaultOptions { key_encryption_key: folder.join(file.key_encryption_key) },
+        vault: VaultOptions {
+            key_encryption_key: file.key_encryption_key.resolve(folder),
+            old_key_encryption_keys: {
+                file.old_key_encryption_keys.into_iter().map(|it| it.resolve(folder)).collect()
+            },
+            algorithm: file.tokens.algorithm.as_ref().map_or_else(Algorithm::default, |Text(it)| *it),
+        },
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
         tokens: file.tokens.resolve().map_err(content)?,

@@ -1,7 +1,8 @@
 use tessera_net::fetch::{Http, Origin};
 
 use super::*;
-use crate::domain::Lifetime;
+use crate::domain::{Algorithm, Lifetime};
+use crate::keys::SecretSource;
 
 const GOOD: &str = "listen = \"127.0.0.1:0\"\ndatabase = \"t.db\"\nkey_encryption_key = \"/k/t.kek\"\n";
 
@@ -18,7 +19,9 @@ fn bounds(default: u64, max: u64) -> LifetimeBounds {
 fn paths_are_relative_to_the_file() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.database, Path::new("etc/t.db"));
-    assert_eq!(config.vault.key_encryption_key, Path::new("/k/t.kek"));
+    let file = |path: &str| SecretSource::File(path.into());
+    assert_eq!(config.vault.key_encryption_key, file("/k/t.kek"));
+    assert_eq!((config.vault.old_key_encryption_keys, config.vault.algorithm), (vec![], Algorithm::Es256));
     assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
     assert_eq!(config.tokens, bounds(900, 3600));
@@ -31,8 +34,8 @@ fn every_error_names_its_line() {
         (
             format!("{GOOD}lissten = \"x\"\n"),
             "etc/tessera.toml:4: unknown field `lissten`, expected one of \
-            `listen`, `issuer`, `database`, `key_encryption_key`, `secret_pepper`, \
-            `allow_http_loopback`, `tokens`, `status`, `tls`, `fetch`; did you mean `listen`?",
+            `listen`, `issuer`, `database`, `key_encryption_key`, `old_key_encryption_keys`, `secret_pepper`, \
+             `allow_http_loopback`, `tokens`, `status`, `tls`, `fetch`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
@@ -109,7 +112,8 @@ fn every_error_in_a_table_names_its_line() {
         (
             "max_lifetime = 1800",
             "max_lifetim = 1",
-            "unknown field `max_lifetim`, expected `max_lifetime` or `default_lifetime`; did you mean `max_lifetime`?",
+            "unknown field `max_lifetim`, expected one of `max_lifetime`, `default_lifetime`, `algorithm`; did you mean \
+             `max_lifetime`?",
         ),
         ("ttl = 30", "ttl = 0", "`ttl` must be 1 to 3600 seconds"),
         ("ttl = 30", "ttl = 3601", "`ttl` must be 1 to 3600 seconds"),
@@ -187,4 +191,50 @@ fn a_tls_listener_that_others_reach_needs_a_name_too() {
     let error = parse(&format!("{GOOD}{open}")).unwrap_err();
     assert!(matches!(error, ConfigError::NoIssuer { .. }), "{error}");
     parse(&format!("{GOOD}issuer = \"https://id.example\"\n{open}")).unwrap();
+}
+
+#[test]
+fn a_secret_is_in_a_file_in_the_environment_or_known_to_a_command() {
+    let read = |place: &str| {
+        parse(&GOOD.replace("\"/k/t.kek\"", place)).map(|config| config.vault.key_encryption_key)
+    };
+    let command = |program: &str, arguments: &[&str]| SecretSource::Command {
+        program: program.into(),
+        arguments: arguments.iter().map(|&it| it.to_owned()).collect(),
+    };
+    for (place, expected) in [
+        ("{ file = \"t.kek\" }", SecretSource::File("etc/t.kek".into())),
+        ("{ env = \"TESSERA_KEK\" }", SecretSource::Environment("TESSERA_KEK".to_owned())),
+        ("{ command = [\"pass\", \"show\", \"kek\"] }", command("pass", &["show", "kek"])),
+        ("{ command = [\"bin/kek\"] }", command("etc/bin/kek", &[])),
+        ("{ command = [\"/bin/kek\"] }", command("/bin/kek", &[])),
+    ] {
+        assert_eq!(read(place).unwrap(), expected, "{place}");
+    }
+    let form = "expected a path, { file = \"…\" }, { env = \"NAME\" } or { command = [\"…\"] }";
+    for (place, expected) in [
+        ("7", format!("invalid type: integer `7`, {form}")),
+        ("{}", format!("invalid value: map, {form}")),
+        ("{ env = \"A\", file = \"b\" }", format!("invalid value: map, {form}")),
+        ("{ command = [] }", "`command` is a program and its arguments".to_owned()),
+        (
+            "{ comand = [\"a\"] }",
+            "unknown field `comand`, expected one of `file`, `env`, `command`; did you mean `command`?"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(read(place).unwrap_err().to_string(), format!("etc/tessera.toml:3: {expected}"));
+    }
+}
+
+#[test]
+fn old_keys_and_the_algorithm_are_read() {
+    let text = format!(
+        "{GOOD}old_key_encryption_keys = [\"a\", {{ env = \"B\" }}]\n[tokens]\nalgorithm = \"EdDSA\"\n"
+    );
+    let vault = parse(&text).unwrap().vault;
+    let old = vec![SecretSource::File("etc/a".into()), SecretSource::Environment("B".to_owned())];
+    assert_eq!((vault.old_key_encryption_keys, vault.algorithm), (old, Algorithm::EdDsa));
+    let error = parse(&text.replace("EdDSA", "HS256")).unwrap_err().to_string();
+    assert_eq!(error, "etc/tessera.toml:6: the algorithm must be ES256, RS256, PS256, ES384 or EdDSA");
 }

@@ -9,10 +9,37 @@ use super::id::ClientId;
 /// verifiers take JSON of eight levels in a token.
 pub const MAX_ACT_DEPTH: usize = 6;
 
+/// Most actors of a chain where the configuration does not say: three services behind the first one that was called.
+const DEFAULT_ACT_DEPTH: usize = 4;
+
+/// How many may act for one subject, one after the other: 1 to [`MAX_ACT_DEPTH`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActDepth(usize);
+
 /// The services that a subject's authority went through, the one that acts now first: `act` of RFC 8693 §4.1, where
 /// each actor stands inside the one that came after it. Empty where the subject acts itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActorChain(Vec<ClientId>);
+
+impl ActDepth {
+    /// That many; `None` if it is none, or more than there can be.
+    #[must_use]
+    pub fn new(depth: usize) -> Option<Self> {
+        (1..=MAX_ACT_DEPTH).contains(&depth).then_some(Self(depth))
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for ActDepth {
+    fn default() -> Self {
+        Self(DEFAULT_ACT_DEPTH)
+    }
+}
 
 impl ActorChain {
     /// This chain, with one more who acts now.

@@ -8,7 +8,7 @@ use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIAL
 use super::decision::TokenId;
 use super::grant::Grant;
 use super::id::ClientId;
-use super::key::StoredKey;
+use super::key::{PrivateKey, StoredKey};
 use super::lifetime::Lifetime;
 use super::revocation::RevocationRecord;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
@@ -64,6 +64,24 @@ pub enum Change {
     RotateKeys(StoredKey),
     /// Revokes tokens that were issued.
     Revoke(RevocationRecord),
+    /// Private keys are sealed under another key-encryption key.
+    ResealKeys {
+        /// Which keys, and how.
+        keys: Vec<Resealed>,
+        /// The id of that key-encryption key.
+        key_encryption_key: String,
+    },
+}
+
+/// A private key in another box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resealed {
+    /// Whose.
+    pub kid: String,
+    /// As it is stored now.
+    pub from: PrivateKey,
+    /// As it is to be stored.
+    pub to: PrivateKey,
 }
 
 /// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
@@ -131,6 +149,12 @@ pub enum ChangeError {
         /// The first scope that it does not offer.
         scope: Scope,
     },
+    /// A grant trades for a scope that it does not hold.
+    #[error("the scope `{scope}` cannot be exchanged for: it is not granted")]
+    ExchangeNotGranted {
+        /// The first such scope.
+        scope: Scope,
+    },
     /// More scopes than a set takes.
     #[error("a client offers at most {MAX_SCOPES} scopes")]
     TooManyScopes,
@@ -140,6 +164,9 @@ pub enum ChangeError {
     /// The issuer has keys of that algorithm.
     #[error("there are {0} signing keys already; `tessera key rotate --algorithm {0}` makes new ones")]
     KeysExist(Algorithm),
+    /// The keys are not as they were read.
+    #[error("the signing keys changed meanwhile; nothing was done, try again")]
+    KeysChanged,
     /// There is no such grant.
     #[error("`{client}` has no grant for `{audience}`")]
     UnknownGrant {
@@ -206,6 +233,7 @@ impl Change {
             Self::RemoveGrant { .. } => "grant.remove",
             Self::AddKeys(_) => "key.add",
             Self::RotateKeys(_) => "key.rotate",
+            Self::ResealKeys { .. } => "key.reseal",
             Self::Revoke(_) => "revoke",
         }
     }
@@ -223,6 +251,7 @@ impl Change {
             Self::RemoveGrant { client, .. } => client.to_string(),
             Self::AddKeys(keys) => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
             Self::RotateKeys(key) => key.kid.clone(),
+            Self::ResealKeys { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
             Self::Revoke(record) => record.what.name().to_owned(),
         }
     }
@@ -248,12 +277,16 @@ impl Change {
                 "expires_at": grant.expires_at,
                 "reason": grant.reason,
                 "claims": grant.claims,
+                "exchanges": grant.exchanges,
             }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
             Self::AddKeys(keys) => {
                 json!({ "algorithms": keys.iter().map(|key| key.algorithm).collect::<Vec<_>>() })
             }
             Self::RotateKeys(key) => json!({ "algorithm": key.algorithm }),
+            Self::ResealKeys { key_encryption_key, .. } => {
+                json!({ "key_encryption_key": key_encryption_key })
+            }
             Self::Revoke(record) => json!({ "kind": record.what.kind(), "audience": record.what.audience() }),
         }
     }

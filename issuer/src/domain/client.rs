@@ -46,7 +46,7 @@ pub struct Audience {
     pub default_scopes: ScopeSet,
     /// How long tokens for it live at most.
     pub lifetime: Option<Lifetime>,
-    /// What tokens for it are signed with; the issuer's first choice if absent.
+    /// What tokens for it are signed with; the issuer's own choice if absent.
     pub algorithm: Option<Algorithm>,
     /// Whether tokens for it say where their status is, so that it can refuse them when they are revoked.
     pub status: bool,

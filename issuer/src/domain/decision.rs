@@ -1,5 +1,6 @@
 //! The token decision.
 
+use super::actors::ActorChain;
 use super::algorithm::Algorithm;
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_SECRETS};
 use super::custom::CustomClaims;
@@ -82,7 +83,7 @@ pub enum AuthenticationFailure {
 pub struct Issuance {
     /// What it says.
     pub claims: Claims,
-    /// What it is signed with; the issuer's first choice if absent.
+    /// What it is signed with; the issuer's own choice if absent.
     pub algorithm: Option<Algorithm>,
     /// Whether it gets a status, which `claims` do not say yet.
     pub status: bool,
@@ -104,7 +105,7 @@ pub struct TokenIdError;
 pub struct Claims {
     /// This issuer.
     pub iss: String,
-    /// The client itself: nobody else is involved.
+    /// On whose behalf the token is used: the client's own, unless it was exchanged.
     pub sub: ClientId,
     /// Whom the token is for.
     pub aud: ClientId,
@@ -119,6 +120,9 @@ pub struct Claims {
     /// Space-separated scopes, absent if none was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Who acts for the subject, absent if that is the client itself (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "ActorChain::is_empty")]
+    pub act: ActorChain,
     /// Where its status is, if its audience asks for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
@@ -151,6 +155,33 @@ pub enum Refusal {
     /// The grant does not include a scope that was asked for.
     #[error("the grant does not include the scope `{scope}`")]
     ScopeNotGranted {
+        /// The first such scope.
+        scope: Scope,
+    },
+    /// The token to be exchanged was for another service, which is no concern of this client.
+    #[error("the subject token is for `{audience}`")]
+    SubjectForAnother {
+        /// Whom it is for.
+        audience: ClientId,
+    },
+    /// The token to be exchanged has been through the client's hands, or is about the client itself.
+    #[error("the client has acted for the subject already, or is the subject")]
+    ActsTwice,
+    /// The token to be exchanged has been through as many hands as it may.
+    #[error("more than {limit} clients would act one after the other")]
+    TooManyActors {
+        /// How many may.
+        limit: usize,
+    },
+    /// The grant allows no exchange.
+    #[error("the grant allows no exchange")]
+    NotExchangeable,
+    /// The token to be exchanged holds no scope that the grant trades for another.
+    #[error("the subject token has no scope that the grant allows to exchange")]
+    NothingToTrade,
+    /// A scope that was asked for is none that the scopes of the token can be traded for.
+    #[error("the scopes of the subject token do not give the scope `{scope}`")]
+    ScopeNotTraded {
         /// The first such scope.
         scope: Scope,
     },
@@ -348,6 +379,7 @@ pub fn decide(
         exp: now.plus(lifetime.as_seconds()),
         jti: token_id,
         scope: (!scope.is_empty()).then_some(scope),
+        act: ActorChain::default(),
         status: None,
         custom: grant.claims.clone(),
     };

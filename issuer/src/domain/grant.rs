@@ -2,6 +2,7 @@
 
 use super::client::Description;
 use super::custom::CustomClaims;
+use super::exchange::Exchanges;
 use super::id::ClientId;
 use super::lifetime::Lifetime;
 use super::scope::ScopeSet;
@@ -24,6 +25,8 @@ pub struct Grant {
     pub reason: Description,
     /// What its tokens say beyond what all say.
     pub claims: CustomClaims,
+    /// Which tokens for the client itself it may trade for one of these (RFC 8693).
+    pub exchanges: Exchanges,
 }
 
 impl Grant {
@@ -38,6 +41,7 @@ impl Grant {
             expires_at: None,
             reason: Description::default(),
             claims: CustomClaims::default(),
+            exchanges: Exchanges::default(),
         }
     }
 

@@ -90,6 +90,18 @@ impl ScopeSet {
         self.0.iter()
     }
 
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn contains(&self, scope: &Scope) -> bool {
+        self.0.contains(scope)
+    }
+
+    /// Those scopes that are to be kept.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&Scope) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
+    }
+
     /// The scopes that are in both.
     #[must_use]
     pub fn common(&self, other: &Self) -> Self {

@@ -44,6 +44,10 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_scope", description)
     }
 
+    const fn subject_token() -> Self {
+        Self::invalid_request("the subject token is not accepted")
+    }
+
     const fn unavailable() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(status, "temporarily_unavailable", "the server cannot decide at the moment; try again")
@@ -97,6 +101,15 @@ impl From<&RequestError> for OAuthError {
                 "the grant_type is not supported",
             ),
             RequestError::NoAssertion => Self::invalid_request("assertion is missing"),
+            RequestError::NoSubjectToken => {
+                Self::invalid_request("subject_token or subject_token_type is missing")
+            }
+            RequestError::TokenType => {
+                Self::invalid_request("only access tokens of this server are exchanged, for others")
+            }
+            RequestError::ActorToken => {
+                Self::invalid_request("the client itself is the actor: no actor_token is taken")
+            }
             RequestError::NoToken => Self::invalid_request("token is missing"),
             // What cannot be read or is not offered is an unsupported method (RFC 6749 §5.2).
             RequestError::NoAuthentication | RequestError::Authorization | RequestError::AssertionType => {
@@ -120,6 +133,9 @@ impl From<&RequestError> for OAuthError {
             RequestError::SeveralResources => {
                 Self::invalid_target("there are several resources; a token is for one")
             }
+            RequestError::SeveralAudiences => {
+                Self::invalid_target("there are several audiences; a token is for one")
+            }
             RequestError::TwoTargets => Self::invalid_target("resource and audience name different targets"),
         }
     }
@@ -138,11 +154,13 @@ impl From<&TokenError> for OAuthError {
             TokenError::Assertion(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the assertion is not accepted")
             }
+            // RFC 8693 §2.2.2, whatever is wrong with it.
+            TokenError::SubjectToken { .. } => Self::subject_token(),
             TokenError::Refused { refusal, .. } => Self::from(refusal),
             TokenError::NoKeyOf(_)
+            | TokenError::Inspection(_)
             | TokenError::Signing(_)
-            | TokenError::Random(_)
-            | TokenError::Inspection(_) => Self::server_error(),
+            | TokenError::Random(_) => Self::server_error(),
         }
     }
 }
@@ -158,7 +176,15 @@ impl From<&Refusal> for OAuthError {
             Refusal::UnknownAudience
             | Refusal::AudienceDisabled
             | Refusal::NotGranted
-            | Refusal::GrantExpired => Self::invalid_target("the client may not call this audience"),
+            | Refusal::GrantExpired
+            | Refusal::NotExchangeable => Self::invalid_target("the client may not call this audience"),
+            Refusal::SubjectForAnother { .. } => Self::subject_token(),
+            Refusal::ActsTwice | Refusal::TooManyActors { .. } => {
+                Self::invalid_request("the subject token has been exchanged as often as it may be")
+            }
+            Refusal::NothingToTrade | Refusal::ScopeNotTraded { .. } => {
+                Self::invalid_scope("the scope exceeds what the subject token can be exchanged for")
+            }
             Refusal::ScopeNotGranted { .. } => Self::invalid_scope("the scope exceeds what is granted"),
         }
     }

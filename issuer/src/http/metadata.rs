@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tessera_verifier::Algorithm;
 
-use super::request::{CLIENT_CREDENTIALS, JWT_BEARER};
-use crate::domain::{Method, REVOCATION_PATH, Scope, TOKEN_PATH};
+use super::request::{CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE};
+use crate::domain::{self, INTROSPECTION_PATH, KeyState, Method, REVOCATION_PATH, Scope, TOKEN_PATH};
 use crate::service::TokenService;
 use crate::store::Snapshot;
 
@@ -17,17 +17,24 @@ const MAX_SCOPES_LISTED: usize = 256;
 /// The authorization server metadata (RFC 8414 §2).
 pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) -> Value {
     let issuer = service.issuer();
+    let methods = methods(service);
+    // What assertions of clients may be signed with, which is what the verifier takes.
+    let assertion_algorithms = Algorithm::ALL.map(Algorithm::name);
     let mut metadata = json!({
         "issuer": issuer.as_str(),
         "token_endpoint": issuer.token_endpoint(),
         "jwks_uri": issuer.jwks_uri(),
+        "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE],
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "revocation_endpoint": issuer.revocation_endpoint(),
-        "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER],
-        "token_endpoint_auth_methods_supported": methods(service),
-        // What assertions of clients may be signed with, which is what the verifier takes.
-        "token_endpoint_auth_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
-        "revocation_endpoint_auth_methods_supported": methods(service),
-        "revocation_endpoint_auth_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "introspection_endpoint": issuer.introspection_endpoint(),
+        "introspection_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        // RFC 9701 §7: what answers may be signed with.
+        "introspection_signing_alg_values_supported": signing_algorithms(snapshot),
         // There is no authorization endpoint. RFC 8414 §2 requires the member, and §3.2 wants empty ones left out; a
         // reader that looks for it should find the truth.
         "response_types_supported": [],
@@ -37,9 +44,12 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
     }
     if let Some(url) = service.mutual_tls().and_then(|tls| tls.url.as_deref()) {
         // RFC 8705 §5: where a client goes that brings a certificate.
-        let below = |path| format!("{}{path}", url.trim_end_matches('/'));
-        let aliases =
-            json!({ "token_endpoint": below(TOKEN_PATH), "revocation_endpoint": below(REVOCATION_PATH) });
+        let below = |path: &str| format!("{}{path}", url.trim_end_matches('/'));
+        let aliases = json!({
+            "token_endpoint": below(TOKEN_PATH),
+            "revocation_endpoint": below(REVOCATION_PATH),
+            "introspection_endpoint": below(INTROSPECTION_PATH),
+        });
         insert(&mut metadata, "mtls_endpoint_aliases", aliases);
     }
     metadata
@@ -69,6 +79,12 @@ fn methods(service: &TokenService) -> Vec<&'static str> {
         methods.push(Method::SelfSignedTls);
     }
     methods.into_iter().map(Method::as_str).collect()
+}
+
+/// What this server signs with.
+fn signing_algorithms(snapshot: &Snapshot) -> BTreeSet<domain::Algorithm> {
+    let keys = snapshot.keyring.keys().iter();
+    keys.filter(|key| key.state == KeyState::Active).map(|key| key.algorithm).collect()
 }
 
 /// The scopes of all audiences, if they are few enough.

@@ -1,13 +1,14 @@
-//! The decision log, target `decision`: one record of each request for a token, of those too that are none. Who asked
-//! for what, what came of it, and why exactly: the caller learns less. Never a token, a secret or an assertion.
+//! The decision log, target `decision`: one record of each request for a token or about one, of those too that are none.
+//! Who asked for what, what came of it, and why exactly: the caller learns less. Never a token, a secret or an assertion.
 
 use tracing::info;
 
 use super::error::OAuthError;
-use super::request::RequestError;
+use super::request::{AboutToken, RequestError};
 use crate::excerpt::{REASON_SHOWN, excerpt};
 use crate::service::{
-    ClientAuthentication, Granted, RevocationOutcome, RevocationRequest, TokenError, TokenRequest,
+    ClientAuthentication, Granted, Introspection, RevocationOutcome, RevocationRequest, TokenError,
+    TokenRequest,
 };
 
 /// Bytes of a requested name that the log keeps: a name longer than an identifier names nothing anyway.
@@ -15,7 +16,8 @@ const SHOWN: usize = crate::domain::MAX_CLIENT_ID;
 
 /// A token was issued.
 pub(super) fn issued(request: &TokenRequest, granted: &Granted) {
-    let Granted { claims, client, .. } = granted;
+    let Granted { claims, client, subject_token, .. } = granted;
+    let actors = (!claims.act.is_empty()).then(|| serde_json::json!(claims.act).to_string());
     info!(
         target: "decision",
         outcome = "issued",
@@ -25,6 +27,10 @@ pub(super) fn issued(request: &TokenRequest, granted: &Granted) {
         grant_type = request.grant.as_str(),
         audience = claims.aud.as_str(),
         scope = claims.scope,
+        // Where the client acts for another: for whom, through whose hands, and the token that it was called with.
+        subject = subject_token.as_ref().map(|_| claims.sub.as_str()),
+        act = actors,
+        subject_token,
         jti = claims.jti.as_str(),
         expires_at = claims.exp.as_seconds(),
     );
@@ -43,6 +49,37 @@ pub(super) fn refused(request: &TokenRequest, error: &TokenError, answer: &OAuth
         grant_type = request.grant.as_str(),
         audience = request.audience.as_deref().map(|name| excerpt(name, SHOWN)),
         scope = request.scopes.as_ref().map(ToString::to_string),
+        error = answer.code(),
+        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+    );
+}
+
+/// Who asked about a token was told what it is worth.
+pub(super) fn introspected(introspection: &Introspection) {
+    let Introspection { caller, verdict, .. } = introspection;
+    let (active, reason) = (verdict.as_ref().ok(), verdict.as_ref().err());
+    let token = active.map(|active| &active.inspected.token);
+    info!(
+        target: "decision",
+        outcome = "introspected",
+        client = caller.client().as_str(),
+        credential = caller.credential().as_str(),
+        method = caller.method().as_str(),
+        active = active.is_some(),
+        jti = token.map(|token| &*token.id).or(reason.and_then(|reason| reason.token_id())),
+        subject = token.map(|token| token.subject.as_str()),
+        scope = active.map(|active| active.scopes.to_string()),
+        reason = reason.map(|reason| excerpt(&tessera_net::chain(reason), REASON_SHOWN).to_owned()),
+    );
+}
+
+/// Who asked about a token was told nothing.
+pub(super) fn not_answered(question: &AboutToken, error: &TokenError, answer: &OAuthError) {
+    info!(
+        target: "decision",
+        outcome = "refused",
+        client = question.client.claimed_client().map(|name| excerpt(name, SHOWN)),
+        method = question.client.method(),
         error = answer.code(),
         reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
     );

@@ -12,12 +12,13 @@ use url::Url;
 use super::form::{Form, FormError, decode, names};
 use crate::domain::{ClientSecret, ScopeError, ScopeSet};
 use crate::service::{
-    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest,
+    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
 use tessera_net::tls::PeerCertificate;
 
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ASSERTION_JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const ASSERTION_JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -41,7 +42,10 @@ const OF_THE_FORM: &[&str] = &[
     "username",
     "password",
     "subject_token",
+    "subject_token_type",
+    "requested_token_type",
     "actor_token",
+    "actor_token_type",
     "token",
     "device_code",
 ];
@@ -51,10 +55,8 @@ const OF_THE_FORM: &[&str] = &[
 pub(super) struct AboutToken {
     /// Who asks, and how it proves that.
     pub(super) client: ClientAuthentication,
-    /// The token.
+    /// The token. What the client takes it for (`token_type_hint`) makes no difference: there is one kind.
     pub(super) token: Presented,
-    /// What the client takes it for. This server has one kind of tokens, so that nothing depends on it.
-    pub(super) hint: Option<String>,
 }
 
 /// Why a request is none that an endpoint takes. The answer never repeats what it said.
@@ -81,6 +83,15 @@ pub(crate) enum RequestError {
     /// `assertion` is missing.
     #[error("there is no assertion")]
     NoAssertion,
+    /// `subject_token` or `subject_token_type` is missing (RFC 8693 §2.1).
+    #[error("there is no subject_token, or no subject_token_type")]
+    NoSubjectToken,
+    /// `subject_token_type` or `requested_token_type` is one that this server knows no tokens of.
+    #[error("the subject_token_type or requested_token_type is not supported")]
+    TokenType,
+    /// `actor_token`: who acts is the client, which proves itself otherwise.
+    #[error("there is an actor_token")]
+    ActorToken,
     /// `token` is missing.
     #[error("there is no token")]
     NoToken,
@@ -117,6 +128,9 @@ pub(crate) enum RequestError {
     /// `resource` occurs several times; a token here is for one.
     #[error("there are several resources")]
     SeveralResources,
+    /// `audience` occurs several times; a token here is for one.
+    #[error("there are several audiences")]
+    SeveralAudiences,
     /// `resource` and `audience` name two targets; a token here has one.
     #[error("resource and audience name different targets")]
     TwoTargets,
@@ -143,22 +157,45 @@ pub(super) fn parse(
     certificate: Option<Arc<PeerCertificate>>,
     body: &[u8],
 ) -> Result<TokenRequest, RequestError> {
-    let mut form = Form::parse(body, &["resource"])?;
+    let mut form = Form::parse(body, &["resource", "audience"])?;
     let grant_type = form.take("grant_type").ok_or(RequestError::NoGrantType)?;
     let client = authentication(headers, certificate, &mut form)?;
     let grant = match &*grant_type {
-        CLIENT_CREDENTIALS if matches!(client, ClientAuthentication::None { .. }) => {
+        CLIENT_CREDENTIALS | TOKEN_EXCHANGE if matches!(client, ClientAuthentication::None { .. }) => {
             return Err(RequestError::NoAuthentication);
         }
         CLIENT_CREDENTIALS => GrantType::ClientCredentials,
         JWT_BEARER => {
             GrantType::JwtBearer(Presented::new(form.take("assertion").ok_or(RequestError::NoAssertion)?))
         }
+        TOKEN_EXCHANGE => token_exchange(&mut form)?,
         _ => return Err(RequestError::GrantType),
     };
+    // RFC 8693 §2.1 lets `audience` occur again, RFC 6749 §3.2 nothing.
+    if form.repeats("audience") {
+        return Err(match grant {
+            GrantType::TokenExchange { .. } => RequestError::SeveralAudiences,
+            _ => FormError::Repeated { name: "audience".to_owned() }.into(),
+        });
+    }
     let scopes = form.take("scope").map(|text| text.parse::<ScopeSet>()).transpose()?;
     let audience = audience(&mut form)?;
     Ok(TokenRequest { grant, client, audience, scopes })
+}
+
+/// What is to be exchanged (RFC 8693 §2.1).
+fn token_exchange(form: &mut Form<'_>) -> Result<GrantType, RequestError> {
+    if form.take("actor_token").is_some() || form.take("actor_token_type").is_some() {
+        return Err(RequestError::ActorToken);
+    }
+    let (Some(token), Some(kind)) = (form.take("subject_token"), form.take("subject_token_type")) else {
+        return Err(RequestError::NoSubjectToken);
+    };
+    let token_type = |name: &str| TokenType::from_name(name).ok_or(RequestError::TokenType);
+    token_type(&kind)?;
+    let requested = form.take("requested_token_type").map(|name| token_type(&name)).transpose()?;
+    let requested = requested.unwrap_or(TokenType::AccessToken);
+    Ok(GrantType::TokenExchange { subject_token: Presented::new(token), requested })
 }
 
 /// Reads a request about a token out of its headers and form.
@@ -173,7 +210,7 @@ pub(super) fn parse_about_token(
         return Err(RequestError::NoAuthentication);
     }
     let token = form.take("token").map(Presented::new).ok_or(RequestError::NoToken)?;
-    Ok(AboutToken { client, token, hint: form.take("token_type_hint") })
+    Ok(AboutToken { client, token })
 }
 
 /// The one way in which the client authenticates (RFC 6749 §2.3).

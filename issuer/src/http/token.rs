@@ -14,12 +14,14 @@ use super::error::OAuthError;
 use super::posted::{self, Head};
 use super::record;
 use super::request::{self, RequestError};
-use crate::service::{TokenRequest, TokenService};
+use crate::service::{TokenRequest, TokenService, TokenType};
 
-/// RFC 6749 §5.1.
+/// RFC 6749 §5.1, RFC 8693 §2.2.1.
 #[derive(Serialize)]
 struct TokenAnswer {
     access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +59,7 @@ where
                 StatusCode::OK,
                 &TokenAnswer {
                     access_token: issued.token,
+                    issued_token_type: request.grant.issued_token_type().map(TokenType::as_str),
                     token_type: "Bearer",
                     expires_in: issued.lifetime,
                     scope: issued.scope,

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::secret_file::{self, KEY_BYTES, SecretFileError};
+use super::secret_source::{SecretError, SecretSource};
 use crate::domain::Algorithm;
 
 /// What its file is called in errors.
@@ -55,10 +56,11 @@ pub enum SealError {
 }
 
 impl KeyEncryptionKey {
-    /// Reads the key, and refuses a file that group or others may open.
-    pub fn load(path: &Path) -> Result<Self, SecretFileError> {
-        let bytes = secret_file::load(WHAT, path)?;
-        Self::new(&bytes).ok_or_else(|| SecretFileError::Malformed { what: WHAT, path: path.to_owned() })
+    /// Gets the key, 32 bytes in base64url.
+    pub async fn load(source: &SecretSource) -> Result<Self, SecretError> {
+        let text = source.read(WHAT).await?;
+        let key = secret_file::parse_key(&text).and_then(|bytes| Self::new(&bytes));
+        key.ok_or_else(|| SecretError::NoKey { what: WHAT, place: source.place() })
     }
 
     /// Makes a new key in a new file that only its owner can read. Never overwrites.

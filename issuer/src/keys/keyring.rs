@@ -12,8 +12,10 @@ use crate::domain::{Algorithm, KeyState, StoredKey, UnixTime};
 /// All keys of a snapshot, the active ones parsed and ready.
 #[derive(Clone, Debug)]
 pub struct Keyring {
-    /// One for each algorithm, the issuer's first choice first.
+    /// One for each algorithm.
     active: BTreeMap<Algorithm, Arc<dyn Signer>>,
+    /// What signs where nobody says.
+    default: Algorithm,
     keys: Vec<StoredKey>,
 }
 
@@ -23,9 +25,12 @@ pub type PublishedKeys = JwkSet;
 /// Why there is no keyring.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// No key is active.
-    #[error("there is no active signing key")]
-    NoActiveKey,
+    /// No key is active of the algorithm that signs where an audience does not say.
+    #[error(
+        "there is no active {0} signing key; `tessera keys add --algorithm {0}` makes one, or name another \
+         algorithm in `[tokens] algorithm`"
+    )]
+    NoActiveKey(Algorithm),
     /// The active key cannot be used.
     #[error("the active signing key cannot be used")]
     Key(#[from] KeyError),
@@ -46,17 +51,17 @@ impl Keyring {
             };
             active.insert(key.algorithm, signer);
         }
-        if active.is_empty() { Err(KeyringError::NoActiveKey) } else { Ok(Self { active, keys }) }
+        let default = vault.algorithm();
+        if !active.contains_key(&default) {
+            return Err(KeyringError::NoActiveKey(default));
+        }
+        Ok(Self { active, default, keys })
     }
 
-    /// The key that signs with `algorithm`, or with the issuer's first choice. `None` if there is none of it.
+    /// The key that signs with `algorithm`, or with the issuer's own choice. `None` if there is none of it.
     #[must_use]
     pub fn signer(&self, algorithm: Option<Algorithm>) -> Option<&dyn Signer> {
-        let signer = match algorithm {
-            Some(algorithm) => self.active.get(&algorithm),
-            None => self.active.values().next(),
-        };
-        signer.map(|signer| &**signer)
+        self.active.get(&algorithm.unwrap_or(self.default)).map(|signer| &**signer)
     }
 
     /// All keys, in the order of their making.
@@ -81,7 +86,7 @@ mod tests {
     use crate::testing::vault;
 
     #[test]
-    fn each_algorithm_has_its_key_and_es256_comes_first() {
+    fn each_algorithm_has_its_key_and_one_is_the_issuers_choice() {
         let vault = vault();
         let key = |algorithm| vault.generate(algorithm, KeyState::Active, UnixTime::from_seconds(0)).unwrap();
         let (rs256, es256) = (key(Algorithm::Rs256), key(Algorithm::Es256));
@@ -91,9 +96,9 @@ mod tests {
         assert_eq!(kid(Some(Algorithm::Es256)), Some(es256.kid));
         assert_eq!(kid(Some(Algorithm::Rs256)), Some(rs256.kid.clone()));
 
-        let alone = Keyring::new(vec![rs256.clone()], &vault, None).unwrap();
-        assert_eq!(alone.signer(None).map(Signer::key_id), Some(&*rs256.kid));
-        assert!(alone.signer(Some(Algorithm::Es256)).is_none());
+        assert!(ring.signer(Some(Algorithm::Es384)).is_none());
+        let alone = Keyring::new(vec![rs256], &vault, None);
+        assert!(matches!(alone, Err(KeyringError::NoActiveKey(Algorithm::Es256))));
     }
 
     #[test]
@@ -111,6 +116,9 @@ mod tests {
         let again = Keyring::new(keys, &vault, Some(&ring)).unwrap();
         let es256 = Algorithm::Es256;
         assert!(Arc::ptr_eq(&ring.active[&es256], &again.active[&es256]), "the same key is not parsed again");
-        assert!(matches!(Keyring::new(vec![retired], &vault, None), Err(KeyringError::NoActiveKey)));
+        assert!(matches!(
+            Keyring::new(vec![retired], &vault, None),
+            Err(KeyringError::NoActiveKey(Algorithm::Es256))
+        ));
     }
 }

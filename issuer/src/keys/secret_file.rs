@@ -1,4 +1,4 @@
-//! Files that hold one key: 32 bytes in base64url, readable by their owner alone.
+//! Files that hold one secret, readable by their owner alone: mostly a key, 32 bytes in base64url.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -9,12 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use super::secret_source::MAX_SECRET;
 use crate::domain::{Pepper, RandomError, random};
 
 /// Bytes of a key.
 pub(super) const KEY_BYTES: usize = 32;
-/// Bytes read of the file at most: the key in base64url is 43, and a line end.
-const MAX_FILE: u64 = 128;
 /// What the file of a pepper is called in errors.
 const PEPPER: &str = "secret pepper";
 
@@ -55,6 +54,14 @@ pub enum SecretFileError {
         /// Which file.
         path: PathBuf,
     },
+    /// The content is longer than any secret.
+    #[error("the {what} {} is longer than {MAX_SECRET} bytes", path.display())]
+    TooLong {
+        /// What it should hold.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+    },
     /// No randomness for a new one.
     #[error("cannot make a key")]
     Random(#[from] RandomError),
@@ -71,18 +78,34 @@ pub fn create_pepper(path: &Path) -> Result<Pepper, SecretFileError> {
 }
 
 /// Reads a key, and refuses a file that group or others may open.
-pub(super) fn load(what: &'static str, path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, SecretFileError> {
+fn load(what: &'static str, path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, SecretFileError> {
+    let text = read(what, path)?;
+    parse_key(&text).ok_or_else(|| SecretFileError::Malformed { what, path: path.to_owned() })
+}
+
+/// The key that a text is, in base64url.
+pub(super) fn parse_key(text: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
+    let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.trim_end()).ok()?);
+    <[u8; KEY_BYTES]>::try_from(&**bytes).ok().map(Zeroizing::new)
+}
+
+/// Reads a secret, of which no more than [`MAX_SECRET`] bytes are any good, and refuses a file that group or others may
+/// open.
+pub(super) fn read(what: &'static str, path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
     let fail = |source| SecretFileError::File { verb: "read", what, path: path.to_owned(), source };
     let file = File::open(path).map_err(fail)?;
     let mode = file.metadata().map_err(fail)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(SecretFileError::Exposed { what, path: path.to_owned(), mode });
     }
-    let mut text = Zeroizing::new(String::new());
-    file.take(MAX_FILE).read_to_string(&mut text).map_err(fail)?;
-    let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.trim_end()).unwrap_or_default());
-    let key = <[u8; KEY_BYTES]>::try_from(&**bytes);
-    key.map(Zeroizing::new).map_err(|_| SecretFileError::Malformed { what, path: path.to_owned() })
+    // Of one size from the beginning, so that growing leaves no copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_SECRET + 1));
+    let limit = u64::try_from(MAX_SECRET + 1).unwrap_or(u64::MAX);
+    file.take(limit).read_to_string(&mut text).map_err(fail)?;
+    if text.len() > MAX_SECRET {
+        return Err(SecretFileError::TooLong { what, path: path.to_owned() });
+    }
+    Ok(text)
 }
 
 /// Makes a new key in a new file that only its owner can read. Never overwrites.
@@ -129,5 +152,7 @@ mod tests {
         );
         std::fs::write(&path, "short\n").unwrap();
         assert!(matches!(load_pepper(&path), Err(SecretFileError::Malformed { .. })));
+        std::fs::write(&path, "x".repeat(MAX_SECRET + 1)).unwrap();
+        assert!(matches!(load_pepper(&path), Err(SecretFileError::TooLong { .. })));
     }
 }

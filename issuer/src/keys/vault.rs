@@ -1,12 +1,13 @@
 //! Where private keys are made, kept and opened.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use super::kek::{KeyEncryptionKey, SealError, sealed_under};
 use super::memory::{MemorySigner, Private, generate_pkcs8};
-use super::secret_file::SecretFileError;
+use super::secret_source::{SecretError, SecretSource};
 use super::signer::Signer;
 use crate::domain::{Algorithm, KeyState, PrivateKey, StoredKey, UnixTime};
 
@@ -21,13 +22,18 @@ struct Inner {
     current: KeyEncryptionKey,
     /// These open only.
     old: Vec<KeyEncryptionKey>,
+    algorithm: Algorithm,
 }
 
 /// What a vault needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultOptions {
-    /// The file of the key-encryption key.
-    pub key_encryption_key: PathBuf,
+    /// Where the key-encryption key comes from under which keys are sealed.
+    pub key_encryption_key: SecretSource,
+    /// Those of before, under which keys may still be sealed.
+    pub old_key_encryption_keys: Vec<SecretSource>,
+    /// What signs where an audience does not say.
+    pub algorithm: Algorithm,
 }
 
 /// Why there is no vault.
@@ -35,7 +41,7 @@ pub struct VaultOptions {
 pub enum VaultError {
     /// A key-encryption key cannot be had.
     #[error(transparent)]
-    KeyEncryptionKey(#[from] SecretFileError),
+    Secret(#[from] SecretError),
 }
 
 /// Why a signing key cannot be made or used.
@@ -72,21 +78,31 @@ pub enum KeyError {
 
 impl Vault {
     /// Gets what it needs.
-    #[expect(clippy::unused_async, reason = "not every key-encryption key is in a file")]
     pub async fn load(options: &VaultOptions) -> Result<Self, VaultError> {
-        Ok(Self::new(KeyEncryptionKey::load(&options.key_encryption_key)?))
+        let current = KeyEncryptionKey::load(&options.key_encryption_key).await?;
+        let mut old = Vec::new();
+        for source in &options.old_key_encryption_keys {
+            old.push(KeyEncryptionKey::load(source).await?);
+        }
+        Ok(Self(Arc::new(Inner { current, old, algorithm: options.algorithm })))
     }
 
-    /// Keys are sealed under `current`.
+    /// Keys are sealed under `current`, and sign with the default algorithm.
     #[must_use]
     pub fn new(current: KeyEncryptionKey) -> Self {
-        Self::with_old(current, Vec::new())
+        Self(Arc::new(Inner { current, old: Vec::new(), algorithm: Algorithm::default() }))
     }
 
-    /// Keys are sealed under `current`; those that are sealed under one of `old` are opened still.
+    /// What signs where an audience does not say.
     #[must_use]
-    pub fn with_old(current: KeyEncryptionKey, old: Vec<KeyEncryptionKey>) -> Self {
-        Self(Arc::new(Inner { current, old }))
+    pub fn algorithm(&self) -> Algorithm {
+        self.0.algorithm
+    }
+
+    /// The id of the key-encryption key that seals.
+    #[must_use]
+    pub fn key_encryption_key(&self) -> &str {
+        self.0.current.id()
     }
 
     /// Makes a new key in `state`.
@@ -146,17 +162,20 @@ impl Vault {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn pkcs8(&self, key: &StoredKey) -> Zeroizing<Vec<u8>> {
+        match &key.private {
+            PrivateKey::Sealed(sealed) => self.unseal(&key.kid, key.algorithm, sealed).unwrap(),
+            PrivateKey::Pkcs11 { .. } => panic!("it is not here"),
+        }
+    }
+
     fn seal(&self, kid: &str, algorithm: Algorithm, pkcs8: &[u8]) -> Result<PrivateKey, KeyError> {
         let sealed = self.0.current.seal(kid, algorithm, pkcs8);
         sealed.map(PrivateKey::Sealed).map_err(|source| KeyError::Sealed { kid: kid.to_owned(), source })
     }
 
-    fn unseal(
-        &self,
-        kid: &str,
-        algorithm: Algorithm,
-        sealed: &str,
-    ) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError> {
+    fn unseal(&self, kid: &str, algorithm: Algorithm, sealed: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let open = || {
             let id = sealed_under(sealed).ok_or(SealError::Malformed)?;
             let kek = [&self.0.current].into_iter().chain(&self.0.old).find(|kek| kek.id() == id);

@@ -57,8 +57,13 @@ pub enum InspectionError {
     #[error("the published keys cannot be used to verify")]
     Keys(#[source] PolicyError),
     /// It was good, and something that it rests on is gone.
-    #[error(transparent)]
-    Fallen(#[from] Fallen),
+    #[error("{fallen}")]
+    Fallen {
+        /// Its name.
+        token_id: String,
+        /// What is gone.
+        fallen: Fallen,
+    },
 }
 
 /// The claims of an access token of ours.
@@ -101,8 +106,10 @@ impl Inspector {
         now: UnixTime,
     ) -> Result<(Inspected, ScopeSet), InspectionError> {
         let inspected = self.read(&snapshot.keyring, token, now)?;
-        let scopes = inspected.token.standing(&snapshot.directory, now)?;
-        Ok((inspected, scopes))
+        match inspected.token.standing(&snapshot.directory, now) {
+            Ok(scopes) => Ok((inspected, scopes)),
+            Err(fallen) => Err(InspectionError::Fallen { token_id: inspected.token.id, fallen }),
+        }
     }
 
     fn verify(
@@ -190,6 +197,15 @@ impl InspectionError {
     #[must_use]
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::Keys(_))
+    }
+
+    /// The name of the token, where it is one of this server's.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        match self {
+            Self::Fallen { token_id, .. } => Some(token_id),
+            Self::Refused(_) | Self::Claims | Self::Keys(_) => None,
+        }
     }
 }
 

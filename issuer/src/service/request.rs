@@ -27,6 +27,24 @@ pub enum GrantType {
     ClientCredentials,
     /// `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 §2.1): for whom this assertion proves.
     JwtBearer(Presented),
+    /// `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693 §2.1): for the client, on behalf of the subject of
+    /// this token, which was made for the client.
+    TokenExchange {
+        /// `subject_token`.
+        subject_token: Presented,
+        /// `requested_token_type`, what the new token is to be called.
+        requested: TokenType,
+    },
+}
+
+/// What kind of token is traded, and for what kind (RFC 8693 §3). Access tokens of this server are JWTs, so that both
+/// are true of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// An access token.
+    AccessToken,
+    /// A JWT.
+    Jwt,
 }
 
 /// How the client authenticates (RFC 6749 §2.3).
@@ -92,7 +110,34 @@ impl GrantType {
         match self {
             Self::ClientCredentials => "client_credentials",
             Self::JwtBearer(_) => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Self::TokenExchange { .. } => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
+    }
+
+    /// What the answer calls the token that it brings (`issued_token_type`), where it has to (RFC 8693 §2.2.1).
+    #[must_use]
+    pub const fn issued_token_type(&self) -> Option<TokenType> {
+        match self {
+            Self::ClientCredentials | Self::JwtBearer(_) => None,
+            Self::TokenExchange { requested, .. } => Some(*requested),
+        }
+    }
+}
+
+impl TokenType {
+    /// The registered name (RFC 8693 §3).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
+            Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
+        }
+    }
+
+    /// The type of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::AccessToken, Self::Jwt].into_iter().find(|it| it.as_str() == name)
     }
 }
 

@@ -10,9 +10,9 @@ use sqlx::sqlite::SqliteConnection;
 use super::rows::{SIGNING_KEYS, STATUS_LISTS};
 use super::{StoreError, revocation};
 use crate::domain::{
-    Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect, Grant,
-    KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Scope, Settings, StoredKey,
-    Trust, UnixTime,
+    Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect,
+    Exchange, Grant, KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Resealed,
+    Scope, Settings, StoredKey, Trust, UnixTime,
 };
 
 /// A change that was made: its effect, and whom it was about.
@@ -93,6 +93,12 @@ pub(super) async fn apply(
         }
         Change::RotateKeys(next) => {
             rotate(connection, next, now).await?;
+            Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        }
+        Change::ResealKeys { keys, .. } => {
+            for key in keys {
+                reseal(connection, key).await?;
+            }
             Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
         }
         Change::Revoke(record) => {
@@ -348,16 +354,13 @@ async fn add_grant(
     grant: &Grant,
     now: UnixTime,
 ) -> Result<Effect, StoreError> {
-    let Grant { client, audience, scopes, .. } = grant;
+    let Grant { client, audience, scopes, exchanges, .. } = grant;
     require(connection, client).await?;
     require(connection, audience).await?;
-    let offered: Vec<String> = sqlx::query_scalar("SELECT scope FROM client_scope WHERE client_id = $1")
-        .bind(audience.as_str())
-        .fetch_all(&mut *connection)
-        .await?;
-    let is_offered = |scope: &&Scope| !offered.iter().any(|offered| offered == scope.as_str());
-    if let Some(scope) = scopes.iter().find(is_offered) {
-        return Err(not_offered(audience, scope).into());
+    require_offered(connection, audience, scopes.iter()).await?;
+    require_offered(connection, client, exchanges.iter().map(|exchange| &exchange.from)).await?;
+    if let Some(exchange) = exchanges.iter().find(|exchange| !scopes.contains(&exchange.to)) {
+        return Err(ChangeError::ExchangeNotGranted { scope: exchange.to.clone() }.into());
     }
     let replaced = sqlx::query("DELETE FROM client_grant WHERE client_id = $1 AND audience_id = $2")
         .bind(client.as_str())
@@ -386,7 +389,36 @@ async fn add_grant(
             .execute(&mut *connection)
             .await?;
     }
+    for Exchange { from, to } in exchanges.iter() {
+        sqlx::query(
+            "INSERT INTO client_grant_exchange (client_id, audience_id, from_scope, to_scope)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(client.as_str())
+        .bind(audience.as_str())
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(if replaced.rows_affected() > 0 { Effect::Replaced } else { Effect::Created })
+}
+
+/// Whether `client` offers all of these scopes.
+async fn require_offered(
+    connection: &mut SqliteConnection,
+    client: &ClientId,
+    mut scopes: impl Iterator<Item = &Scope>,
+) -> Result<(), StoreError> {
+    let offered: Vec<String> = sqlx::query_scalar("SELECT scope FROM client_scope WHERE client_id = $1")
+        .bind(client.as_str())
+        .fetch_all(connection)
+        .await?;
+    let is_lacking = |scope: &&Scope| !offered.iter().any(|offered| offered == scope.as_str());
+    match scopes.find(is_lacking) {
+        Some(scope) => Err(not_offered(client, scope).into()),
+        None => Ok(()),
+    }
 }
 
 async fn has_keys(connection: &mut SqliteConnection, algorithm: Algorithm) -> Result<bool, StoreError> {
@@ -443,6 +475,26 @@ async fn rotate(
             .await?;
     some(promoted.rows_affected(), || ChangeError::NoKeyOf(next.algorithm))?;
     add_key(connection, next).await
+}
+
+/// Replaces the box of a private key, which has to be the one that was opened. Of a key that is gone nothing is left
+/// to be sealed.
+async fn reseal(connection: &mut SqliteConnection, key: &Resealed) -> Result<(), StoreError> {
+    let stored: Option<String> = sqlx::query_scalar("SELECT private FROM signing_key WHERE kid = $1")
+        .bind(&key.kid)
+        .fetch_optional(&mut *connection)
+        .await?;
+    match stored {
+        None => return Ok(()),
+        Some(stored) if stored == key.from.to_text() => {}
+        Some(_) => return Err(ChangeError::KeysChanged.into()),
+    }
+    sqlx::query("UPDATE signing_key SET private = $2 WHERE kid = $1")
+        .bind(&key.kid)
+        .bind(key.to.to_text())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn some(rows: u64, missing: impl FnOnce() -> ChangeError) -> Result<(), StoreError> {

@@ -8,7 +8,8 @@ use sqlx::sqlite::SqliteConnection;
 use super::{Changes, State, StoreError, revocation};
 use crate::domain::{
     Audience, Client, ClientId, Credential, CredentialKind, CustomClaims, Description, Directory, Entry,
-    Grant, KeyState, Labels, Lifetime, PrivateKey, Revocations, Scope, ScopeSet, StoredKey, UnixTime,
+    Exchange, Exchanges, Grant, KeyState, Labels, Lifetime, PrivateKey, Revocations, Scope, ScopeSet,
+    StoredKey, UnixTime,
 };
 
 /// Characters of a malformed value that an error shows.
@@ -196,6 +197,7 @@ async fn grants(
     for (client, audience, scope) in rows {
         granted.entry((client, audience)).or_default().push(parse("scope", &scope)?);
     }
+    let mut exchanges = exchanges(&mut *connection, only).await?;
     let rows: Vec<GrantRow> = select!(
         connection,
         only,
@@ -205,6 +207,7 @@ async fn grants(
     )?;
     let mut grants: HashMap<String, Vec<Grant>> = HashMap::new();
     for (client, audience, seconds, expires_at, reason, claims) in rows {
+        let edge = (client.clone(), audience.clone());
         let grant = Grant {
             client: parse::<ClientId>("client identifier", &client)?,
             audience: parse("client identifier", &audience)?,
@@ -212,11 +215,32 @@ async fn grants(
             expires_at: expires_at.map(time).transpose()?,
             reason: parse("description", &reason)?,
             claims: CustomClaims::from_json(&claims).ok_or_else(|| malformed("set of claims", &claims))?,
-            scopes: scope_set(granted.remove(&(client.clone(), audience)).unwrap_or_default())?,
+            exchanges: exchange_set(exchanges.remove(&edge).unwrap_or_default())?,
+            scopes: scope_set(granted.remove(&edge).unwrap_or_default())?,
         };
         grants.entry(client).or_default().push(grant);
     }
     Ok(grants)
+}
+
+/// What may be traded, by client and audience.
+async fn exchanges(
+    connection: &mut SqliteConnection,
+    only: Option<&str>,
+) -> Result<HashMap<(String, String), Vec<Exchange>>, StoreError> {
+    let rows: Vec<(String, String, String, String)> = select!(
+        connection,
+        only,
+        "client_id, audience_id, from_scope, to_scope",
+        "client_grant_exchange",
+        "client_id"
+    )?;
+    let mut exchanges: HashMap<_, Vec<Exchange>> = HashMap::new();
+    for (client, audience, from, to) in rows {
+        let exchange = Exchange { from: parse("scope", &from)?, to: parse("scope", &to)? };
+        exchanges.entry((client, audience)).or_default().push(exchange);
+    }
+    Ok(exchanges)
 }
 
 async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, StoreError> {
@@ -251,6 +275,11 @@ pub(super) fn parse<T: std::str::FromStr>(what: &'static str, text: &str) -> Res
 fn scope_set(scopes: Vec<Scope>) -> Result<ScopeSet, StoreError> {
     let count = scopes.len();
     ScopeSet::new(scopes).map_err(|_| malformed("set of scopes", &format!("{count} members")))
+}
+
+fn exchange_set(exchanges: Vec<Exchange>) -> Result<Exchanges, StoreError> {
+    let count = exchanges.len();
+    Exchanges::new(exchanges).map_err(|_| malformed("set of exchanges", &format!("{count} members")))
 }
 
 fn label_set(text: &str) -> Result<Labels, StoreError> {

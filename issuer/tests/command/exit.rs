@@ -102,7 +102,7 @@ fn an_unusable_key_encryption_key_is_4() {
     std::fs::set_permissions(&kek, std::fs::Permissions::from_mode(0o600)).unwrap();
     let other = Stage::new(&[]);
     std::fs::copy(other.path("tessera.kek"), &kek).unwrap();
-    assert_failed(&stage.run(&["serve"]), 4, "does not open with this key-encryption key");
+    assert_failed(&stage.run(&["serve"]), 4, ", which is not the configured one");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod exit;
+mod keys;
 mod lifecycle;
 mod policy;
 mod stage;

@@ -22,7 +22,11 @@ fn expected(issuer: &str) -> Value {
         "token_endpoint": format!("{issuer}/v1/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "revocation_endpoint": format!("{issuer}/v1/revoke"),
-        "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        "grant_types_supported": [
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "token_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
         "token_endpoint_auth_signing_alg_values_supported":
@@ -31,6 +35,12 @@ fn expected(issuer: &str) -> Value {
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
         "revocation_endpoint_auth_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
+        "introspection_endpoint": format!("{issuer}/v1/introspect"),
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
+        "introspection_signing_alg_values_supported": ["ES256"],
         "scopes_supported": ["delete", "read", "send", "write"],
         "response_types_supported": [],
     })
@@ -72,6 +82,7 @@ async fn methods_by_certificate_are_told_where_they_are_on() {
             Some(json!({
                 "token_endpoint": "https://mtls.id.example:8443/v1/token",
                 "revocation_endpoint": "https://mtls.id.example:8443/v1/revoke",
+                "introspection_endpoint": "https://mtls.id.example:8443/v1/introspect",
             })),
         ),
     ] {

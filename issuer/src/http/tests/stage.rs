@@ -106,6 +106,12 @@ impl Server {
         credential
     }
 
+    /// Gives a client one more secret.
+    pub(super) async fn secret(&self, client: &str, secret: &str) -> Credential {
+        let hash = pepper().hash(&ClientSecret::presented(secret.to_owned()));
+        self.credential(client, CredentialKind::Secret(hash)).await
+    }
+
     /// A client with nothing but this secret, until `expires_at`.
     pub(super) async fn client_with_secret(&self, name: &str, secret: &str, expires_at: Option<UnixTime>) {
         let hash = pepper().hash(&ClientSecret::presented(secret.to_owned()));

@@ -11,6 +11,13 @@ fn kek(byte: u8) -> KeyEncryptionKey {
     KeyEncryptionKey::new(&[byte; 32]).unwrap()
 }
 
+/// The first seals, all open.
+fn vault_of(keks: &[u8]) -> Vault {
+    let (current, old) = keks.split_first().unwrap();
+    let old = old.iter().copied().map(kek).collect();
+    Vault(Arc::new(Inner { current: kek(*current), old, algorithm: Algorithm::Es256 }))
+}
+
 #[tokio::test]
 async fn another_library_accepts_what_is_signed() {
     let vault = vault();
@@ -60,24 +67,24 @@ fn the_key_id_is_the_thumbprint_and_the_jwk_is_public() {
 
 #[test]
 fn a_key_opens_only_where_its_key_encryption_key_is_and_says_which_that_is() {
-    let key = Vault::new(kek(1)).generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    let refused = Vault::new(kek(2)).open(&key).unwrap_err();
+    let key = vault_of(&[1]).generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
+    let refused = vault_of(&[2]).open(&key).unwrap_err();
     let missing = SealError::Missing { kek: kek(1).id().to_owned() };
     assert!(matches!(&refused, KeyError::Sealed { source, .. } if *source == missing), "{refused}");
-    Vault::with_old(kek(2), vec![kek(3), kek(1)]).open(&key).unwrap();
+    vault_of(&[2, 3, 1]).open(&key).unwrap();
 }
 
 #[test]
 fn resealing_leaves_the_key_as_it_is_and_needs_both_key_encryption_keys() {
-    let mut key = Vault::new(kek(1)).generate(Algorithm::EdDsa, KeyState::Active, NOW).unwrap();
-    assert_eq!(Vault::new(kek(1)).reseal(&key).unwrap(), None);
-    assert!(Vault::new(kek(2)).reseal(&key).is_err());
+    let mut key = vault_of(&[1]).generate(Algorithm::EdDsa, KeyState::Active, NOW).unwrap();
+    assert_eq!(vault_of(&[1]).reseal(&key).unwrap(), None);
+    assert!(vault_of(&[2]).reseal(&key).is_err());
 
-    let both = Vault::with_old(kek(2), vec![kek(1)]);
+    let both = vault_of(&[2, 1]);
     key.private = both.reseal(&key).unwrap().unwrap();
     assert_eq!(both.reseal(&key).unwrap(), None);
-    assert_eq!(Vault::new(kek(2)).open(&key).unwrap().key_id(), key.kid);
-    assert!(Vault::new(kek(1)).open(&key).is_err());
+    assert_eq!(vault_of(&[2]).open(&key).unwrap().key_id(), key.kid);
+    assert!(vault_of(&[1]).open(&key).is_err());
 }
 
 #[test]

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{Algorithm, KeyState};
-use crate::keys::{Keyring, sign_token};
+use crate::keys::{Keyring, sign_jwt, sign_token};
 use crate::testing::{NOW, id, scopes, snapshot, vault};
 
 const ISSUER: &str = "https://id.example";
@@ -33,7 +33,7 @@ fn without(name: &str) -> Value {
 }
 
 fn signed(keyring: &Keyring, claims: &Value) -> String {
-    // A key in memory has signed at once.
+    // A key in memory signs at once.
     sign_token(keyring.signer(None).unwrap(), claims).now_or_never().unwrap().unwrap()
 }
 
@@ -142,11 +142,8 @@ fn what_is_no_access_token_of_this_server_is_refused() {
 fn another_type_of_token_is_refused() {
     let keyring = snapshot(1, vec![]).keyring;
     let signer = keyring.signer(None).unwrap();
-    let header = json!({ "typ": "token-introspection+jwt", "alg": "ES256", "kid": signer.key_id() });
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(&header), part(&claims()));
-    let signature = signer.sign(signed.as_bytes()).now_or_never().unwrap().unwrap();
-    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    let signed = sign_jwt(signer, "token-introspection+jwt", &claims()).now_or_never();
+    let token = signed.unwrap().unwrap();
     let refused = inspector().read(&keyring, &token, NOW).unwrap_err();
     assert!(matches!(refused, InspectionError::Refused(Error::TypeForbidden { .. })), "{refused}");
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::Init;
 use super::output::Answer;
 use super::{Failure, actor, now};
-use crate::domain::{Algorithm, Change};
+use crate::domain::{Algorithm, Change, KeyChange};
 use crate::keys::{KeyEncryptionKey, Vault, create_pepper};
 use crate::store::{SqliteStore, Store as _};
 
@@ -59,9 +59,9 @@ impl Files {
     async fn fill(&self, config: &str, algorithm: Algorithm) -> Result<(), Failure> {
         let vault = Vault::new(KeyEncryptionKey::create(&self.path(KEK))?);
         create_pepper(&self.path(PEPPER))?;
-        let keys = super::key::first(algorithm, &vault)?;
+        let keys = super::keys::first(algorithm, &vault)?;
         let store = SqliteStore::create(&self.path(DATABASE)).await?;
-        let added = store.apply(&actor(), &Change::AddKeys(keys), now()).await;
+        let added = store.apply(&actor(), &Change::Keys(KeyChange::Add(keys)), now()).await;
         store.close().await;
         added?;
         let path = self.path(CONFIG);

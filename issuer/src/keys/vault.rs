@@ -119,7 +119,16 @@ impl Vault {
         };
         let (pkcs8, kid, jwk) = made().ok_or(KeyError::Generate(algorithm))?;
         let private = self.seal(&kid, algorithm, &pkcs8)?;
-        Ok(StoredKey { kid, algorithm, state, jwk, private, created_at: now })
+        Ok(StoredKey {
+            kid,
+            algorithm,
+            state,
+            since: now,
+            rotation_asked_at: None,
+            jwk,
+            private,
+            created_at: now,
+        })
     }
 
     /// Opens a stored key for signing.

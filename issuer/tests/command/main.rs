@@ -12,6 +12,7 @@ mod exit;
 mod keys;
 mod lifecycle;
 mod policy;
+mod revoke;
 mod stage;
 mod tls;
 mod verify;

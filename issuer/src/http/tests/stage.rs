@@ -87,6 +87,11 @@ impl Server {
         tokio::spawn(follow(Arc::clone(&self.snapshots), store, self.vault.clone()));
     }
 
+    /// As if the machine had been suspended for that long.
+    pub(super) fn suspend(&self, time: std::time::Duration) {
+        self.snapshots.suspend(time);
+    }
+
     pub(super) async fn apply(&self, change: &Change) {
         self.store.apply(&actor(), change, now()).await.unwrap();
         self.snapshots.refresh(&self.store, &self.vault).await.unwrap();

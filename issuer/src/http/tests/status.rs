@@ -12,7 +12,8 @@ use super::stage::{GRANT, ISSUER, OWN, Server, body, now, post};
 use base64::Engine as _;
 
 use crate::domain::{
-    Algorithm, Change, KeyState, REVOCATION_RETENTION, Revocation, RevocationRecord, Settings, WINDOW,
+    Algorithm, Change, KeyChange, KeyState, REVOCATION_RETENTION, Revocation, RevocationRecord, Settings,
+    WINDOW,
 };
 use crate::testing::id;
 
@@ -174,7 +175,7 @@ async fn a_list_is_signed_as_its_tokens_are() {
     let vault = server.vault();
     let keys = [KeyState::Active, KeyState::Next]
         .map(|state| vault.generate(Algorithm::Rs256, state, now()).unwrap());
-    server.apply(&Change::AddKeys(keys.into())).await;
+    server.apply(&Change::Keys(KeyChange::Add(keys.into()))).await;
     server.set("orders", Settings { algorithm: Some(Some(Algorithm::Rs256)), ..Settings::default() }).await;
     let (_, claims) = token(&server).await;
     let answer = server.get(&place(&claims).0).await;

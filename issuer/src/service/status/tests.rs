@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::domain::{
-    Change, KeyState, LIST_RETENTION, ListId, MAX_BLOCK, REVOCATION_RETENTION, Revocation, RevocationRecord,
-    WINDOW,
+    Change, KeyChange, KeyState, LIST_RETENTION, ListId, MAX_BLOCK, REVOCATION_RETENTION, Revocation,
+    RevocationRecord, RotationReason, WINDOW,
 };
 use crate::keys::Vault;
 use crate::store::{Snapshots, SqliteStore};
@@ -174,8 +174,15 @@ async fn a_list_is_signed_by_the_key_that_is_active() {
     stage.refresh().await;
     let kid = |token: &[u8]| jsonwebtoken::decode_header(token).unwrap().kid;
     let before = kid(&stage.list(place.list, NOW).await.unwrap().token);
-    let next = stage.vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    stage.apply(Change::RotateKeys(next)).await;
+    let keys = stage.snapshots.latest().keyring.keys().to_vec();
+    let find = |state| keys.iter().find(|key| key.state == state).unwrap().kid.clone();
+    let rotation = KeyChange::Rotate {
+        active: Some(find(KeyState::Active)),
+        next: find(KeyState::Next),
+        fresh: stage.vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap(),
+        reason: RotationReason::Schedule,
+    };
+    stage.apply(Change::Keys(rotation)).await;
     let after = kid(&stage.list(place.list, NOW).await.unwrap().token);
     assert_ne!(before, after);
     let active = stage.snapshots.latest();

@@ -75,8 +75,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             block_on(&mut one, credential::run(Session::new(config()?), command))
         }
         Command::Grant { command } => block_on(&mut one, grant::run(Session::new(config()?), command)),
-        Command::Revoke { command } => block_on(&mut one, revoke::run(Session::new(config()?), command)),
         Command::Keys { command } => block_on(&mut one, keys::run(Session::new(config()?), command)),
+        Command::Revoke { command } => block_on(&mut one, revoke::run(Session::new(config()?), command)),
     }?;
     output::answer(&answer, json).map(|()| ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ mod requirements;
 mod stage;
 mod status;
 mod table;
+mod tokens;
 
 use std::{fs, path::Path};
 

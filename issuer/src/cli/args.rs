@@ -101,7 +101,8 @@ pub(super) enum Command {
 #[command(after_help = "\
 Examples:
   tessera init issuer
-  tessera init /etc/tessera --listen 0.0.0.0:8080 --issuer https://id.example --algorithm RS256")]
+  tessera init /etc/tessera --listen 0.0.0.0:8080 --issuer https://id.example --algorithm RS256
+  tessera init issuer --pkcs11-module /usr/lib/softhsm/libsofthsm2.so --pkcs11-token tessera --pkcs11-pin-file pin")]
 pub(super) struct Init {
     /// The folder to make it in
     pub(super) dir: PathBuf,
@@ -114,6 +115,22 @@ pub(super) struct Init {
     /// What its keys sign with: ES256, RS256, PS256, ES384 or EdDSA
     #[arg(long, default_value = "ES256")]
     pub(super) algorithm: Algorithm,
+    #[command(flatten)]
+    pub(super) pkcs11: Option<InitPkcs11>,
+}
+
+/// The PKCS #11 token in which the first keys are made. More can be said in the configuration.
+#[derive(Debug, Args)]
+pub(super) struct InitPkcs11 {
+    /// Make the signing keys in a PKCS #11 token: the module's library, an absolute path
+    #[arg(long = "pkcs11-module", value_name = "FILE", required = false, requires_all = ["token", "pin_file"])]
+    pub(super) module: PathBuf,
+    /// The label of the token
+    #[arg(long = "pkcs11-token", value_name = "LABEL", required = false, requires = "module")]
+    pub(super) token: String,
+    /// A file with the PIN of the token's user, that only its owner may read
+    #[arg(long = "pkcs11-pin-file", value_name = "FILE", required = false, requires = "module")]
+    pub(super) pin_file: PathBuf,
 }
 
 /// `tessera serve`.

@@ -58,8 +58,8 @@ pub(super) async fn answer(service: Arc<TokenService>, asked: Asked) -> Response
 }
 
 fn signed(list: SignedList, method: &Method, headers: &HeaderMap) -> Response {
-    let ttl = list.ttl.as_seconds();
-    let mut response = Document::of(MEDIA_TYPE, list.token).answer(method, headers, ttl);
+    let document = Document::of(MEDIA_TYPE, list.token);
+    let mut response = document.answer(method, headers, list.ttl.as_seconds());
     // Verifiers may run in a browser (draft §8.1).
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response

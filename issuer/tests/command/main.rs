@@ -11,8 +11,11 @@
 mod exit;
 mod keys;
 mod lifecycle;
+#[cfg(feature = "e2e")]
+mod pkcs11;
 mod policy;
 mod revoke;
+mod rotation;
 mod stage;
 mod tls;
 mod verify;

@@ -81,15 +81,15 @@ impl Server {
         &self.vault
     }
 
+    /// As if the machine had been suspended for that long.
+    pub(super) fn suspend(&self, time: std::time::Duration) {
+        self.snapshots.suspend(time);
+    }
+
     /// As a server in service: it sees changes by itself, and at once those that it makes. Until the test ends.
     pub(super) fn follow(&self) {
         let store = Arc::new(self.store.clone());
         tokio::spawn(follow(Arc::clone(&self.snapshots), store, self.vault.clone()));
-    }
-
-    /// As if the machine had been suspended for that long.
-    pub(super) fn suspend(&self, time: std::time::Duration) {
-        self.snapshots.suspend(time);
     }
 
     pub(super) async fn apply(&self, change: &Change) {

@@ -172,18 +172,14 @@ async fn a_list_is_signed_by_the_key_that_is_active() {
     let stage = Stage::start().await;
     let place = stage.place(token("shop")).await;
     stage.refresh().await;
-    let kid = |token: &[u8]| jsonwebtoken::decode_header(token).unwrap().kid;
-    let before = kid(&stage.list(place.list, NOW).await.unwrap().token);
+    let signer = |token: &[u8]| jsonwebtoken::decode_header(token).unwrap().kid;
+    let before = signer(&stage.list(place.list, NOW).await.unwrap().token);
+    let fresh = stage.vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
     let keys = stage.snapshots.latest().keyring.keys().to_vec();
-    let find = |state| keys.iter().find(|key| key.state == state).unwrap().kid.clone();
-    let rotation = KeyChange::Rotate {
-        active: Some(find(KeyState::Active)),
-        next: find(KeyState::Next),
-        fresh: stage.vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap(),
-        reason: RotationReason::Schedule,
-    };
-    stage.apply(Change::Keys(rotation)).await;
-    let after = kid(&stage.list(place.list, NOW).await.unwrap().token);
+    let kid = |state| keys.iter().find(|key| key.state == state).unwrap().kid.clone();
+    let (active, next, reason) = (Some(kid(KeyState::Active)), kid(KeyState::Next), RotationReason::AtOnce);
+    stage.apply(Change::Keys(KeyChange::Rotate { active, next, fresh, reason })).await;
+    let after = signer(&stage.list(place.list, NOW).await.unwrap().token);
     assert_ne!(before, after);
     let active = stage.snapshots.latest();
     assert_eq!(after.as_deref(), active.keyring.signer(None).map(crate::keys::Signer::key_id));

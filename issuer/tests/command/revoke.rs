@@ -89,6 +89,10 @@ fn what_is_not_there_is_not_revoked() {
     assert_failed(&run(&["key", "k"]), 1, "there is no signing key `k`");
     let list = URL_SAFE_NO_PAD.encode([1; 21]);
     assert_failed(&run(&["token", &list]), 1, "no token AQEB");
+    // Every 64th name begins as an option does.
+    let list = URL_SAFE_NO_PAD.encode([0xf8; 21]);
+    assert_failed(&run(&["token", &list]), 1, "no token -Pj4");
+    assert_failed(&run(&["key", "-k"]), 1, "there is no signing key `-k`");
     for garbage in ["", "a.b.c", &format!("e30.{}.x", URL_SAFE_NO_PAD.encode(r#"{"jti":"x","exp":1}"#))] {
         assert_failed(&revoke(&stage, garbage), 1, "standard input holds no access token of this server");
     }

@@ -21,7 +21,6 @@ use std::future::ready;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method};
-pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
 use documents::{Documents, Which};
 pub(crate) use openapi::document as openapi_document;
 use posted::Head;

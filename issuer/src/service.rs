@@ -7,6 +7,7 @@ mod inspection;
 mod introspection;
 mod last_used;
 mod request;
+mod rotation;
 mod status;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
+pub use rotation::{Moment, Pass, RotationError, Rotator};
 use status::NewToken;
 pub use status::{ListError, SignedList, Statuses};
 
@@ -215,6 +217,13 @@ impl TokenService {
     #[must_use]
     pub fn latest(&self) -> Arc<Snapshot> {
         self.snapshots.latest()
+    }
+
+    /// How old the latest state may be, in seconds.
+    #[must_use]
+    pub fn state_age(&self) -> u64 {
+        let age = self.snapshots.age();
+        age.as_secs().saturating_add(u64::from(age.subsec_nanos() > 0))
     }
 
     /// The current state.

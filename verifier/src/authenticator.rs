@@ -1,23 +1,24 @@
 //! Who sent this? Tokens, the keys that they are held against, and those that were verified before.
 
-use alloc::{string::String, sync::Arc, vec, vec::Vec};
+mod documents;
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{
     cache::{TokenCache, TokenIdentity},
     crypto::{Backend, Tables},
     decision::VerifiedToken,
-    document::DocumentError,
     error::Error,
     excerpt::Excerpt,
     json::Object,
-    keys::{KeySet, KeyUse, SkippedKey},
+    keys::Fingerprint,
     limits,
     policy::{CacheBounds, ClaimPaths, Condition, Issuer, KeySource, Profile, UrlRules},
-    published::{Cure, Document, Lack, PublishedKeys, metadata},
+    published::{Lack, PublishedKeys},
     spiffe::SpiffeId,
+    status::{ListName, Lookup, StatusLists, StatusReference},
     time::Timestamp,
     token::{self, Claims, Compact, Header},
-    verifier::{DocumentId, Want},
 };
 
 /// Says of tokens whose they are.
@@ -30,21 +31,36 @@ pub(crate) struct Authenticator {
     backend: Backend,
     tables: Tables,
     cache: TokenCache,
+    lists: StatusLists,
     /// How many tokens were remembered from an earlier request.
     cache_hits: u64,
+}
+
+/// A good token.
+pub(crate) struct Authenticated {
+    pub(crate) token: Arc<VerifiedToken>,
+    /// What could show yet that it was revoked, where the policy does without while that is missing.
+    pub(crate) lacking: Option<Lacking>,
 }
 
 /// Why a token is refused, and what its issuer would have to publish to change that.
 pub(crate) struct Refusal {
     pub(crate) error: Error,
-    /// The place of the issuer, and what is lacking.
-    pub(crate) lack: Option<(usize, Lack)>,
+    pub(crate) lacking: Option<Lacking>,
+}
+
+/// A document without which a token is decided about with less than there could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lacking {
+    /// Of the issuer at this place.
+    Keys(usize, Lack),
+    StatusList(ListName),
 }
 
 impl From<Error> for Refusal {
     /// Most refusals stand whatever is fetched.
     fn from(error: Error) -> Self {
-        Self { error, lack: None }
+        Self { error, lacking: None }
     }
 }
 
@@ -63,6 +79,7 @@ impl Authenticator {
             backend,
             tables: Tables::default(),
             cache: TokenCache::new(cache),
+            lists: StatusLists::default(),
             cache_hits: 0,
         }
     }
@@ -82,27 +99,43 @@ impl Authenticator {
         self.cache.len()
     }
 
-    /// Verifies a token: its form, its issuer's signature, its times. Not its audience, which is for the
+    /// The status lists.
+    #[cfg(test)]
+    pub(crate) fn lists(&self) -> &StatusLists {
+        &self.lists
+    }
+
+    /// Verifies a token: its form, its issuer's signature, its times, its status. Not its audience, which is for the
     /// route to ask. What is `unknown`, other than a token that was verified before, is checked by that first.
     pub(crate) fn verify(
         &mut self,
         token: &str,
         now: Timestamp,
         unknown: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<Arc<VerifiedToken>, Refusal> {
+    ) -> Result<Authenticated, Refusal> {
         // A token that is too long is refused before it costs a digest.
         if !self.cache.is_on() || token.len() > limits::TOKEN_BYTES {
             unknown()?;
-            return self.verify_anew(token, now);
+            let verified = self.verify_anew(token, now)?;
+            let lacking = self.check_status(&verified, now)?;
+            return Ok(Authenticated { token: verified, lacking });
         }
         let identity = TokenIdentity::of(token);
-        if let Some(known) = self.recall(&identity, now)? {
-            return Ok(known);
+        if let Some(token) = self.recall(&identity, now)? {
+            let status = self.check_status(&token, now);
+            if status.as_ref().is_err_and(|refusal| refusal.lacking.is_none()) {
+                self.cache.remove(&identity);
+            }
+            return Ok(Authenticated { token, lacking: status? });
         }
         unknown()?;
-        let verified = self.verify_anew(token, now)?;
-        self.cache.insert(&identity, &verified);
-        Ok(verified)
+        let token = self.verify_anew(token, now)?;
+        let status = self.check_status(&token, now);
+        // What waits for its list is good as far as its signature is concerned, and comes again.
+        if status.as_ref().err().is_none_or(|refusal| refusal.lacking.is_some()) {
+            self.cache.insert(&identity, &token);
+        }
+        Ok(Authenticated { token, lacking: status? })
     }
 
     /// A token that was verified before, if its issuer's keys are still to be trusted. What time does to
@@ -145,22 +178,16 @@ impl Authenticator {
             .ok_or_else(|| Error::IssuerUnknown { issuer: Excerpt::new(name) })?;
         check_header(issuer, &header)?;
 
-        let lacking = |lack, error| Refusal { error, lack: Some((issuer_index, lack)) };
-        let keys = match &mut issuer.keys {
-            KeySource::Inline(keys) => keys,
-            KeySource::Published(published) => published
-                .keys(now)
-                .ok_or_else(|| lacking(Lack::Keys, Error::KeysUnavailable { issuer: issuer.name.clone() }))?,
-        };
-        let key = keys
-            .find(header.key_id.as_deref(), header.algorithm)
-            .map_err(|error| lacking(Lack::Key(header.key_id.clone()), error))?;
-        let signature = compact.signature()?;
-        keys.verify(key, header.algorithm, compact.signed(), &signature, &mut self.tables)
-            .map_err(|_| Error::SignatureWrong)?;
-        let key = keys.fingerprint(key);
+        let key =
+            verify_signature(issuer, &compact, &header, &mut self.tables, now).map_err(|(error, lack)| {
+                Refusal { error, lacking: lack.map(|lack| Lacking::Keys(issuer_index, lack)) }
+            })?;
 
         let values = self.claims.values(&claims);
+        let status = match &issuer.status {
+            Some(rules) => StatusReference::read(&claims, issuer_index, rules)?.map(Box::new),
+            None => None,
+        };
         let claims = Claims::read(&claims)?;
         check_profile(issuer, &claims)?;
         check_times(issuer, &claims, now)?;
@@ -171,82 +198,32 @@ impl Authenticator {
             return Err(Error::IssuerClaimRefused { claim: self.claims.name(condition.claim()) }.into());
         }
         let issuer = issuer.name.clone();
-        Ok(Arc::new(VerifiedToken { issuer, claims, payload, values, issuer_index, key }))
+        Ok(Arc::new(VerifiedToken { issuer, claims, payload, values, status, issuer_index, key }))
     }
 
-    /// The documents to fetch, request or no request.
-    pub(crate) fn wants(&mut self, now: Timestamp) -> Vec<Want> {
-        let published = self.issuers.iter_mut().enumerate();
-        published
-            .filter_map(|(index, issuer)| Some((index, issuer.keys.published()?)))
-            .flat_map(|(index, keys)| {
-                let due = keys.due(now).into_iter();
-                due.map(|(document, url)| Want::new(index, document, keys.tag(document), url))
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    }
-
-    /// The documents that could turn a refusal into leave, if there are any and the time has come.
-    pub(crate) fn cure(&mut self, refusal: &Refusal, now: Timestamp) -> Option<Vec<Want>> {
-        let (index, lack) = refusal.lack.as_ref()?;
-        let keys = self.issuers.get_mut(*index)?.keys.published()?;
-        match keys.cure(lack, now) {
-            Cure::Fetch(document, url) => Some(vec![Want::new(*index, document, keys.tag(document), url)]),
-            Cure::Wait => Some(Vec::new()),
-            Cure::None => None,
-        }
-    }
-
-    pub(crate) fn supply(
-        &mut self,
-        id: DocumentId,
-        text: &str,
-        cache_control: &str,
-        now: Timestamp,
-    ) -> Result<Vec<SkippedKey>, DocumentError> {
-        let (index, document, _) = id.parts();
-        let (urls, backend) = (self.urls, self.backend);
-        let usage = self.issuers.get(index).map_or(KeyUse::Signatures, |issuer| issuer.profile.key_use());
-        let (name, published) = self.published(id).ok_or(DocumentError::Unwanted)?;
-        let read = match document {
-            Document::KeySet => KeySet::parse(text, usage, backend).map(|(keys, skipped)| {
-                published.supply_keys(keys, cache_control, now);
-                skipped
-            }),
-            Document::Metadata => metadata::jwks_uri(text, &name, urls).map(|url| {
-                published.supply_metadata(url, cache_control, now);
-                Vec::new()
-            }),
+    /// Whether the issuer has taken a token back, and what is lacking to know that, if the policy does without.
+    fn check_status(&mut self, token: &VerifiedToken, now: Timestamp) -> Result<Option<Lacking>, Refusal> {
+        let Some(reference) = &token.status else { return Ok(None) };
+        let issuer = self.issuers.get(token.issuer_index);
+        let Some((issuer, rules)) = issuer.and_then(|issuer| Some((issuer, issuer.status.as_ref()?))) else {
+            return Ok(None);
         };
-        match &read {
-            Ok(_) => self.forget_tokens_of_gone_keys(index, now),
-            Err(_) => published.fail(document, now),
+        let expiry = token.claims.expiry.plus(issuer.clock_skew);
+        let lacking = Some(Lacking::StatusList(reference.list));
+        match self.lists.look_up(reference, expiry, rules, now) {
+            Lookup::Status(0) => Ok(None),
+            Lookup::Status(status) => Err(Error::TokenRevoked { status }.into()),
+            // A list may have grown since it came.
+            Lookup::Beyond(entries) => {
+                Err(Refusal { error: Error::StatusUnknown { index: reference.index, entries }, lacking })
+            }
+            // While fetching fails nobody is held up for what the policy does without.
+            Lookup::Missing { failing } if rules.accepts_missing => Ok(lacking.filter(|_| !failing)),
+            Lookup::Missing { .. } => Err(Refusal {
+                error: Error::StatusUnavailable { uri: Excerpt::new(&reference.uri) },
+                lacking,
+            }),
         }
-        read
-    }
-
-    pub(crate) fn fail(&mut self, id: DocumentId, now: Timestamp) {
-        let (_, document, _) = id.parts();
-        if let Some((_, published)) = self.published(id) {
-            published.fail(document, now);
-        }
-    }
-
-    /// The issuer of a document, and its keys; none if the document is not where it is expected now.
-    fn published(&mut self, id: DocumentId) -> Option<(String, &mut PublishedKeys)> {
-        let (index, document, tag) = id.parts();
-        let issuer = self.issuers.get_mut(index)?;
-        let name = issuer.name.clone();
-        let keys = issuer.keys.published()?;
-        (keys.has(document) && keys.tag(document) == tag).then_some((name, keys))
-    }
-
-    /// A key that its issuer withdrew takes with it what was verified by it.
-    fn forget_tokens_of_gone_keys(&mut self, index: usize, now: Timestamp) {
-        let Some(issuer) = self.issuers.get_mut(index) else { return };
-        let Some(keys) = issuer.keys.published().and_then(|published| published.keys(now)) else { return };
-        self.cache.retain(|token| token.issuer_index != index || keys.contains(&token.key));
     }
 }
 
@@ -287,11 +264,36 @@ fn issuer_name<'c>(issuers: &[Issuer], claims: &'c Object<'_>) -> Result<&'c str
     }
 }
 
-fn check_header(issuer: &Issuer, header: &Header) -> Result<(), Error> {
+/// Holds a signature against the issuer's key that the header names; says which that is, or what keys are lacking.
+fn verify_signature(
+    issuer: &mut Issuer,
+    compact: &Compact<'_>,
+    header: &Header,
+    tables: &mut Tables,
+    now: Timestamp,
+) -> Result<Fingerprint, (Error, Option<Lack>)> {
+    let keys = match &mut issuer.keys {
+        KeySource::Inline(keys) => keys,
+        KeySource::Published(published) => published
+            .keys(now)
+            .ok_or_else(|| (Error::KeysUnavailable { issuer: issuer.name.clone() }, Some(Lack::Keys)))?,
+    };
+    let key = keys
+        .find(header.key_id.as_deref(), header.algorithm)
+        .map_err(|error| (error, Some(Lack::Key(header.key_id.clone()))))?;
+    let signature = compact.signature().map_err(|error| (error, None))?;
+    keys.verify(key, header.algorithm, compact.signed(), &signature, tables)
+        .map_err(|_| (Error::SignatureWrong, None))?;
+    Ok(keys.fingerprint(key))
+}
+
+fn check_algorithm(issuer: &Issuer, header: &Header) -> Result<(), Error> {
     let algorithm = header.algorithm;
-    if !issuer.algorithms.contains(&algorithm) {
-        return Err(Error::AlgorithmForbidden { algorithm });
-    }
+    if issuer.algorithms.contains(&algorithm) { Ok(()) } else { Err(Error::AlgorithmForbidden { algorithm }) }
+}
+
+fn check_header(issuer: &Issuer, header: &Header) -> Result<(), Error> {
+    check_algorithm(issuer, header)?;
     let accepted = match (issuer.types.as_slice(), issuer.profile, header.typ.as_deref()) {
         ([], Profile::AccessToken, Some(typ)) => is_media_type(typ, "at+jwt"),
         ([], Profile::Jwt, Some(typ)) => is_media_type(typ, "jwt"),

@@ -1,11 +1,11 @@
 //! What a verifier decides. Success is a type that only this crate can build.
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
 use crate::{
-    Rejection, claim::ClaimValue, error::Error, http, keys::Fingerprint, time::Timestamp, token::Claims,
-    verifier::Want,
+    Rejection, claim::ClaimValue, error::Error, http, keys::Fingerprint, status::StatusReference,
+    time::Timestamp, token::Claims, verifier::Want,
 };
 
 /// The answer to a request.
@@ -63,6 +63,8 @@ pub struct VerifiedToken {
     pub(crate) payload: String,
     /// The values of the claims that the policy asks about.
     pub(crate) values: Vec<ClaimValue>,
+    /// Where its status is, if the policy asks.
+    pub(crate) status: Option<Box<StatusReference>>,
     /// The place of its issuer in the policy.
     pub(crate) issuer_index: usize,
     /// The key that its signature was verified with.
@@ -177,7 +179,12 @@ impl VerifiedToken {
     pub(crate) fn bytes(&self) -> usize {
         let elements: usize = self.values.iter().map(ClaimValue::elements).sum();
         let lists = self.claims.audiences.len() + self.claims.scopes.as_slice().len() + elements;
-        size_of::<Self>() + self.issuer.len() + 3 * self.payload.len() + lists * size_of::<ClaimValue>()
+        let status = self.status.as_ref().map_or(0, |_| size_of::<StatusReference>());
+        size_of::<Self>()
+            + status
+            + self.issuer.len()
+            + 3 * self.payload.len()
+            + lists * size_of::<ClaimValue>()
     }
 }
 

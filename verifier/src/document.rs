@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{excerpt::Excerpt, json::JsonError, keys::SkippedKey};
+use crate::{
+    error::Error, excerpt::Excerpt, json::JsonError, keys::SkippedKey, status::ListFault, time::Timestamp,
+};
 
 /// Why a fetched document is refused. The last good copy stays in use.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +26,25 @@ pub enum DocumentError {
     OtherIssuer(Excerpt),
     /// The metadata name a URL for the keys that is none to fetch from.
     UrlRefused(Excerpt),
+    /// The status list token is none that its issuer's tokens could rely on.
+    ListToken(Error),
+    /// What is signed is good, but no list.
+    ListMalformed(ListFault),
+    /// The list is another than the one that was asked for, or not where the issuer's are.
+    OtherList(Excerpt),
+    /// The list was issued before the one that is there.
+    ListOutdated {
+        /// When.
+        issued: Timestamp,
+        /// When the one that is there was.
+        known: Timestamp,
+    },
+}
+
+impl From<Error> for DocumentError {
+    fn from(error: Error) -> Self {
+        Self::ListToken(error)
+    }
 }
 
 impl fmt::Display for DocumentError {
@@ -48,6 +69,14 @@ impl fmt::Display for DocumentError {
             DocumentError::OtherIssuer(issuer) => write!(f, "the metadata are those of {issuer}"),
             DocumentError::UrlRefused(url) => {
                 write!(f, "the metadata say that the keys are at {url}, which is not https")
+            }
+            DocumentError::ListToken(error) => write!(f, "the status list is refused: {error}"),
+            DocumentError::ListMalformed(fault) => write!(f, "the status list is malformed: {fault}"),
+            DocumentError::OtherList(uri) => {
+                write!(f, "the status list is {uri}, which is not the one that was asked for")
+            }
+            DocumentError::ListOutdated { issued, known } => {
+                write!(f, "the status list was issued at {issued}, the one that is there at {known}")
             }
         }
     }

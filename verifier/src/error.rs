@@ -151,6 +151,28 @@ pub enum Error {
         /// The policy's limit, in seconds.
         limit: u64,
     },
+    /// The token names a status list that is not where the policy says that the issuer's are.
+    StatusUriRefused {
+        /// Where.
+        uri: Excerpt,
+    },
+    /// The list that the token names has no such place.
+    StatusUnknown {
+        /// The place.
+        index: u64,
+        /// How many the list has.
+        entries: u64,
+    },
+    /// The issuer took the token back, or suspended it (draft-ietf-oauth-status-list §7).
+    TokenRevoked {
+        /// What its list says: 1 that it is invalid, 2 that it is suspended, others what the issuer means by them.
+        status: u8,
+    },
+    /// There is no status list that the token could be held against: never fetched, or the last good copy is too old.
+    StatusUnavailable {
+        /// Where it is.
+        uri: Excerpt,
+    },
     /// None of the token's audiences is one of the policy's, or of the route's where it has its own.
     AudienceWrong {
         /// Those of the token.
@@ -224,6 +246,10 @@ impl Error {
             Error::NotYetValid { .. } => "token-not-yet-valid",
             Error::IssuedInFuture { .. } => "token-issued-in-future",
             Error::LifetimeTooLong { .. } => "lifetime-too-long",
+            Error::StatusUriRefused { .. } => "status-uri-refused",
+            Error::StatusUnknown { .. } => "status-unknown",
+            Error::TokenRevoked { .. } => "token-revoked",
+            Error::StatusUnavailable { .. } => "status-unavailable",
             Error::AudienceWrong { .. } => "audience-wrong",
             Error::SenderConstrained => "sender-constrained",
             Error::TargetRefused(_) => "target-refused",
@@ -315,6 +341,18 @@ impl fmt::Display for Error {
             }
             Error::LifetimeTooLong { seconds, limit } => {
                 write!(f, "the token lives {seconds} s; the policy allows {limit} s")
+            }
+            Error::StatusUriRefused { uri } => {
+                write!(f, "the token's status list is {uri}, which is not where the issuer's are")
+            }
+            Error::StatusUnknown { index, entries } => {
+                write!(f, "the token's status is number {index} of a list of {entries}")
+            }
+            Error::TokenRevoked { status: 1 } => write!(f, "the token was revoked"),
+            Error::TokenRevoked { status: 2 } => write!(f, "the token is suspended"),
+            Error::TokenRevoked { status } => write!(f, "the token has the status {status}"),
+            Error::StatusUnavailable { uri } => {
+                write!(f, "there is no usable copy of the token's status list {uri}")
             }
             Error::AudienceWrong { audiences } => {
                 write!(f, "the token is for {audiences:?}, none of which is served here")

@@ -76,6 +76,7 @@ mod rejection;
 mod scope;
 mod signature;
 mod spiffe;
+mod status;
 mod target;
 #[cfg(test)]
 mod testing;
@@ -100,6 +101,7 @@ pub use policy::{PolicyError, Problem};
 pub use rejection::Rejection;
 pub use signature::{SignatureError, verify_signature};
 pub use spiffe::{SpiffeId, is_trust_domain};
+pub use status::ListFault;
 pub use target::TargetFault;
 pub use time::Timestamp;
 pub use verifier::{DocumentId, Verifier, Want};

@@ -103,6 +103,38 @@ pub const FRESHNESS_DEFAULT_SECONDS: u64 = 10 * 60;
 /// its issuer calls fresh for longer serves for that long.
 pub const STALE_SECONDS: u64 = 12 * 60 * 60;
 
+/// The longest status list token, in bytes. A list of 2²⁰ entries of which a tenth are revoked takes 115 kB, one of a
+/// million with one revoked in a thousand 3 kB.
+pub const STATUS_LIST_BYTES: usize = 512 * 1024;
+
+/// The longest status list, in bytes after inflation: 2²³ entries of one bit, eight times the largest list of the
+/// draft's test vectors. DEFLATE makes a thousand bytes of one.
+pub const STATUS_LIST_INFLATED_BYTES: usize = 1024 * 1024;
+
+/// The most status lists of one issuer that are kept: a day of tokens in windows of five minutes has 288.
+pub const STATUS_LISTS: usize = 512;
+
+/// The most memory for all status lists together, in bytes: a quarter of the 64 MiB that our hosts give an instance. The
+/// one that was not asked for longest goes first.
+pub const STATUS_LISTS_BYTES: usize = 16 * 1024 * 1024;
+
+/// The largest index of a token in a status list. One bit each, so many entries fill a list.
+pub const STATUS_INDEX_MAX: u64 = (STATUS_LIST_INFLATED_BYTES as u64) * 8 - 1;
+
+/// The bounds within which the time that a status list calls itself fresh for is honoured, in seconds.
+pub const STATUS_FRESHNESS_SECONDS: core::ops::RangeInclusive<u64> = 1..=60 * 60;
+
+/// How long a status list is fresh when neither it nor its answer says, in seconds.
+pub const STATUS_FRESHNESS_DEFAULT_SECONDS: u64 = 60;
+
+/// How long beyond its freshness a status list serves by default while fetching fails, in seconds: as long as one fetch
+/// may take, so that a slow answer refuses nobody.
+pub const STATUS_STALE_SECONDS: u64 = FETCH_TIMEOUT.as_secs();
+
+/// How long a status list that no token refers to any more is fetched, in seconds. Beyond it the next token waits for
+/// a fetch.
+pub const STATUS_IDLE_SECONDS: u64 = 5 * 60;
+
 /// The longest issuer metadata, in bytes. Those of large providers have 2 to 5 kB.
 pub const METADATA_BYTES: usize = 128 * 1024;
 
@@ -114,8 +146,8 @@ pub const ABSENT_KEYS: usize = 64;
 /// since an issuer that announces its keys before it uses them, as it should, is never asked for one.
 pub const ABSENT_KEY_SECONDS: u64 = 60;
 
-/// How often one request may lead to a fetch: for its issuer's metadata, then for the key set.
-pub const FETCH_ROUNDS: u32 = 2;
+/// How often one request may lead to a fetch: for its issuer's metadata, for the key set, then for the status list.
+pub const FETCH_ROUNDS: u32 = 3;
 
 /// The longest list of conditions that is a document of its own, in bytes: room for as many as there may be, with names
 /// and values as platforms have them.

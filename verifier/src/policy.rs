@@ -14,6 +14,7 @@ mod requirement;
 mod route;
 #[cfg(feature = "schema")]
 mod schema;
+mod status;
 mod suggestion;
 mod tokens;
 mod upstream;
@@ -30,6 +31,7 @@ pub(crate) use requirement::{Requirement, check_audience};
 pub(crate) use route::{Access, Routes};
 #[cfg(feature = "schema")]
 pub use schema::policy_schema;
+pub(crate) use status::StatusRules;
 pub(crate) use tokens::{Before, TokenSource};
 pub(crate) use upstream::{DRY_RUN_FIELD, Upstream};
 

@@ -30,6 +30,8 @@ pub(crate) struct PublishedKeys {
 pub(crate) enum Document {
     KeySet,
     Metadata,
+    /// Of which there are many, each with its own tag.
+    StatusList,
 }
 
 /// What a token lacked.
@@ -43,9 +45,9 @@ pub(crate) enum Lack {
 
 /// What to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cure {
-    /// Fetch this document from this URL.
-    Fetch(Document, String),
+pub(crate) enum Cure<T> {
+    /// Fetch this.
+    Fetch(T),
     /// It is being fetched.
     Wait,
     /// Nothing: it was fetched, or tried, too short a time ago.
@@ -96,10 +98,10 @@ impl PublishedKeys {
     }
 
     /// Asks to fetch what a token lacked.
-    pub(crate) fn cure(&mut self, lack: &Lack, now: Timestamp) -> Cure {
+    pub(crate) fn cure(&mut self, lack: &Lack, now: Timestamp) -> Cure<(Document, String)> {
         let Some(set) = &mut self.set else {
             let Some(metadata) = &mut self.metadata else { return Cure::None };
-            return Cure::new(metadata.ask(now), Document::Metadata, metadata.url());
+            return cure(metadata.ask(now), Document::Metadata, metadata.url());
         };
         if let Lack::Key(kid) = lack
             && self.absent.holds(kid.as_deref(), set.fetched_at(), now)
@@ -111,7 +113,17 @@ impl PublishedKeys {
         if let (Lack::Key(kid), Ask::Fetch) = (lack, ask) {
             self.absent.asked_for(kid.as_deref(), now);
         }
-        Cure::new(ask, Document::KeySet, set.url())
+        cure(ask, Document::KeySet, set.url())
+    }
+
+    /// A status list lacked a key: the set is due, unless it was fetched for that key already.
+    pub(crate) fn renew_for(&mut self, kid: Option<&str>, now: Timestamp) {
+        if let Some(set) = &mut self.set
+            && !self.absent.holds(kid, set.fetched_at(), now)
+        {
+            self.absent.asked_for(kid, now);
+            set.expire();
+        }
     }
 
     /// A good key set came.
@@ -152,6 +164,7 @@ impl PublishedKeys {
                     metadata.fail(now);
                 }
             }
+            Document::StatusList => {}
         }
     }
 
@@ -172,17 +185,27 @@ impl PublishedKeys {
         match document {
             Document::KeySet => self.set.is_some(),
             Document::Metadata => self.metadata.is_some(),
+            Document::StatusList => false,
         }
     }
 }
 
-impl Cure {
-    fn new(ask: Ask, document: Document, url: &str) -> Self {
-        match ask {
-            Ask::Fetch => Cure::Fetch(document, url.to_owned()),
-            Ask::Wait => Cure::Wait,
-            Ask::TooSoon => Cure::None,
+impl<T> Cure<T> {
+    /// What to fetch, told in another way.
+    pub(crate) fn map<U>(self, tell: impl FnOnce(T) -> U) -> Cure<U> {
+        match self {
+            Cure::Fetch(what) => Cure::Fetch(tell(what)),
+            Cure::Wait => Cure::Wait,
+            Cure::None => Cure::None,
         }
+    }
+}
+
+fn cure(ask: Ask, document: Document, url: &str) -> Cure<(Document, String)> {
+    match ask {
+        Ask::Fetch => Cure::Fetch((document, url.to_owned())),
+        Ask::Wait => Cure::Wait,
+        Ask::TooSoon => Cure::None,
     }
 }
 

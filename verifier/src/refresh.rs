@@ -23,6 +23,21 @@ pub(crate) struct Remote<T> {
     fetch: Fetch,
     /// Failures since the last success.
     failures: u32,
+    /// The longest pause between two fetches, in seconds.
+    pause: u64,
+}
+
+/// How long a copy is good.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// From when on these times count.
+    pub(crate) since: Timestamp,
+    /// For how long it is fresh, in seconds: a newer one is wanted after four fifths of that.
+    pub(crate) fresh: u64,
+    /// For how long it serves, whatever happens, in seconds.
+    pub(crate) usable: u64,
+    /// The pause until the next fetch, in seconds, whoever asks for one.
+    pub(crate) pause: u64,
 }
 
 /// The last good copy.
@@ -59,7 +74,7 @@ pub(crate) enum Ask {
 impl<T> Remote<T> {
     pub(crate) fn new(url: String, max_stale: u64) -> Self {
         let fetch = Fetch::Idle { next_at: Timestamp::from_seconds(0) };
-        Self { url, max_stale, copy: None, fetch, failures: 0 }
+        Self { url, max_stale, copy: None, fetch, failures: 0, pause: limits::FETCH_COOLDOWN_SECONDS }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -80,6 +95,29 @@ impl<T> Remote<T> {
     pub(crate) fn fetched_at(&self) -> Option<Timestamp> {
         self.copy.as_ref().map(|copy| copy.fetched_at)
     }
+
+    /// The copy that is kept, whether it may serve or not.
+    pub(crate) fn copy(&self) -> Option<&T> {
+        self.copy.as_ref().map(|copy| &copy.document)
+    }
+
+    /// Drops a copy of which this does not hold.
+    pub(crate) fn forget_unless(&mut self, holds: impl FnOnce(&T) -> bool) {
+        self.copy = self.copy.take().filter(|copy| holds(&copy.document));
+    }
+
+    /// Whether somebody is fetching it.
+    pub(crate) fn is_under_way(&self, now: Timestamp) -> bool {
+        matches!(self.fetch, Fetch::UnderWay { until } if is_pending(until, FETCH_SECONDS, now))
+    }
+
+    /// When whoever is fetching it was told to, if that is not longer ago than a fetch may take.
+    pub(crate) fn asked_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let Fetch::UnderWay { until } = self.fetch else { return None };
+        let asked = Timestamp::from_seconds(until.as_seconds().saturating_sub(FETCH_SECONDS));
+        (self.is_under_way(now) && asked <= now).then_some(asked)
+    }
+
     /// Whether a newer copy is wanted, request or no request.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.document(now).is_none() || self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)
@@ -88,12 +126,9 @@ impl<T> Remote<T> {
     /// Asks to fetch. [`Ask::Fetch`] is answered to one caller only, until that one reports back or its
     /// time is over.
     pub(crate) fn ask(&mut self, now: Timestamp) -> Ask {
-        // A time further away than any pause was set by a clock that has since been put back.
-        let pending =
-            |time: Timestamp, pause: u64| now < time && time <= now.plus(pause + CLOCK_STEP_SECONDS);
         match self.fetch {
-            Fetch::UnderWay { until } if pending(until, FETCH_SECONDS) => Ask::Wait,
-            Fetch::Idle { next_at } if pending(next_at, limits::FETCH_COOLDOWN_SECONDS) => Ask::TooSoon,
+            Fetch::UnderWay { until } if is_pending(until, FETCH_SECONDS, now) => Ask::Wait,
+            Fetch::Idle { next_at } if is_pending(next_at, self.pause, now) => Ask::TooSoon,
             _ => {
                 self.fetch = Fetch::UnderWay { until: now.plus(FETCH_SECONDS) };
                 Ask::Fetch
@@ -103,15 +138,23 @@ impl<T> Remote<T> {
 
     /// A good copy came; the one it replaces is returned.
     pub(crate) fn supply(&mut self, document: T, cache_control: &str, now: Timestamp) -> Option<T> {
-        let freshness = freshness(cache_control);
+        let fresh = freshness(cache_control);
+        let usable = fresh.max(self.max_stale);
+        self.accept(document, Terms { since: now, fresh, usable, pause: limits::FETCH_COOLDOWN_SECONDS }, now)
+    }
+
+    /// The same, for a document that says itself how long it is good.
+    pub(crate) fn accept(&mut self, document: T, terms: Terms, now: Timestamp) -> Option<T> {
+        let Terms { since, fresh, usable, pause } = terms;
         let replaced = self.copy.replace(Copy {
             document,
             fetched_at: now,
-            refresh_at: now.plus(freshness / 5 * 4),
-            usable_until: now.plus(freshness.max(self.max_stale)),
+            refresh_at: since.plus(fresh - fresh.div_ceil(5)),
+            usable_until: since.plus(usable),
         });
         self.failures = 0;
-        self.fetch = Fetch::Idle { next_at: now.plus(limits::FETCH_COOLDOWN_SECONDS) };
+        self.pause = pause;
+        self.fetch = Fetch::Idle { next_at: now.plus(pause) };
         replaced.map(|copy| copy.document)
     }
 
@@ -137,9 +180,8 @@ impl<T> Remote<T> {
 
     /// Nothing came, or nothing good.
     pub(crate) fn fail(&mut self, now: Timestamp) {
-        let pause = limits::FETCH_BACKOFF_SECONDS
-            .saturating_mul(2_u64.saturating_pow(self.failures))
-            .min(limits::FETCH_COOLDOWN_SECONDS);
+        let pause =
+            limits::FETCH_BACKOFF_SECONDS.saturating_mul(2_u64.saturating_pow(self.failures)).min(self.pause);
         self.failures = self.failures.saturating_add(1);
         let next_at = match self.fetch {
             // Whoever reports after another's success does not shorten the pause after that.
@@ -158,6 +200,12 @@ impl<T> Copy<T> {
     }
 }
 
+/// Whether a pause of at most so many seconds lasts until that time. A time further away than any pause was set by a
+/// clock that has since been put back.
+fn is_pending(time: Timestamp, pause: u64, now: Timestamp) -> bool {
+    now < time && time <= now.plus(pause + CLOCK_STEP_SECONDS)
+}
+
 /// A second more than a fetch may take, since time here is in whole seconds.
 const FETCH_SECONDS: u64 = limits::FETCH_TIMEOUT.as_secs() + 1;
 
@@ -165,13 +213,20 @@ const FETCH_SECONDS: u64 = limits::FETCH_TIMEOUT.as_secs() + 1;
 /// threads read it before they wait for their turn.
 const CLOCK_STEP_SECONDS: u64 = 5;
 
-/// How long a copy is fresh by its Cache-Control (RFC 9111 §5.2.2), in seconds, within our bounds.
+/// How long a copy of a key set or of metadata is fresh by its Cache-Control, in seconds, within our bounds.
 fn freshness(cache_control: &str) -> u64 {
+    max_age(cache_control)
+        .unwrap_or(limits::FRESHNESS_DEFAULT_SECONDS)
+        .clamp(*limits::FRESHNESS_SECONDS.start(), *limits::FRESHNESS_SECONDS.end())
+}
+
+/// How long a copy is fresh by its Cache-Control (RFC 9111 §5.2.2), in seconds, if that says so.
+pub(crate) fn max_age(cache_control: &str) -> Option<u64> {
     let mut max_age = None;
     for directive in cache_control.split(',') {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         match name.trim().to_ascii_lowercase().as_str() {
-            "no-store" | "no-cache" => return *limits::FRESHNESS_SECONDS.start(),
+            "no-store" | "no-cache" => return Some(0),
             // A number too large to read is a very long time (RFC 9111 §1.2.2).
             "max-age" => {
                 let digits = value.trim().trim_matches('"');
@@ -185,8 +240,6 @@ fn freshness(cache_control: &str) -> u64 {
         }
     }
     max_age
-        .unwrap_or(limits::FRESHNESS_DEFAULT_SECONDS)
-        .clamp(*limits::FRESHNESS_SECONDS.start(), *limits::FRESHNESS_SECONDS.end())
 }
 
 #[cfg(test)]

@@ -109,6 +109,9 @@ fn answer(error: &Error, challenge: &Challenge) -> Answer {
         | Error::NotYetValid { .. }
         | Error::IssuedInFuture { .. }
         | Error::LifetimeTooLong { .. }
+        | Error::StatusUriRefused { .. }
+        | Error::StatusUnknown { .. }
+        | Error::TokenRevoked { .. }
         | Error::AudienceWrong { .. }
         | Error::SenderConstrained
         | Error::IssuerClaimRefused { .. } => with(401, Code::InvalidToken),
@@ -119,10 +122,14 @@ fn answer(error: &Error, challenge: &Challenge) -> Answer {
         }
         Error::TargetRefused(_) => Answer { status: 400, challenge: Challenged::No },
         // Nobody can pass now, with whatever token; the caller is not at fault and may try again.
-        Error::KeysUnavailable { .. } if challenge.blames_token_for_missing_keys => {
+        Error::KeysUnavailable { .. } | Error::StatusUnavailable { .. }
+            if challenge.blames_token_for_missing_keys =>
+        {
             with(401, Code::InvalidToken)
         }
-        Error::KeysUnavailable { .. } => Answer { status: 503, challenge: Challenged::No },
+        Error::KeysUnavailable { .. } | Error::StatusUnavailable { .. } => {
+            Answer { status: 503, challenge: Challenged::No }
+        }
     }
 }
 

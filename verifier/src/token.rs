@@ -5,7 +5,7 @@ mod header;
 
 use alloc::{string::String, vec::Vec};
 
-pub(crate) use claims::{Claims, audiences};
+pub(crate) use claims::{Claims, Round, audiences, date, required};
 pub(crate) use header::Header;
 
 use crate::{
@@ -30,7 +30,12 @@ pub(crate) struct Compact<'t> {
 
 impl<'t> Compact<'t> {
     pub(crate) fn split(token: &'t str) -> Result<Self, Error> {
-        if token.len() > limits::TOKEN_BYTES {
+        Self::split_within(token, limits::TOKEN_BYTES)
+    }
+
+    /// The same, with another limit for the length, in bytes.
+    pub(crate) fn split_within(token: &'t str, limit: usize) -> Result<Self, Error> {
+        if token.len() > limit {
             return Err(Error::TokenTooLong { bytes: token.len() });
         }
         // Told apart before any part is decoded: a JWE's header asks for expensive work.
@@ -60,7 +65,7 @@ impl<'t> Compact<'t> {
             return Err(Error::HeaderTooLong { bytes });
         }
         let text = decode_text(self.header, Part::Header)?;
-        Header::read(&parse_object(&text, Part::Header)?)
+        Header::read(&parse_object(&text, Part::Header, BOUNDS)?)
     }
 
     /// The payload as text; [`parse_payload`] reads it.
@@ -84,7 +89,7 @@ impl<'t> Compact<'t> {
 
 /// The claims as JSON, each name once.
 pub(crate) fn parse_payload(text: &str) -> Result<Object<'_>, Error> {
-    parse_object(text, Part::Payload)
+    parse_object(text, Part::Payload, BOUNDS)
 }
 
 fn decode(text: &str, part: Part) -> Result<Vec<u8>, Error> {
@@ -95,8 +100,9 @@ fn decode_text(text: &str, part: Part) -> Result<String, Error> {
     String::from_utf8(decode(text, part)?).map_err(|_| Error::PartNotUtf8(part))
 }
 
-fn parse_object(text: &str, part: Part) -> Result<Object<'_>, Error> {
-    let node = json::parse(text, BOUNDS).map_err(|error| Error::PartNotJson(part, error))?;
+/// A part that has to be an object, within these bounds.
+pub(crate) fn parse_object(text: &str, part: Part, bounds: Bounds) -> Result<Object<'_>, Error> {
+    let node = json::parse(text, bounds).map_err(|error| Error::PartNotJson(part, error))?;
     match node.value {
         Value::Object(object) => Ok(object),
         _ => Err(Error::PartNotObject(part)),

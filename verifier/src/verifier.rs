@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     Rejection,
-    authenticator::{Authenticator, Refusal},
+    authenticator::{Authenticated, Authenticator, Lacking, Refusal},
     credentials::Request,
     crypto::Backend,
     decision::{self, Authentication, Decision, Grant},
@@ -58,44 +58,70 @@ impl DocumentId {
         self.0
     }
 
-    /// From high to low: 16 bits of tag, 15 of the issuer's place ([`limits::DOCUMENT_ELEMENTS`] bounds their
-    /// number far below 2¹⁵), one for the kind of document.
+    /// From high to low: 16 bits of tag, one for status lists, 14 of the issuer's place
+    /// ([`limits::DOCUMENT_ELEMENTS`] bounds their number below 2¹³), one for metadata.
     fn new(issuer: usize, document: Document, tag: u16) -> Self {
-        let issuer = u32::try_from(issuer).unwrap_or(u32::MAX) & 0x7fff;
-        Self(u32::from(tag) << 16 | issuer << 1 | u32::from(document == Document::Metadata))
+        let issuer = u32::try_from(issuer).unwrap_or(u32::MAX) & ISSUER_BITS;
+        let kind = match document {
+            Document::KeySet => 0,
+            Document::Metadata => METADATA_BIT,
+            Document::StatusList => STATUS_LIST_BIT,
+        };
+        Self(u32::from(tag) << 16 | issuer << 1 | kind)
     }
 
     /// The place of the issuer, which of its documents it is, and the tag of that.
     pub(crate) fn parts(self) -> (usize, Document, u16) {
-        let document = if self.0 & 1 == 0 { Document::KeySet } else { Document::Metadata };
+        let document = match (self.0 & STATUS_LIST_BIT, self.0 & METADATA_BIT) {
+            (0, 0) => Document::KeySet,
+            (0, _) => Document::Metadata,
+            _ => Document::StatusList,
+        };
         let [high, low, ..] = self.0.to_be_bytes();
         (
-            usize::try_from(self.0 >> 1 & 0x7fff).unwrap_or(usize::MAX),
+            usize::try_from(self.0 >> 1 & ISSUER_BITS).unwrap_or(usize::MAX),
             document,
             u16::from_be_bytes([high, low]),
         )
     }
 }
 
+const METADATA_BIT: u32 = 1;
+const STATUS_LIST_BIT: u32 = 1 << 15;
+const ISSUER_BITS: u32 = 0x3fff;
+
 impl Want {
     pub(crate) fn new(issuer: usize, document: Document, tag: u16, url: String) -> Self {
         let limit = match document {
             Document::KeySet => limits::KEY_SET_BYTES,
             Document::Metadata => limits::METADATA_BYTES,
+            Document::StatusList => limits::STATUS_LIST_BYTES,
         };
         Self { id: DocumentId::new(issuer, document, tag), url, timeout: limits::FETCH_TIMEOUT, limit }
     }
 }
 
-/// How far a request got by itself.
-enum Judgement {
+/// How far a request got with what there is.
+struct Judgement {
+    verdict: Verdict,
+    /// What could make another one of it.
+    lacking: Option<Lacking>,
+}
+
+enum Verdict {
     Allow(Grant),
     Answer(decision::Document),
     Refuse {
-        refusal: Refusal,
+        error: Error,
         /// Whether that is to be reported only.
         dry_run: bool,
     },
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, lacking: None }
+    }
 }
 
 impl Verifier {
@@ -160,14 +186,15 @@ impl Verifier {
     }
 
     fn decide(&mut self, request: &Request<'_>, now: Timestamp, patient: bool) -> Decision {
-        match self.judge(request, now) {
-            Judgement::Allow(grant) => Decision::Allow(grant),
-            Judgement::Answer(document) => Decision::Answer(document),
-            Judgement::Refuse { refusal, dry_run } => {
-                if patient && let Some(wants) = self.authenticator.cure(&refusal, now) {
-                    return Decision::Need(wants);
-                }
-                let rejection = Rejection::new(refusal.error, &self.rules.challenge);
+        let Judgement { verdict, lacking } = self.judge(request, now);
+        if patient && let Some(wants) = lacking.and_then(|lacking| self.authenticator.cure(&lacking, now)) {
+            return Decision::Need(wants);
+        }
+        match verdict {
+            Verdict::Allow(grant) => Decision::Allow(grant),
+            Verdict::Answer(document) => Decision::Answer(document),
+            Verdict::Refuse { error, dry_run } => {
+                let rejection = Rejection::new(error, &self.rules.challenge);
                 if dry_run {
                     Decision::Allow(self.rules.upstream.dry_run(rejection))
                 } else {
@@ -191,8 +218,10 @@ impl Verifier {
 
     fn judge(&mut self, request: &Request<'_>, now: Timestamp) -> Judgement {
         let Self { rules, authenticator, .. } = self;
-        let refuse =
-            |refusal: Refusal, dry_run| Judgement::Refuse { refusal, dry_run: dry_run || rules.dry_run };
+        let refuse = |Refusal { error, lacking }, dry_run| Judgement {
+            verdict: Verdict::Refuse { error, dry_run: dry_run || rules.dry_run },
+            lacking,
+        };
         let path = match (target::path(request.target), rules.routes.is_empty()) {
             (Ok(path), _) => Some(path),
             // Without routes nothing depends on the path.
@@ -200,14 +229,14 @@ impl Verifier {
             (Err(fault), false) => return refuse(Error::TargetRefused(fault).into(), false),
         };
         if let Some(document) = own_document(rules, request, path.as_deref()) {
-            return Judgement::Answer(document);
+            return Verdict::Answer(document).into();
         }
         if rules.cors_preflight && is_preflight(request) {
-            return Judgement::Allow(rules.upstream.anonymous());
+            return Verdict::Allow(rules.upstream.anonymous()).into();
         }
         let route = path.as_deref().and_then(|path| rules.routes.find(request.method, request.host, path));
         let (requirement, optional) = match route.map(|route| &route.access) {
-            Some(Access::Public) => return Judgement::Allow(rules.upstream.anonymous()),
+            Some(Access::Public) => return Verdict::Allow(rules.upstream.anonymous()).into(),
             Some(Access::Token { requirement, optional }) => (Some(requirement), *optional),
             None if rules.routes.is_empty() => (Some(Requirement::ANY_TOKEN), false),
             None => (None, false),
@@ -217,26 +246,27 @@ impl Verifier {
         let credentials = match request.credentials(&rules.tokens) {
             Ok(credentials) => credentials,
             Err(Error::TokenMissing) if optional => {
-                return Judgement::Allow(rules.upstream.anonymous());
+                return Verdict::Allow(rules.upstream.anonymous()).into();
             }
             Err(error) => return refuse(error.into(), dry_run),
         };
-        let verified =
-            authenticator.verify(credentials.token, now, || credentials.check()).and_then(|token| {
-                let Some(requirement) = requirement else {
-                    check_audience(&token, &rules.audiences)?;
-                    // Said to callers with a good token only: nobody else learns which routes there are.
-                    return Err(Error::RouteUnknown.into());
-                };
-                requirement.check(&token, &rules.audiences, authenticator.claim_paths())?;
-                Ok(token)
-            });
-        match verified {
-            Ok(token) => {
+        let Authenticated { token, lacking } =
+            match authenticator.verify(credentials.token, now, || credentials.check()) {
+                Ok(authenticated) => authenticated,
+                Err(refusal) => return refuse(refusal, dry_run),
+            };
+        let checked = match requirement {
+            Some(requirement) => requirement.check(&token, &rules.audiences, authenticator.claim_paths()),
+            // Said to callers with a good token only: nobody else learns which routes there are.
+            None => check_audience(&token, &rules.audiences).and(Err(Error::RouteUnknown)),
+        };
+        match checked {
+            Ok(()) => {
                 let keep_token = rules.dry_run || dry_run;
-                Judgement::Allow(rules.upstream.identified(request, &credentials, token, keep_token))
+                let grant = rules.upstream.identified(request, &credentials, token, keep_token);
+                Judgement { verdict: Verdict::Allow(grant), lacking }
             }
-            Err(refusal) => refuse(refusal, dry_run),
+            Err(error) => refuse(Refusal { error, lacking }, dry_run),
         }
     }
 }
@@ -247,16 +277,16 @@ fn authenticate(
     audiences: &[impl AsRef<str>],
     now: Timestamp,
 ) -> Authentication {
-    let verified = authenticator.verify(token, now, || Ok(())).and_then(|token| {
-        check_audience(&token, audiences)?;
-        Ok(token)
-    });
+    let (verified, lacking) = match authenticator.verify(token, now, || Ok(())) {
+        Ok(Authenticated { token, lacking }) => (check_audience(&token, audiences).and(Ok(token)), lacking),
+        Err(Refusal { error, lacking }) => (Err(error), lacking),
+    };
+    if let Some(wants) = lacking.and_then(|lacking| authenticator.cure(&lacking, now)) {
+        return Authentication::Need(wants);
+    }
     match verified {
         Ok(token) => Authentication::Verified(token),
-        Err(refusal) => match authenticator.cure(&refusal, now) {
-            Some(wants) => Authentication::Need(wants),
-            None => Authentication::Refused(refusal.error),
-        },
+        Err(error) => Authentication::Refused(error),
     }
 }
 

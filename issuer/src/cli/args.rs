@@ -72,10 +72,10 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: GrantCommand,
     },
-    /// Manage the signing keys
-    Key {
+    /// Manage the signing keys, which otherwise look after themselves
+    Keys {
         #[command(subcommand)]
-        command: KeyCommand,
+        command: KeysCommand,
     },
     /// Work on the policies by which verifiers decide
     Policy {
@@ -431,29 +431,69 @@ Examples:
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum KeyCommand {
-    /// List the signing keys
+pub(super) enum KeysCommand {
+    /// List the signing keys, and what becomes of each
     List,
-    /// Sign with the next key from now on, and make another next one
+    /// Let the next key take over as soon as every verifier knows it
     ///
-    /// The old key stays published until its last token has expired, so nothing that was issued stops
-    /// working.
+    /// If that is now it happens now; otherwise a running issuer does it when the time has come. The old key stays
+    /// published until its last token has expired, so nothing that was issued stops working.
+    #[command(after_help = "\
+Examples:
+  tessera keys rotate
+  tessera keys rotate --now       verifiers may not know the new key yet")]
     Rotate {
         /// Whose turn it is, as `ES256` [default: what tokens are signed with unless an audience says]
         #[arg(long)]
         algorithm: Option<Algorithm>,
+        /// Do not wait
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        confirmed: Confirmed,
     },
-    /// Make the first keys of another algorithm, for audiences that ask for it
+    /// Take a key out of the published set at once, as after a theft
+    ///
+    /// Every token that was signed with it is refused by each verifier from when that fetches the key set again. In the
+    /// place of the active key the next one signs.
+    #[command(after_help = "\
+Example:
+  tessera keys retire NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
+    Retire {
+        /// The key, as `keys list` shows it
+        kid: String,
+        #[command(flatten)]
+        confirmed: Confirmed,
+    },
+    /// Make the first key of another algorithm, for audiences that ask for it
+    ///
+    /// It is published, and signs from when every verifier knows it.
+    #[command(after_help = "\
+Example:
+  tessera keys add --algorithm RS256")]
     Add {
         /// ES256, RS256, PS256, ES384 or EdDSA
         #[arg(long)]
         algorithm: Algorithm,
+        /// Let it sign at once
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        confirmed: Confirmed,
     },
     /// Seal all keys under the current key-encryption key, those too that are under one of `old_key_encryption_keys`
     ///
     /// Servers that run go on with the keys that they have opened. Do this when all of them have been started with
     /// both.
     Reseal,
+}
+
+/// That what breaks may break.
+#[derive(Debug, Args)]
+pub(super) struct Confirmed {
+    /// Do it although something breaks; without this the terminal is asked
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 fn lifetime(text: &str) -> Result<Lifetime, LifetimeError> {

@@ -103,6 +103,12 @@ pub enum Failure {
     /// The command line does not say enough. Exit code 2.
     #[error("{0}")]
     Usage(&'static str),
+    /// Somebody was asked, and said no. Exit code 1.
+    #[error("nothing was changed")]
+    NotConfirmed,
+    /// Nobody can be asked. Exit code 1.
+    #[error("cannot ask on the terminal")]
+    Terminal(#[source] io::Error),
     /// A policy has problems. Exit code 3.
     #[error("{} is no good policy", path.display())]
     Policy {
@@ -177,6 +183,8 @@ impl Failure {
             | Self::Certificate { .. }
             | Self::Registration(_)
             | Self::Exists { .. }
+            | Self::NotConfirmed
+            | Self::Terminal(_)
             | Self::File { .. }
             | Self::Case { .. }
             | Self::NoComponent

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::{Init, InitPkcs11};
 use super::output::Answer;
 use super::{Failure, actor, now};
-use crate::domain::{Algorithm, Change};
+use crate::domain::{Algorithm, Change, KeyChange};
 use crate::keys::{
     KeyEncryptionKey, Pkcs11Options, SecretSource, TokenChoice, Vault, VaultOptions, create_pepper,
 };
@@ -74,9 +74,9 @@ impl Files {
         };
         let vault = Vault::load(&options).await?;
         create_pepper(&self.path(PEPPER))?;
-        let keys = super::key::first(algorithm, &vault)?;
+        let keys = super::keys::first(algorithm, &vault)?;
         let store = SqliteStore::create(&self.path(DATABASE)).await?;
-        let added = store.apply(&actor(), &Change::AddKeys(keys), now()).await;
+        let added = store.apply(&actor(), &Change::Keys(KeyChange::Add(keys)), now()).await;
         store.close().await;
         added?;
         let path = self.path(CONFIG);

@@ -3,6 +3,7 @@
 mod authentication;
 mod certificates;
 mod documents;
+mod exchange;
 mod introspection;
 mod lookalikes;
 mod parser;

@@ -141,11 +141,21 @@ impl Vault {
         state: KeyState,
         now: UnixTime,
     ) -> Result<StoredKey, KeyError> {
+        let stored = |private, kid, jwk| StoredKey {
+            kid,
+            algorithm,
+            state,
+            since: now,
+            rotation_asked_at: None,
+            jwk,
+            private,
+            created_at: now,
+        };
         if let Some(module) = &self.0.module {
             let made = module.generate(algorithm);
             let (kid, jwk) = made.map_err(|source| KeyError::NotMade { algorithm, source })?;
             let private = PrivateKey::Pkcs11 { token: module.label().to_owned() };
-            return Ok(StoredKey { kid, algorithm, state, jwk, private, created_at: now });
+            return Ok(stored(private, kid, jwk));
         }
         let made = || {
             let pkcs8 = generate_pkcs8(algorithm)?;
@@ -154,7 +164,7 @@ impl Vault {
         };
         let (pkcs8, kid, jwk) = made().ok_or(KeyError::Generate(algorithm))?;
         let private = self.seal(&kid, algorithm, &pkcs8)?;
-        Ok(StoredKey { kid, algorithm, state, jwk, private, created_at: now })
+        Ok(stored(private, kid, jwk))
     }
 
     /// Opens a stored key for signing.

@@ -125,13 +125,12 @@ impl Inspector {
 
         // A panic elsewhere leaves a verifier that is whole.
         let mut verifying = self.verifying.lock().unwrap_or_else(PoisonError::into_inner);
-        let published = || keyring.keys().iter().filter(|key| key.is_published(now));
-        let kids = || published().map(|key| &key.kid);
+        let kids = || keyring.keys().iter().map(|key| &key.kid);
         let current = match verifying.take().filter(|it| it.kids.iter().eq(kids())) {
             Some(current) => current,
             None => Verifying {
                 kids: kids().cloned().collect(),
-                verifier: verifier(&self.issuer, published()).map_err(InspectionError::Keys)?,
+                verifier: verifier(&self.issuer, keyring.keys()).map_err(InspectionError::Keys)?,
             },
         };
         match verifying.insert(current).verifier.authenticate_for(token, &audiences, timestamp(now)) {
@@ -146,11 +145,8 @@ impl Inspector {
     }
 }
 
-fn verifier<'k>(
-    issuer: &IssuerId,
-    keys: impl Iterator<Item = &'k StoredKey>,
-) -> Result<Verifier, PolicyError> {
-    let keys: Vec<_> = keys.map(|key| &key.jwk).collect();
+fn verifier(issuer: &IssuerId, keys: &[StoredKey]) -> Result<Verifier, PolicyError> {
+    let keys: Vec<_> = keys.iter().map(|key| &key.jwk).collect();
     let policy = json!({
         "issuers": [{
             "issuer": issuer.as_str(),

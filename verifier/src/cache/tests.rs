@@ -12,7 +12,15 @@ fn token(padding: usize, key: u8) -> Arc<VerifiedToken> {
     let json::Value::Object(object) = &node.value else { panic!("claims are an object") };
     let claims = Claims::read(object).unwrap();
     let (issuer, key) = (String::new(), [key; 32]);
-    Arc::new(VerifiedToken { issuer, claims, payload, values: Vec::new(), issuer_index: 0, key })
+    Arc::new(VerifiedToken {
+        issuer,
+        claims,
+        payload,
+        values: Vec::new(),
+        status: None,
+        issuer_index: 0,
+        key,
+    })
 }
 
 fn cache(entries: usize, bytes: usize) -> TokenCache {

@@ -6,6 +6,7 @@ use super::{
     condition::{CONDITIONS, ClaimPaths, Condition},
     grammar::{Number, Shape, TEXT, Text, URL, fields},
     reader::{Fault, Place, Reader},
+    status::{self, StatusRules},
     suggestion::did_you_mean,
 };
 use crate::{
@@ -46,6 +47,8 @@ fields! {
         /// How long the last good key set may serve while fetching fails, in seconds; one that its issuer calls
         /// fresh for longer serves for that long.
         "max_stale": optional Shape::Number(&MAX_STALE),
+        /// Whether its tokens were revoked. Without it a token is good until it expires.
+        "status": optional Shape::Object(&status::STATUS),
         /// Conditions that every token of this issuer has to meet.
         "claims": optional CONDITIONS,
     }
@@ -118,6 +121,8 @@ pub(crate) struct Issuer {
     pub(crate) max_lifetime: u64,
     /// What every token has to meet.
     pub(crate) claims: Vec<Condition>,
+    /// What is asked about the status of its tokens, if anything is.
+    pub(crate) status: Option<StatusRules>,
     pub(crate) keys: KeySource,
 }
 
@@ -172,6 +177,7 @@ impl Issuer {
         backend: Backend,
     ) -> Option<Self> {
         let object = node.as_object()?;
+        let urls = reader.url_rules();
         let name = object.owned_text("issuer");
         let max_stale = object.number("max_stale", &MAX_STALE);
         let profile = Profile::read(object);
@@ -204,6 +210,7 @@ impl Issuer {
             clock_skew: object.number("clock_skew", &CLOCK_SKEW),
             max_lifetime: object.number("max_lifetime", &MAX_LIFETIME),
             claims: Condition::read_all(object.list("claims"), paths),
+            status: object.object("status").and_then(|status| StatusRules::read(status, urls)),
             keys,
         })
     }

@@ -237,7 +237,7 @@ fn knows_every_member_and_suggests_the_close_ones() {
         (
             json!({ "certificates": "x" }),
             "/issuers/0/certificates: unknown member (known here: issuer, discovery, jwks_uri, jwks, profile, \
-             types, algorithms, clock_skew, max_lifetime, max_stale, claims)",
+             types, algorithms, clock_skew, max_lifetime, max_stale, status, claims)",
         ),
     ] {
         assert_faults(&with_issuer(&changes), &[expected]);

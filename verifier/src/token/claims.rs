@@ -56,7 +56,8 @@ fn text<'c>(claims: &'c Object<'_>, claim: &'static str) -> Result<Option<&'c st
     claims.get(claim).map(|node| identifier(node, claim)).transpose()
 }
 
-fn required<'c>(claims: &'c Object<'_>, claim: &'static str) -> Result<&'c str, Error> {
+/// A claim that has to be a string of bounded length.
+pub(crate) fn required<'c>(claims: &'c Object<'_>, claim: &'static str) -> Result<&'c str, Error> {
     text(claims, claim)?.ok_or(Error::ClaimMissing { claim })
 }
 
@@ -83,13 +84,17 @@ pub(crate) fn audiences<'c>(claims: &'c Object<'_>) -> Result<Vec<&'c str>, Erro
 
 /// Which way a fraction of a second goes: always the strict one.
 #[derive(Clone, Copy)]
-enum Round {
+pub(crate) enum Round {
     Down,
     Up,
 }
 
 /// A `NumericDate`: a JSON number from 0 to 2⁵³, fractions allowed (RFC 7519 §2).
-fn date(claims: &Object<'_>, claim: &'static str, round: Round) -> Result<Option<Timestamp>, Error> {
+pub(crate) fn date(
+    claims: &Object<'_>,
+    claim: &'static str,
+    round: Round,
+) -> Result<Option<Timestamp>, Error> {
     let Some(node) = claims.get(claim) else { return Ok(None) };
     let seconds = match &node.value {
         Value::Number(text) => numeric_date(text, round),

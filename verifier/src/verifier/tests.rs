@@ -24,6 +24,7 @@ mod remembered;
 mod requests;
 mod routes;
 mod simulation;
+mod status;
 mod token_claims;
 
 /// A verifier of one issuer with these keys inline, and further members.

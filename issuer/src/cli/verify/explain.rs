@@ -51,6 +51,7 @@ struct Scene<'s> {
     place: &'s str,
     policy: Value,
     has_keys: bool,
+    fetches: bool,
     now: u64,
 }
 
@@ -80,6 +81,7 @@ pub(super) fn run(subject: Subject, backend: Backend, json: bool) -> Result<Exit
     let has_keys = !matches!(keys, Keys::OfPolicy)
         || writing.issuer().is_some_and(|issuer| documents::has_inline_keys(policy.json(), issuer));
 
+    let fetches = matches!(keys, Keys::Fetched);
     let document = serde_json::from_str(policy.json()).unwrap_or_default();
     let carrier = Carrier::of(&document);
     let place = token.as_ref().map(|_| carrier.to_string());
@@ -107,6 +109,7 @@ pub(super) fn run(subject: Subject, backend: Backend, json: bool) -> Result<Exit
         place: place.as_deref().unwrap_or_default(),
         policy: document,
         has_keys,
+        fetches,
         now,
     };
     let explanation = Explanation::new(verdict, &scene);
@@ -154,7 +157,8 @@ impl Scene<'_> {
         match step {
             Step::Target | Step::Credentials | Step::Route => self.request.is_some(),
             Step::Requirement => self.request.is_some() && token_was_read,
-            Step::Conditions => token_was_read && self.issuer_has_conditions(),
+            Step::Conditions => token_was_read && self.issuer_has("claims"),
+            Step::Status => token_was_read && self.issuer_has("status"),
             _ => token_was_read,
         }
     }
@@ -170,10 +174,11 @@ impl Scene<'_> {
         }
     }
 
-    fn issuer_has_conditions(&self) -> bool {
+    /// Whether the policy says something of this kind about the token's issuer.
+    fn issuer_has(&self, member: &str) -> bool {
         let issuers = self.policy.get("issuers").and_then(Value::as_array).into_iter().flatten();
         let own = |issuer: &&Value| issuer.get("issuer").and_then(Value::as_str) == self.writing.issuer();
-        issuers.filter(own).any(|issuer| issuer.get("claims").is_some())
+        issuers.filter(own).any(|issuer| issuer.get(member).is_some())
     }
 
     fn has_alternatives(&self) -> bool {
@@ -214,6 +219,9 @@ impl Explanation {
                 "the policy does not have the keys itself: give the issuer's key set with `--jwks FILE`, or let it \
                  be fetched with `--fetch`",
             ),
+            Some(Error::StatusUnavailable { .. }) if !scene.fetches => {
+                Some("whether the token was revoked says its issuer's list: let it be fetched with `--fetch`")
+            }
             _ => None,
         };
         Self { steps, verdict, hint }

@@ -27,13 +27,14 @@ pub(super) enum Step {
     Times,
     Binding,
     Conditions,
+    Status,
     Audience,
     Route,
     Requirement,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Target,
         Self::Credentials,
         Self::Format,
@@ -47,6 +48,7 @@ impl Step {
         Self::Times,
         Self::Binding,
         Self::Conditions,
+        Self::Status,
         Self::Audience,
         Self::Route,
         Self::Requirement,
@@ -67,6 +69,7 @@ impl Step {
             Self::Times => "times",
             Self::Binding => "binding",
             Self::Conditions => "conditions",
+            Self::Status => "status",
             Self::Audience => "audience",
             Self::Route => "route",
             Self::Requirement => "requirement",
@@ -106,13 +109,19 @@ impl Step {
                 Self::Key
             }
             Error::SignatureWrong => Self::Signature,
-            Error::ClaimMissing { .. } | Error::ClaimMalformed { .. } | Error::ScopesDisagree => Self::Claims,
+            Error::ClaimMissing { .. }
+            | Error::ClaimMalformed { .. }
+            | Error::StatusUriRefused { .. }
+            | Error::ScopesDisagree => Self::Claims,
             Error::Expired { .. }
             | Error::NotYetValid { .. }
             | Error::IssuedInFuture { .. }
             | Error::LifetimeTooLong { .. } => Self::Times,
             Error::SenderConstrained => Self::Binding,
             Error::IssuerClaimRefused { .. } => Self::Conditions,
+            Error::StatusUnknown { .. } | Error::TokenRevoked { .. } | Error::StatusUnavailable { .. } => {
+                Self::Status
+            }
             Error::AudienceWrong { .. } => Self::Audience,
             Error::RouteUnknown => Self::Route,
             Error::IssuerNotAllowed { .. } | Error::ScopeInsufficient { .. } | Error::ClaimRefused { .. } => {
@@ -169,6 +178,12 @@ impl Writing {
             Step::Times => self.times(now),
             Step::Binding => "to no key: whoever has the token may use it".to_owned(),
             Step::Conditions => "the policy's for tokens of this issuer hold".to_owned(),
+            Step::Status => match claims.pointer("/status/status_list") {
+                Some(list) => {
+                    format!("number {} of {}: nothing against it", plain(list, "idx"), plain(list, "uri"))
+                }
+                None => "the token names no list".to_owned(),
+            },
             Step::Audience => plain(claims, "aud"),
             Step::Requirement => ["scope", "scp"]
                 .iter()

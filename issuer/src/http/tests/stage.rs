@@ -80,6 +80,11 @@ impl Server {
         &self.vault
     }
 
+    /// As if the machine had been suspended for that long.
+    pub(super) fn suspend(&self, time: std::time::Duration) {
+        self.snapshots.suspend(time);
+    }
+
     pub(super) async fn apply(&self, change: &Change) {
         self.store.apply(&actor(), change, now()).await.unwrap();
         self.snapshots.refresh(&self.store, &self.vault).await.unwrap();

@@ -122,3 +122,49 @@ fn v19_places_a_bad_inline_key_at_that_key() {
     let expected = "2:3: /issuers/0/jwks/keys/0: the key cannot be used: `kty` is missing";
     assert_eq!(error.to_string(), expected);
 }
+
+#[test]
+fn v19_a_status_says_where_the_lists_are() {
+    let status = |members: Json| with_issuer(&json!({ "status": members }));
+    let lists = "https://issuer.example/v1/status/";
+    for good in [
+        json!({ "lists": lists }),
+        json!({ "lists": lists, "required": true, "max_stale": 0, "while_missing": "accept" }),
+        json!({ "lists": "https://lists.example/", "max_stale": 3600, "while_missing": "refuse" }),
+    ] {
+        assert_faults(&status(good), &[]);
+    }
+    assert_faults(&status(json!({})), &["/issuers/0/status: `lists` is missing"]);
+    assert_faults(
+        &status(json!({ "lists": "https://issuer.example/v1/status" })),
+        &[
+            "/issuers/0/status/lists: the URL has to end with a slash: what it begins with could be another's, else \
+         (write `https://issuer.example/v1/status/`)",
+        ],
+    );
+    assert_faults(
+        &status(json!({ "lists": "http://issuer.example/v1/status/" })),
+        &[
+            "/issuers/0/status/lists: http is refused: whoever is in between could replace what is fetched (write \
+         `https://issuer.example/v1/status/`)",
+        ],
+    );
+    for odd in
+        ["https://issuer.example/a/../", "https://issuer.example/?lists=/", "https://issuer.example/%2e/"]
+    {
+        assert_faults(
+            &status(json!({ "lists": odd })),
+            &[
+                "/issuers/0/status/lists: expected a plain URL: no query, no fragment, no `%`, no `.` segments",
+            ],
+        );
+    }
+    assert_faults(
+        &status(json!({ "lists": lists, "max_stale": 3601, "while_missing": "acept", "require": true })),
+        &[
+            "/issuers/0/status/max_stale: expected whole seconds from 0 to 3600",
+            "/issuers/0/status/require: unknown member (did you mean `required`?)",
+            "/issuers/0/status/while_missing: `acept` is no answer; there are refuse and accept (did you mean `accept`?)",
+        ],
+    );
+}

@@ -1,0 +1,273 @@
+//! The status lists that tokens refer to: which are fetched, which are kept, and what they say.
+//!
+//! A list is met through a token whose signature is good, never through another. It is fetched as long as tokens refer
+//! to it, and forgotten when the last of them has expired or none came for a while. How many there are and how much
+//! memory they take is bounded; the one that was not asked for longest makes room.
+
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
+use hashbrown::HashTable;
+
+use super::{ListName, StatusList, StatusListToken, StatusReference};
+use crate::{
+    document::DocumentError,
+    keys::Fingerprint,
+    limits,
+    policy::StatusRules,
+    published::Cure,
+    refresh::{Ask, Remote, Terms, max_age},
+    time::Timestamp,
+};
+
+/// Status lists, of all issuers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StatusLists {
+    entries: HashTable<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    name: ListName,
+    remote: Remote<Copy>,
+    /// When a token was last held against it.
+    used_at: Timestamp,
+    /// Until when there are tokens that refer to it; none, if no token of this verifier did.
+    needed_until: Option<Timestamp>,
+}
+
+/// What there is of a list.
+#[derive(Clone, Debug)]
+struct Copy {
+    list: StatusList,
+    issued: Timestamp,
+    /// The key that signed it.
+    key: Fingerprint,
+}
+
+/// What the list of a token says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// Its status.
+    Status(u8),
+    /// The list has only so many statuses.
+    Beyond(u64),
+    /// There is no list that could be relied on.
+    Missing {
+        /// Whether fetching it was tried already, in vain.
+        failing: bool,
+    },
+}
+
+impl StatusLists {
+    /// Looks up the status of a token, which will be asked for until the token expires.
+    pub(crate) fn look_up(
+        &mut self,
+        reference: &StatusReference,
+        expiry: Timestamp,
+        rules: &StatusRules,
+        now: Timestamp,
+    ) -> Lookup {
+        let name = reference.list;
+        let Some(entry) = self.entries.find_mut(name.hash(), |entry| entry.name == name) else {
+            let mut entry = Entry::new(name, reference.uri.clone(), rules, now);
+            entry.needed_until = Some(expiry);
+            self.insert(entry);
+            return Lookup::Missing { failing: false };
+        };
+        entry.used_at = now;
+        entry.needed_until = entry.needed_until.max(Some(expiry));
+        match entry.remote.document(now) {
+            Some(copy) => {
+                copy.list.get(reference.index).map_or(Lookup::Beyond(copy.list.len()), Lookup::Status)
+            }
+            None => Lookup::Missing { failing: entry.remote.failures() > 0 },
+        }
+    }
+
+    /// Forgets what nobody needs any more, and names the lists to fetch, with their URLs.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(ListName, String)> {
+        self.entries.retain(|entry| entry.is_needed(now));
+        let due: Vec<ListName> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.needed_until.is_some() && entry.remote.is_due(now))
+            .map(|entry| entry.name)
+            .collect();
+        due.into_iter()
+            .filter_map(|name| match self.cure(name, now) {
+                Cure::Fetch(url) => Some((name, url)),
+                Cure::Wait | Cure::None => None,
+            })
+            .collect()
+    }
+
+    /// Asks to fetch a list that a token lacks.
+    pub(crate) fn cure(&mut self, name: ListName, now: Timestamp) -> Cure<String> {
+        // Two lists whose identifiers are the same are fetched one after the other: an answer names the one, a failure
+        // nothing.
+        let twin = |entry: &Entry| {
+            entry.name != name && entry.is_called(name.issuer(), name.tag()) && entry.remote.is_under_way(now)
+        };
+        if self.entries.iter().any(twin) {
+            return Cure::Wait;
+        }
+        let Some(entry) = self.entries.find_mut(name.hash(), |entry| entry.name == name) else {
+            return Cure::None;
+        };
+        match entry.remote.ask(now) {
+            Ask::Fetch => Cure::Fetch(entry.remote.url().to_owned()),
+            Ask::Wait => Cure::Wait,
+            Ask::TooSoon => Cure::None,
+        }
+    }
+
+    /// A good list of this issuer came. One that was not met before is kept, too: another verifier of the same policy
+    /// met it. Says whether any status in it is another than it was.
+    pub(crate) fn supply(
+        &mut self,
+        (issuer, tag): (usize, u16),
+        token: StatusListToken,
+        key: Fingerprint,
+        caching: &str,
+        (rules, skew): (&StatusRules, u64),
+        now: Timestamp,
+    ) -> Result<Option<ListName>, DocumentError> {
+        let StatusListToken { uri, issued, expiry, ttl, list } = token;
+        let name = ListName::new(issuer, &uri);
+        let asked = self.entries.iter().find(|entry| {
+            entry.is_called(issuer, tag) && entry.name != name && entry.remote.is_under_way(now)
+        });
+        if name.tag() != tag || asked.is_some() {
+            return Err(DocumentError::OtherList(crate::Excerpt::new(&uri)));
+        }
+        if self.find(name).is_none() {
+            self.insert(Entry::new(name, uri, rules, now));
+        }
+        let size = list.size();
+        let Some(entry) = self.entries.find_mut(name.hash(), |entry| entry.name == name) else {
+            return Err(DocumentError::Unwanted);
+        };
+        // Whoever could replay an older list could let pass what was revoked since.
+        let known = entry.remote.document(now).map(|copy| copy.issued);
+        if let Some(known) = known.filter(|known| issued < *known) {
+            return Err(DocumentError::ListOutdated { issued, known });
+        }
+        let fresh = freshness(ttl, caching);
+        // What is in it was so when it was asked for, at the latest.
+        let since = entry.remote.asked_at(now).unwrap_or(now);
+        let left = expiry
+            .map_or(u64::MAX, |expiry| expiry.plus(skew).as_seconds().saturating_sub(since.as_seconds()));
+        let terms = Terms {
+            since,
+            fresh: fresh.min(left),
+            usable: fresh.saturating_add(rules.max_stale).min(left),
+            pause: (fresh / 5).clamp(1, limits::FETCH_COOLDOWN_SECONDS),
+        };
+        let copy = Copy { list, issued, key };
+        let changed = match entry.remote.accept(copy, terms, now) {
+            Some(replaced) => entry.remote.document(now).is_none_or(|copy| copy.list != replaced.list),
+            None => true,
+        };
+        self.make_room_beside(name, size);
+        Ok(changed.then_some(name))
+    }
+
+    /// The list of this identifier did not come, or not a good one.
+    pub(crate) fn fail(&mut self, issuer: usize, tag: u16, now: Timestamp) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_called(issuer, tag)) {
+            entry.remote.fail(now);
+        }
+    }
+
+    /// Gives up the lists of an issuer that were signed by keys which it has withdrawn.
+    pub(crate) fn forget_unless(&mut self, issuer: usize, keeps: impl Fn(&Fingerprint) -> bool) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.name.issuer() == issuer) {
+            entry.remote.forget_unless(|copy| keeps(&copy.key));
+        }
+    }
+
+    /// What a list says about an index; nothing, if it is not there or does not go that far.
+    pub(crate) fn status(&self, reference: &StatusReference, now: Timestamp) -> Option<u8> {
+        self.find(reference.list)?.remote.document(now)?.list.get(reference.index)
+    }
+
+    fn find(&self, name: ListName) -> Option<&Entry> {
+        self.entries.find(name.hash(), |entry| entry.name == name)
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let issuer = entry.name.issuer();
+        let own = |entry: &&Entry| entry.name.issuer() == issuer;
+        if self.entries.iter().filter(own).count() >= limits::STATUS_LISTS {
+            let oldest = self.entries.iter().filter(own).min_by_key(|entry| entry.used_at);
+            if let Some(name) = oldest.map(|entry| entry.name) {
+                self.remove(name);
+            }
+        }
+        self.entries.insert_unique(entry.name.hash(), entry, |entry| entry.name.hash());
+    }
+
+    /// Lets lists go until the others leave room for this one.
+    fn make_room_beside(&mut self, name: ListName, size: usize) {
+        let others = |entry: &&Entry| entry.name != name && entry.size() > 0;
+        let mut bytes = size + self.entries.iter().filter(others).map(Entry::size).sum::<usize>();
+        while bytes > limits::STATUS_LISTS_BYTES
+            && let Some(oldest) = self.entries.iter().filter(others).min_by_key(|entry| entry.used_at)
+        {
+            bytes -= oldest.size();
+            let oldest = oldest.name;
+            self.remove(oldest);
+        }
+    }
+
+    fn remove(&mut self, name: ListName) {
+        if let Ok(entry) = self.entries.find_entry(name.hash(), |entry| entry.name == name) {
+            entry.remove();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.iter().map(Entry::size).sum()
+    }
+}
+
+impl Entry {
+    fn new(name: ListName, uri: String, rules: &StatusRules, now: Timestamp) -> Self {
+        Self { name, remote: Remote::new(uri, rules.max_stale), used_at: now, needed_until: None }
+    }
+
+    /// Whether its identifier is this one.
+    fn is_called(&self, issuer: usize, tag: u16) -> bool {
+        self.name.issuer() == issuer && self.name.tag() == tag
+    }
+
+    /// Whether a token may refer to it yet. A list that only others met is of use as long as its copy is.
+    fn is_needed(&self, now: Timestamp) -> bool {
+        match self.needed_until {
+            Some(until) => now < until && now < self.used_at.plus(limits::STATUS_IDLE_SECONDS),
+            None => self.remote.document(now).is_some(),
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.remote.copy().map_or(0, |copy| copy.list.size())
+    }
+}
+
+/// For how long a list is fresh, in seconds: as its issuer says in it or in the answer that it came with, whichever is
+/// shorter.
+fn freshness(ttl: Option<u64>, caching: &str) -> u64 {
+    let (least, most) = (*limits::STATUS_FRESHNESS_SECONDS.start(), *limits::STATUS_FRESHNESS_SECONDS.end());
+    [ttl, max_age(caching)]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(limits::STATUS_FRESHNESS_DEFAULT_SECONDS)
+        .clamp(least, most)
+}

@@ -9,7 +9,7 @@ use super::output::{self, Answer, table};
 use super::{Failure, Session, now};
 use crate::domain::{
     Algorithm, Change, ChangeError, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_STALENESS,
-    PUBLICATION_LEAD, Plan, Prospect, RotateEvery, RotationReason, StoredKey, UnixTime,
+    PUBLICATION_LEAD, Plan, PrivateKey, Prospect, RotateEvery, RotationReason, StoredKey, UnixTime,
 };
 use crate::keys::Vault;
 
@@ -47,13 +47,16 @@ struct Turn {
 impl Turn {
     async fn of(session: &Session, algorithm: Option<Algorithm>) -> Result<Self, Failure> {
         let keys = session.load().await?.keys;
-        let algorithm = algorithm.unwrap_or(session.config.vault.algorithm);
-        let find = |state| keys.iter().find(|key| key.algorithm == algorithm && key.state == state).cloned();
-        let turn = Self { algorithm, active: find(KeyState::Active), next: find(KeyState::Next) };
+        let turn = Self::among(&keys, algorithm.unwrap_or(session.config.vault.algorithm));
         if turn.active.is_none() && turn.next.is_none() {
-            return Err(Failure::Refused { error: ChangeError::NoKeyOf(algorithm), suggestion: None });
+            return Err(Failure::Refused { error: ChangeError::NoKeyOf(turn.algorithm), suggestion: None });
         }
         Ok(turn)
+    }
+
+    fn among(keys: &[StoredKey], algorithm: Algorithm) -> Self {
+        let find = |state| keys.iter().find(|key| key.algorithm == algorithm && key.state == state).cloned();
+        Self { algorithm, active: find(KeyState::Active), next: find(KeyState::Next) }
     }
 
     /// For how many seconds there may still be a verifier that does not know the next key.
@@ -70,20 +73,31 @@ impl Turn {
         let next = match (self.next, &active) {
             (Some(next), _) => next.kid,
             (None, Some(active)) => {
-                let next = make()?;
-                let kid = next.kid.clone();
-                session.change(KeyChange::Publish { active: active.clone(), next }).await?;
-                kid
+                let (next, active) = (make()?, active.clone());
+                let made = next.clone();
+                session
+                    .change(KeyChange::Publish { active, next }, &vault, std::slice::from_ref(&made))
+                    .await?;
+                made.kid
             }
             (None, None) => return Ok(()),
         };
-        session.change(KeyChange::Rotate { active, next, fresh: make()?, reason }).await
+        let made = make()?;
+        let change = KeyChange::Rotate { active, next, fresh: made.clone(), reason };
+        session.change(change, &vault, &[made]).await
     }
 }
 
 impl Session {
-    async fn change(&self, change: KeyChange) -> Result<(), Failure> {
-        self.apply(Change::Keys(change)).await.map(|_| ())
+    /// Makes a change with keys that were made for it. If it is refused nobody needs them.
+    async fn change(&self, change: KeyChange, vault: &Vault, made: &[StoredKey]) -> Result<(), Failure> {
+        let outcome = self.apply(Change::Keys(change)).await;
+        if let Err(Failure::Refused { .. }) = &outcome {
+            for key in made {
+                vault.discard(key)?;
+            }
+        }
+        outcome.map(|_| ())
     }
 }
 
@@ -95,7 +109,7 @@ async fn rotate(session: &Session, algorithm: Option<Algorithm>) -> Result<(), F
     }
     // A first key takes its turn by itself.
     if let Some(active) = turn.active.filter(|key| key.rotation_asked_at.is_none()) {
-        session.change(KeyChange::AskForRotation { active: active.kid }).await?;
+        session.apply(Change::Keys(KeyChange::AskForRotation { active: active.kid })).await?;
     }
     output::note(&format!(
         "verifiers may not know the next {} key yet; a running issuer lets it sign in {wait} s",
@@ -123,27 +137,31 @@ async fn retire(session: &Session, kid: String, confirmed: &Confirmed) -> Result
         let suggestion = crate::suggest::nearest(&kid, known).map(str::to_owned);
         return Err(Failure::Refused { error: ChangeError::UnknownKey(kid), suggestion });
     };
-    let turn = Turn::of(session, Some(key.algorithm)).await;
-    let mut replacement = None;
+    let turn = Turn::among(&keys, key.algorithm);
+    let signs = key.state == KeyState::Active;
     let mut breaks = Vec::new();
     match key.state {
         // It has signed nothing.
         KeyState::Next => {}
         KeyState::Retired { published_until } if published_until <= now() => {}
-        KeyState::Retired { .. } => breaks.push(dead_tokens(key)),
-        KeyState::Active => {
-            let turn = turn?;
-            breaks.push(dead_tokens(key));
-            let unknown_for = turn.unknown_for(now());
-            breaks.extend((unknown_for > 0).then(|| refused_at_first(unknown_for)));
-            if turn.next.is_none() {
-                let vault = session.vault().await?;
-                replacement = Some(vault.generate(key.algorithm, KeyState::Active, now())?);
-            }
-        }
+        KeyState::Retired { .. } | KeyState::Active => breaks.push(dead_tokens(key)),
+    }
+    let unknown_for = turn.unknown_for(now());
+    if signs && unknown_for > 0 {
+        breaks.push(refused_at_first(unknown_for));
     }
     confirm(&breaks, confirmed)?;
-    session.change(KeyChange::Retire { kid, state: key.state, replacement }).await
+    let (state, alone) = (key.state, signs && turn.next.is_none());
+    if !alone && matches!(key.private, PrivateKey::Sealed(_)) {
+        // Whatever is wrong with the key-encryption key, this goes.
+        let change = KeyChange::Retire { kid, state, replacement: None };
+        return session.apply(Change::Keys(change)).await.map(|_| ());
+    }
+    let vault = session.vault().await?;
+    let made = alone.then(|| vault.generate(key.algorithm, KeyState::Active, now())).transpose()?;
+    let change = KeyChange::Retire { kid, state, replacement: made.clone() };
+    session.change(change, &vault, made.as_slice()).await?;
+    Ok(vault.discard(key)?)
 }
 
 async fn add(
@@ -159,7 +177,7 @@ async fn add(
     } else {
         vec![vault.generate(algorithm, KeyState::Next, now())?]
     };
-    session.change(KeyChange::Add(keys)).await
+    session.change(KeyChange::Add(keys.clone()), &vault, &keys).await
 }
 
 fn dead_tokens(key: &StoredKey) -> String {

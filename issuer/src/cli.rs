@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod policy;
 mod reseal;
+mod revoke;
 mod serve;
 mod verify;
 
@@ -75,6 +76,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Grant { command } => block_on(&mut one, grant::run(Session::new(config()?), command)),
         Command::Keys { command } => block_on(&mut one, keys::run(Session::new(config()?), command)),
+        Command::Revoke { command } => block_on(&mut one, revoke::run(Session::new(config()?), command)),
     }?;
     output::answer(&answer, json).map(|()| ExitCode::SUCCESS)
 }

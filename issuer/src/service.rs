@@ -7,6 +7,7 @@ mod inspection;
 mod introspection;
 mod last_used;
 mod request;
+mod revocation;
 mod rotation;
 mod status;
 
@@ -21,6 +22,7 @@ pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
+pub use revocation::{RevocationOutcome, RevocationRequest};
 pub use rotation::{Moment, Pass, RotationError, Rotator};
 use status::NewToken;
 pub use status::{ListError, SignedList, Statuses};
@@ -31,7 +33,7 @@ use crate::domain::{
     UnixTime, Wish, authenticate, decide,
 };
 use crate::keys::{Signer, SigningError, sign_token};
-use crate::store::{AllocationError, Snapshot, Snapshots, Stale};
+use crate::store::{AllocationError, Snapshot, Snapshots, Stale, StoreError};
 
 /// Tells the time. A function and not a time where a decision waits for the network in the middle.
 pub type Clock = fn() -> UnixTime;
@@ -129,6 +131,9 @@ pub enum TokenError {
     /// The token needs a place in a status list, and there is none to be had.
     #[error("the token could not get a status")]
     Status(#[from] AllocationError),
+    /// The revocation did not reach the store.
+    #[error("the revocation could not be recorded")]
+    Unrecorded(#[source] StoreError),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),

@@ -149,6 +149,9 @@ pub enum Failure {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// What should be a token of this server is none. Exit code 1.
+    #[error("standard input holds no access token of this server")]
+    NoToken,
     /// No randomness. Exit code 1.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -188,6 +191,7 @@ impl Failure {
             | Self::File { .. }
             | Self::Case { .. }
             | Self::NoComponent
+            | Self::NoToken
             | Self::Component { .. }
             | Self::Random(_)
             | Self::Fetch(_)

@@ -23,8 +23,9 @@ use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "TESSERA_LOG";
-/// What is logged when it does not say. warp's own trace repeats the access log.
-const LOG_FILTER: &str = "info,warp::filters=off";
+/// What is logged when it does not say. warp's own trace repeats the access log, and
+/// cryptoki reports each mechanism of a token that it has no name for as an error.
+const LOG_FILTER: &str = "info,warp::filters=off,cryptoki=off";
 
 pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     // The last to be dropped: until then it takes lines.

@@ -1,5 +1,7 @@
 //! The file as it is written, and its way to a [`Config`].
 
+mod pkcs11;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +14,7 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
+use self::pkcs11::Pkcs11Table;
 use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
 use crate::domain::{
@@ -42,6 +45,7 @@ struct File {
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
+    pkcs11: Option<Pkcs11Table>,
 }
 
 #[derive(Deserialize, Default)]
@@ -122,6 +126,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             old_key_encryption_keys: {
                 file.old_key_encryption_keys.into_iter().map(|it| it.resolve(folder)).collect()
             },
+            pkcs11: file.pkcs11.map(|it| it.resolve(folder)).transpose().map_err(content)?,
             algorithm: file.tokens.algorithm.as_ref().map_or_else(Algorithm::default, |Text(it)| *it),
         },
         secret_pepper: folder.join(file.secret_pepper),

@@ -21,7 +21,7 @@ use crate::service::TokenService;
 const METADATA_MAX_AGE: u64 = KEY_SET_MAX_AGE;
 
 /// The methods of a document.
-const READ: &[Method] = &[Method::GET, Method::HEAD];
+pub(super) const READ: &[Method] = &[Method::GET, Method::HEAD];
 
 /// The documents of one server, as of its latest state.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ struct Written {
 
 /// A document as it is sent.
 #[derive(Clone, Debug)]
-struct Document {
+pub(super) struct Document {
     media_type: &'static str,
     body: Bytes,
     /// A strong validator (RFC 9110 §8.8.3).
@@ -103,13 +103,17 @@ impl Documents {
 
 impl Document {
     fn new(media_type: &'static str, value: &serde_json::Value) -> Self {
-        let body = Bytes::from(value.to_string());
+        Self::of(media_type, Bytes::from(value.to_string()))
+    }
+
+    /// A document that is written already.
+    pub(super) fn of(media_type: &'static str, body: Bytes) -> Self {
         let hash = digest::digest(&digest::SHA256, &body);
         let etag = HeaderValue::try_from(format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash))).ok();
         Self { media_type, body, etag }
     }
 
-    fn answer(self, method: &Method, headers: &HeaderMap, max_age: u64) -> Response {
+    pub(super) fn answer(self, method: &Method, headers: &HeaderMap, max_age: u64) -> Response {
         let mut response = if self.is_known(headers) {
             answer::empty(StatusCode::NOT_MODIFIED)
         } else if method == Method::HEAD {

@@ -9,7 +9,9 @@ mod lookalikes;
 mod parser;
 mod record;
 mod refusals;
+mod revoke;
 mod stage;
+mod status;
 mod target;
 mod token;
 

@@ -15,7 +15,8 @@ use tessera_verifier::{
 };
 
 use crate::domain::{
-    ActorChain, CLOCK_SKEW, Fallen, IssuerId, MAX_LIFETIME, OwnToken, ScopeSet, StoredKey, UnixTime,
+    ActorChain, CLOCK_SKEW, Fallen, IssuerId, MAX_LIFETIME, OwnToken, RevokedBy, ScopeSet, StoredKey,
+    UnixTime,
 };
 use crate::keys::Keyring;
 use crate::store::Snapshot;
@@ -56,6 +57,14 @@ pub enum InspectionError {
     /// The published keys make no verifier. Nothing is wrong with the token.
     #[error("the published keys cannot be used to verify")]
     Keys(#[source] PolicyError),
+    /// It was good, and was called back.
+    #[error("the token is revoked: by {}", by.as_str())]
+    Revoked {
+        /// Its name.
+        token_id: String,
+        /// By which revocation.
+        by: RevokedBy,
+    },
     /// It was good, and something that it rests on is gone.
     #[error("{fallen}")]
     Fallen {
@@ -106,6 +115,9 @@ impl Inspector {
         now: UnixTime,
     ) -> Result<(Inspected, ScopeSet), InspectionError> {
         let inspected = self.read(&snapshot.keyring, token, now)?;
+        if let Some(by) = snapshot.revocations.is_revoked(&inspected.token) {
+            return Err(InspectionError::Revoked { token_id: inspected.token.id, by });
+        }
         match inspected.token.standing(&snapshot.directory, now) {
             Ok(scopes) => Ok((inspected, scopes)),
             Err(fallen) => Err(InspectionError::Fallen { token_id: inspected.token.id, fallen }),
@@ -199,7 +211,7 @@ impl InspectionError {
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         match self {
-            Self::Fallen { token_id, .. } => Some(token_id),
+            Self::Revoked { token_id, .. } | Self::Fallen { token_id, .. } => Some(token_id),
             Self::Refused(_) | Self::Claims | Self::Keys(_) => None,
         }
     }

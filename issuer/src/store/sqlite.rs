@@ -119,7 +119,7 @@ impl SqliteStore {
 
     /// A connection, for tests that look into the tables.
     #[cfg(test)]
-    pub(super) async fn acquire(&self) -> sqlx::pool::PoolConnection<sqlx::Sqlite> {
+    pub(crate) async fn acquire(&self) -> sqlx::pool::PoolConnection<sqlx::Sqlite> {
         self.pool.acquire().await.unwrap()
     }
 

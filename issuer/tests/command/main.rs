@@ -11,6 +11,8 @@
 mod exit;
 mod keys;
 mod lifecycle;
+#[cfg(feature = "e2e")]
+mod pkcs11;
 mod policy;
 mod rotation;
 mod stage;

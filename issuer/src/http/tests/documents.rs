@@ -22,6 +22,7 @@ fn expected(issuer: &str) -> Value {
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/v1/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "revocation_endpoint": format!("{issuer}/v1/revoke"),
         "grant_types_supported": [
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -37,6 +38,10 @@ fn expected(issuer: &str) -> Value {
         "introspection_endpoint_auth_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
         "introspection_signing_alg_values_supported": ["ES256"],
+        "revocation_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
         "scopes_supported": ["delete", "read", "send", "write"],
         "response_types_supported": [],
     })
@@ -78,6 +83,7 @@ async fn methods_by_certificate_are_told_where_they_are_on() {
             Some(json!({
                 "token_endpoint": "https://mtls.id.example:8443/v1/token",
                 "introspection_endpoint": "https://mtls.id.example:8443/v1/introspect",
+                "revocation_endpoint": "https://mtls.id.example:8443/v1/revoke",
             })),
         ),
     ] {

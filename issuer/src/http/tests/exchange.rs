@@ -6,7 +6,10 @@ use tessera_verifier::{Authentication, Decision, Request, Timestamp, Verifier};
 use warp::test::RequestBuilder;
 
 use super::stage::{GRANT, ISSUER, OWN, Server, basic, body, now, post};
-use crate::domain::{Change, Grant, Settings};
+use crate::domain::{
+    ActorChain, Change, Exchange, Exchanges, Grant, MAX_ACT_DEPTH, OwnToken, Revocation, RevocationRecord,
+    Settings,
+};
 use crate::testing::{id, offering, scopes};
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -35,9 +38,9 @@ async fn server() -> Server {
 }
 
 async fn edge(server: &Server, client: &str, audience: &str, exchange: &str) {
-    let exchange: crate::domain::Exchange = exchange.parse().unwrap();
+    let exchange: Exchange = exchange.parse().unwrap();
     let mut grant = Grant::new(id(client), id(audience), scopes(exchange.to.as_str()));
-    grant.exchanges = crate::domain::Exchanges::new([exchange]).unwrap();
+    grant.exchanges = Exchanges::new([exchange]).unwrap();
     server.apply(&Change::AddGrant(grant)).await;
 }
 
@@ -146,9 +149,8 @@ async fn the_chain_is_told_and_has_an_end() {
 async fn the_longest_chain_is_verified_and_read_back() {
     let server = server().await;
     let snapshot = server.service.latest();
-    let names: Vec<_> =
-        (0..crate::domain::MAX_ACT_DEPTH).map(|n| format!("{n}{}", "x".repeat(254))).collect();
-    let chain = names.iter().fold(crate::domain::ActorChain::default(), |it, name| it.joined_by(id(name)));
+    let names: Vec<_> = (0..MAX_ACT_DEPTH).map(|n| format!("{n}{}", "x".repeat(254))).collect();
+    let chain = names.iter().fold(ActorChain::default(), |it, name| it.joined_by(id(name)));
     let now = now().as_seconds();
     let written = json!({
         "iss": ISSUER, "sub": "shop", "client_id": "s2", "aud": "s3", "act": chain, "iat": now, "exp": now + 60,
@@ -264,4 +266,38 @@ async fn an_exchanged_token_is_introspected_with_its_chain() {
     assert_eq!(answer["act"], json!({ "sub": "stock", "act": { "sub": "orders" } }));
     server.disable("orders").await;
     assert_eq!(body(&server.send(asked()).await), json!({ "active": false }));
+}
+
+/// RFC 7009 §1 and §2.1: whatever was revoked, nothing more is to be had for it, and it is not active.
+#[tokio::test]
+async fn a_revoked_token_is_worth_nothing() {
+    let revocations: [(fn(&OwnToken) -> Revocation, bool); 7] = [
+        (|token| Revocation::Token(token.id.parse().unwrap()), true),
+        (|_| Revocation::Client(id("shop")), true),
+        (|_| Revocation::Client(id("orders")), true),
+        (|_| Revocation::Client(id("stock")), false),
+        (|_| Revocation::Grant { client: id("orders"), audience: id("stock") }, true),
+        (|_| Revocation::Grant { client: id("shop"), audience: id("orders") }, false),
+        (|token| Revocation::Key(token.kid.clone()), true),
+    ];
+    for (what, revoked) in revocations {
+        let server = &server().await;
+        let first = called(server).await;
+        let answer = server.assert_granted(trade("orders", &first, "audience=stock"), "stock").await;
+        let second = token(&answer);
+        let snapshot = server.service.latest();
+        let read = server.service.inspector().read(&snapshot.keyring, &second, now()).unwrap().token;
+        let what = what(&read);
+        let record = RevocationRecord { what: what.clone(), at: now(), expires_at: now().plus(3600) };
+        server.apply(&Change::Revoke(record)).await;
+        let request = trade("stock", &second, "audience=s1");
+        if revoked {
+            server.assert_refused(request, 400, "invalid_request", &format!("{what:?}")).await;
+        } else {
+            server.assert_granted(request, &format!("{what:?}")).await;
+        }
+        let asked = post(&format!("token={second}")).path("/v1/introspect");
+        let answer = body(&server.send(asked.header("authorization", basic("stock:s"))).await);
+        assert_eq!(answer["active"], !revoked, "{what:?}");
+    }
 }

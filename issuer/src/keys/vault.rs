@@ -141,29 +141,22 @@ impl Vault {
         state: KeyState,
         now: UnixTime,
     ) -> Result<StoredKey, KeyError> {
-        if let Some(module) = &self.0.module {
+        let (kid, jwk, private) = if let Some(module) = &self.0.module {
             let made = module.generate(algorithm);
             let (kid, jwk) = made.map_err(|source| KeyError::NotMade { algorithm, source })?;
-            let private = PrivateKey::Pkcs11 { token: module.label().to_owned() };
-            return Ok(StoredKey { kid, algorithm, state, jwk, private, created_at: now });
-        }
-        let made = || {
-            let pkcs8 = generate_pkcs8(algorithm)?;
-            let (kid, jwk) = Private::parse(algorithm, &pkcs8)?.public()?;
-            Some((pkcs8, kid, jwk))
+            (kid, jwk, PrivateKey::Pkcs11 { token: module.label().to_owned() })
+        } else {
+            let made = || {
+                let pkcs8 = generate_pkcs8(algorithm)?;
+                let (kid, jwk) = Private::parse(algorithm, &pkcs8)?.public()?;
+                Some((pkcs8, kid, jwk))
+            };
+            let (pkcs8, kid, jwk) = made().ok_or(KeyError::Generate(algorithm))?;
+            let private = self.seal(&kid, algorithm, &pkcs8)?;
+            (kid, jwk, private)
         };
-        let (pkcs8, kid, jwk) = made().ok_or(KeyError::Generate(algorithm))?;
-        let private = self.seal(&kid, algorithm, &pkcs8)?;
-        Ok(StoredKey {
-            kid,
-            algorithm,
-            state,
-            since: now,
-            rotation_asked_at: None,
-            jwk,
-            private,
-            created_at: now,
-        })
+        let (since, created_at) = (now, now);
+        Ok(StoredKey { kid, algorithm, state, since, rotation_asked_at: None, jwk, private, created_at })
     }
 
     /// Opens a stored key for signing.

@@ -18,7 +18,7 @@ use crate::keys::{KeyError, Vault};
 use crate::store::{FollowError, Snapshots, Stale, Store, StoreError};
 
 /// The longest time between two looks at the plan: the clock may have been set meanwhile.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// After a step failed.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// A step that is due is put off by up to this many milliseconds, so that of several replicas one is first and the

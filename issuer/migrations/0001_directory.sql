@@ -99,16 +99,21 @@ CREATE TABLE spent_assertion (
 CREATE INDEX spent_assertion_expiry ON spent_assertion (expires_at);
 
 -- Signing keys. `private` is sealed under a key-encryption key that is not in this database, or names the PKCS #11
--- token that holds the private key. A retired key stays published until `published_until`.
+-- token that holds the private key. Each is what it is since `since`. A retired key stays published until
+-- `published_until` at least. `rotation_asked_at` stands at an active key that is to be replaced when its next key may
+-- sign.
 CREATE TABLE signing_key (
-    kid             TEXT   NOT NULL PRIMARY KEY,
-    algorithm       TEXT   NOT NULL,
-    state           TEXT   NOT NULL CHECK (state IN ('next', 'active', 'retired')),
-    jwk             TEXT   NOT NULL,
-    private         TEXT   NOT NULL,
-    created_at      BIGINT NOT NULL,
-    published_until BIGINT,
-    CHECK ((state = 'retired') = (published_until IS NOT NULL))
+    kid               TEXT   NOT NULL PRIMARY KEY,
+    algorithm         TEXT   NOT NULL,
+    state             TEXT   NOT NULL CHECK (state IN ('next', 'active', 'retired')),
+    since             BIGINT NOT NULL,
+    jwk               TEXT   NOT NULL,
+    private           TEXT   NOT NULL,
+    created_at        BIGINT NOT NULL,
+    rotation_asked_at BIGINT,
+    published_until   BIGINT,
+    CHECK ((state = 'retired') = (published_until IS NOT NULL)),
+    CHECK (state = 'active' OR rotation_asked_at IS NULL)
 );
 CREATE UNIQUE INDEX signing_key_one_next ON signing_key (algorithm) WHERE state = 'next';
 CREATE UNIQUE INDEX signing_key_one_active ON signing_key (algorithm) WHERE state = 'active';

@@ -7,11 +7,12 @@ mod envoy;
 mod failure;
 mod grant;
 mod init;
-mod key;
+mod keys;
 mod log;
 mod output;
 mod policy;
 mod reseal;
+mod revoke;
 mod serve;
 mod verify;
 
@@ -74,7 +75,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             block_on(&mut one, credential::run(Session::new(config()?), command))
         }
         Command::Grant { command } => block_on(&mut one, grant::run(Session::new(config()?), command)),
-        Command::Key { command } => block_on(&mut one, key::run(Session::new(config()?), command)),
+        Command::Keys { command } => block_on(&mut one, keys::run(Session::new(config()?), command)),
+        Command::Revoke { command } => block_on(&mut one, revoke::run(Session::new(config()?), command)),
     }?;
     output::answer(&answer, json).map(|()| ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use tessera_net::fetch::{FetchError, Network, OriginAccess};
 use tessera_net::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
-use crate::domain::{IssuerId, LifetimeBounds, StatusTtl};
+use crate::domain::{ActDepth, IssuerId, LifetimeBounds, RotateEvery, StatusTtl};
 use crate::keys::VaultOptions;
 
 /// The settings of one issuer, its paths resolved.
@@ -35,6 +35,10 @@ pub struct Config {
     pub tokens: LifetimeBounds,
     /// How long verifiers may keep a status list.
     pub status_ttl: StatusTtl,
+    /// How often another key signs.
+    pub rotate_every: RotateEvery,
+    /// How many services may act for one subject, one after the other.
+    pub max_act_depth: ActDepth,
     /// Where to listen for TLS, if at all.
     pub tls: Option<Tls>,
     /// Where documents of others may come from.

@@ -28,7 +28,7 @@ mod trust;
 
 pub use actors::{ActDepth, ActorChain, MAX_ACT_DEPTH};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use change::{Actor, Applied, Change, ChangeError, Effect, Resealed, Settings};
+pub use change::{Actor, Applied, Change, ChangeError, Effect, Settings};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
 };
@@ -49,7 +49,11 @@ pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{
     INTROSPECTION_PATH, IssuerId, IssuerIdError, JWKS_PATH, REVOCATION_PATH, STATUS_PATH, TOKEN_PATH,
 };
-pub use key::{KeyState, PrivateKey, RETIRED_KEY_RETENTION, StoredKey};
+pub use key::{
+    CLOCK_ALLOWANCE, DEFAULT_ROTATE_EVERY, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_ROTATE_EVERY,
+    MAX_STALENESS, MIN_ROTATE_EVERY, PUBLICATION_LEAD, Plan, PrivateKey, Prospect, RETIRED_KEY_RETENTION,
+    Resealed, RotateEvery, RotateEveryError, RotationReason, Sightings, Step, StoredKey, key_set_max_age,
+};
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use own_token::{CLOCK_SKEW, Fallen, OwnToken};
 pub use revocation::{

@@ -14,6 +14,8 @@ mod openapi;
 mod posted;
 mod record;
 mod request;
+mod revoke;
+mod status;
 mod token;
 
 use std::convert::Infallible;
@@ -21,17 +23,17 @@ use std::future::ready;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method};
-pub(crate) use documents::DOCUMENT_MAX_AGE_SECONDS;
 use documents::{Documents, Which};
 pub(crate) use openapi::document as openapi_document;
 use posted::Head;
+use status::Asked;
 use tracing::field::Empty;
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use crate::domain::{INTROSPECTION_PATH, JWKS_PATH, TOKEN_PATH};
+use crate::domain::{INTROSPECTION_PATH, JWKS_PATH, REVOCATION_PATH, TOKEN_PATH};
 use crate::service::TokenService;
 
 /// Where RFC 8414 §3 puts the metadata.
@@ -63,6 +65,12 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(posted_head())
         .and(warp::body::stream())
         .then(introspect::introspect);
+    let revoke = at(below(REVOCATION_PATH))
+        .and(state.clone())
+        .and(posted_head())
+        .and(warp::body::stream())
+        .then(revoke::revoke);
+    let status = status_list(service.issuer().path()).and(state.clone()).and(asked()).then(status::answer);
     let documents = Arc::new(Documents::new(service));
     let document = |places: Vec<String>, which: Which| {
         let documents = Arc::clone(&documents);
@@ -88,6 +96,10 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
     let nowhere = warp::any().then(async || answer::not_found()).boxed();
 
     token
+        .or(revoke)
+        .unify()
+        .or(status)
+        .unify()
         .or(keys)
         .unify()
         .or(oauth)
@@ -110,11 +122,35 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
+/// Matches the paths of status lists.
+fn status_list(prefix: &str) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
+    let prefix: Arc<str> = prefix.into();
+    warp::path::full()
+        .and_then(move |full: FullPath| {
+            let matches = status::list_of(full.as_str(), &prefix).is_some();
+            ready(if matches { Ok(()) } else { Err(warp::reject::not_found()) })
+        })
+        .untuple_one()
+}
+
+/// All of a request for a status list.
+fn asked() -> impl Filter<Extract = (Asked,), Error = Infallible> + Clone {
+    warp::path::full()
+        .and(warp::method())
+        .and(query())
+        .and(warp::header::headers_cloned())
+        .map(|path, method, query, headers| Asked { path, method, query, headers })
+}
+
+/// The query, without its question mark; empty if there is none.
+fn query() -> impl Filter<Extract = (String,), Error = Infallible> + Clone {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
+}
+
 /// All of a posted form but its body.
 fn posted_head() -> impl Filter<Extract = (Head,), Error = Infallible> + Clone {
-    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
-        .and(query)
+        .and(query())
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional())
         .map(|method, query, headers, certificate| Head { method, query, headers, certificate })

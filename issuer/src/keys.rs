@@ -6,6 +6,7 @@
 mod kek;
 mod keyring;
 mod memory;
+mod pkcs11;
 mod public;
 mod secret_file;
 mod secret_source;
@@ -14,6 +15,7 @@ mod vault;
 
 pub use kek::{KeyEncryptionKey, SealError};
 pub use keyring::{Keyring, KeyringError, PublishedKeys};
+pub use pkcs11::{ModuleError, Pkcs11Options, TokenChoice};
 pub use secret_file::{SecretFileError, create_pepper, load_pepper};
 pub use secret_source::{CommandError, SecretError, SecretSource};
 pub use signer::{Signature, Signer, SigningError, sign_jwt, sign_token};

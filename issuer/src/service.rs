@@ -7,6 +7,8 @@ mod inspection;
 mod introspection;
 mod last_used;
 mod request;
+mod revocation;
+mod rotation;
 mod status;
 
 use std::fmt;
@@ -20,6 +22,8 @@ pub use last_used::LastUsed;
 pub use request::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
+pub use revocation::{RevocationOutcome, RevocationRequest};
+pub use rotation::{Moment, Pass, RotationError, Rotator};
 use status::NewToken;
 pub use status::{ListError, SignedList, Statuses};
 
@@ -29,7 +33,7 @@ use crate::domain::{
     UnixTime, Wish, authenticate, decide,
 };
 use crate::keys::{Signer, SigningError, sign_token};
-use crate::store::{AllocationError, Snapshot, Snapshots, Stale};
+use crate::store::{AllocationError, Snapshot, Snapshots, Stale, StoreError};
 
 /// Tells the time. A function and not a time where a decision waits for the network in the middle.
 pub type Clock = fn() -> UnixTime;
@@ -127,6 +131,9 @@ pub enum TokenError {
     /// The token needs a place in a status list, and there is none to be had.
     #[error("the token could not get a status")]
     Status(#[from] AllocationError),
+    /// The revocation did not reach the store.
+    #[error("the revocation could not be recorded")]
+    Unrecorded(#[source] StoreError),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] SigningError),
@@ -215,6 +222,13 @@ impl TokenService {
     #[must_use]
     pub fn latest(&self) -> Arc<Snapshot> {
         self.snapshots.latest()
+    }
+
+    /// How old the latest state may be, in seconds.
+    #[must_use]
+    pub fn state_age(&self) -> u64 {
+        let age = self.snapshots.age();
+        age.as_secs().saturating_add(u64::from(age.subsec_nanos() > 0))
     }
 
     /// The current state.

@@ -10,6 +10,7 @@ mod error;
 mod follow;
 mod revocation;
 mod rows;
+mod signing_keys;
 mod spending;
 mod sqlite;
 

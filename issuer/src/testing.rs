@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     Actor, Algorithm, Audience, AudienceRule, Change, Client, ClientId, ClientSecret, Conditions, Credential,
-    CredentialId, CredentialKind, Description, Directory, Entry, Grant, KeySource, KeyState, Labels,
-    Lifetime, Pepper, Profile, ScopeSet, Settings, StoredKey, Trust, UnixTime,
+    CredentialId, CredentialKind, Description, Directory, Entry, Grant, KeyChange, KeySource, KeyState,
+    Labels, Lifetime, Pepper, Profile, ScopeSet, Settings, StoredKey, Trust, UnixTime,
 };
 use crate::keys::{KeyEncryptionKey, Keyring, Vault};
 use crate::store::{Snapshot, SqliteStore, Store as _};
@@ -115,7 +115,7 @@ pub(crate) fn changes() -> Vec<Change> {
 /// A database with [`changes`] made and signing keys in it.
 pub(crate) async fn store(folder: &tempfile::TempDir, vault: &Vault) -> SqliteStore {
     let store = SqliteStore::create(&folder.path().join("tessera.db")).await.unwrap();
-    let keys = Change::AddKeys(signing_keys(vault));
+    let keys = Change::Keys(KeyChange::Add(signing_keys(vault)));
     for (change, at) in changes().iter().map(|change| (change, REGISTERED)).chain([(&keys, NOW)]) {
         store.apply(&actor(), change, at).await.unwrap();
     }

@@ -8,6 +8,7 @@ mod judge;
 mod requirements;
 mod stage;
 mod table;
+mod tokens;
 
 use std::{fs, path::Path};
 

@@ -108,7 +108,7 @@ async fn judges_follow_a_key_rotation() {
     let scene = Scene::set(&stage()).await.unwrap();
     let issuer = scene.issuer.identifier();
     let old = scene.access_token(ORDERS, READ).await.unwrap();
-    scene.issuer.cli().run(&["key", "rotate"]).await.unwrap();
+    scene.issuer.cli().run(&["keys", "rotate", "--now", "--yes"]).await.unwrap();
     assert_accepted(&verdicts(&issuer, ORDERS, old.as_str()).await);
 }
 

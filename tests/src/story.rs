@@ -194,8 +194,8 @@ impl Teller<'_> {
             "After the signing key was rotated",
             "New tokens are signed with the next key; those signed with the old one stay good until they expire.",
         );
-        self.scene.issuer.cli().run(&["key", "rotate"]).await?;
-        (self.listener)(Event::Aside("$ tessera --config issuer/tessera.toml key rotate"));
+        self.scene.issuer.cli().run(&["keys", "rotate", "--now", "--yes"]).await?;
+        (self.listener)(Event::Aside("$ tessera --config issuer/tessera.toml keys rotate --now --yes"));
         let deadline = Instant::now() + CHANGE_SEEN_WITHIN;
         let (asked, new) = loop {
             let (asked, new) = issued(self.scene.exchange(identity, ORDERS, READ).send().await?)?;

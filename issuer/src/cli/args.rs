@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
@@ -9,7 +10,7 @@ use super::policy::PolicyCommand;
 use super::verify::Verify;
 use crate::domain::{
     Algorithm, ClientId, CredentialId, CustomClaim, CustomClaimError, Description, Exchange, IssuerId,
-    LabelError, Lifetime, LifetimeError, Profile, Scope, ScopeError, parse_claim,
+    LabelError, Lifetime, LifetimeError, Profile, Scope, ScopeError, TokenId, TokenIdError, parse_claim,
 };
 
 const EXIT_CODES: &str = "\
@@ -30,6 +31,7 @@ Examples:
   tessera credential add-workload shop --issuer https://ci.example --discovery --subject shop
   tessera grant add shop orders --scope orders:read
   tessera serve
+  tessera revoke client shop
   tessera policy check policy.yaml
   tessera verify --policy policy.yaml --fetch --url https://orders.example/orders - < token";
 
@@ -72,10 +74,15 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: GrantCommand,
     },
-    /// Manage the signing keys
-    Key {
+    /// Manage the signing keys, which otherwise look after themselves
+    Keys {
         #[command(subcommand)]
-        command: KeyCommand,
+        command: KeysCommand,
+    },
+    /// Take tokens back that were issued
+    Revoke {
+        #[command(subcommand)]
+        command: RevokeCommand,
     },
     /// Work on the policies by which verifiers decide
     Policy {
@@ -94,7 +101,8 @@ pub(super) enum Command {
 #[command(after_help = "\
 Examples:
   tessera init issuer
-  tessera init /etc/tessera --listen 0.0.0.0:8080 --issuer https://id.example --algorithm RS256")]
+  tessera init /etc/tessera --listen 0.0.0.0:8080 --issuer https://id.example --algorithm RS256
+  tessera init issuer --pkcs11-module /usr/lib/softhsm/libsofthsm2.so --pkcs11-token tessera --pkcs11-pin-file pin")]
 pub(super) struct Init {
     /// The folder to make it in
     pub(super) dir: PathBuf,
@@ -107,6 +115,22 @@ pub(super) struct Init {
     /// What its keys sign with: ES256, RS256, PS256, ES384 or EdDSA
     #[arg(long, default_value = "ES256")]
     pub(super) algorithm: Algorithm,
+    #[command(flatten)]
+    pub(super) pkcs11: Option<InitPkcs11>,
+}
+
+/// The PKCS #11 token in which the first keys are made. More can be said in the configuration.
+#[derive(Debug, Args)]
+pub(super) struct InitPkcs11 {
+    /// Make the signing keys in a PKCS #11 token: the module's library, an absolute path
+    #[arg(long = "pkcs11-module", value_name = "FILE", required = false, requires_all = ["token", "pin_file"])]
+    pub(super) module: PathBuf,
+    /// The label of the token
+    #[arg(long = "pkcs11-token", value_name = "LABEL", required = false, requires = "module")]
+    pub(super) token: String,
+    /// A file with the PIN of the token's user, that only its owner may read
+    #[arg(long = "pkcs11-pin-file", value_name = "FILE", required = false, requires = "module")]
+    pub(super) pin_file: PathBuf,
 }
 
 /// `tessera serve`.
@@ -200,6 +224,46 @@ pub(super) struct ClientSettings {
     /// Give them none [default]
     #[arg(long)]
     pub(super) no_status: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RevokeCommand {
+    /// Revoke one token
+    #[command(after_help = "\
+Examples:
+  tessera revoke token - < token
+  tessera revoke token bVZ1y0fXAAABc0s7nV3pQmUuJ6kd    as the decision log names it")]
+    Token {
+        /// Its name (`jti`), or `-` for the token itself on stdin
+        #[arg(value_name = "JTI")]
+        token: TokenName,
+    },
+    /// Revoke all tokens that a client got until now, and those that are about it
+    Client {
+        /// The client
+        client: ClientId,
+    },
+    /// Revoke all tokens that a client got until now for an audience
+    Grant {
+        /// Who calls
+        client: ClientId,
+        /// Whom
+        audience: ClientId,
+    },
+    /// Revoke all tokens that a key signed until now
+    Key {
+        /// The key (`kid`), as `key list` shows it
+        kid: String,
+    },
+}
+
+/// How a token is named.
+#[derive(Clone, Debug)]
+pub(super) enum TokenName {
+    /// By the token itself, on stdin: on a command line, others see it.
+    Stdin,
+    /// By its `jti`.
+    Id(TokenId),
 }
 
 #[derive(Debug, Subcommand)]
@@ -414,23 +478,55 @@ Examples:
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum KeyCommand {
-    /// List the signing keys
+pub(super) enum KeysCommand {
+    /// List the signing keys, and what becomes of each
     List,
-    /// Sign with the next key from now on, and make another next one
+    /// Let the next key take over as soon as every verifier knows it
     ///
-    /// The old key stays published until its last token has expired, so nothing that was issued stops
-    /// working.
+    /// If that is now it happens now; otherwise a running issuer does it when the time has come. The old key stays
+    /// published until its last token has expired, so nothing that was issued stops working.
+    #[command(after_help = "\
+Examples:
+  tessera keys rotate
+  tessera keys rotate --now       verifiers may not know the new key yet")]
     Rotate {
         /// Whose turn it is, as `ES256` [default: what tokens are signed with unless an audience says]
         #[arg(long)]
         algorithm: Option<Algorithm>,
+        /// Do not wait
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        confirmed: Confirmed,
     },
-    /// Make the first keys of another algorithm, for audiences that ask for it
+    /// Take a key out of the published set at once, as after a theft
+    ///
+    /// Every token that was signed with it is refused by each verifier from when that fetches the key set again. In the
+    /// place of the active key the next one signs.
+    #[command(after_help = "\
+Example:
+  tessera keys retire NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
+    Retire {
+        /// The key, as `keys list` shows it
+        kid: String,
+        #[command(flatten)]
+        confirmed: Confirmed,
+    },
+    /// Make the first key of another algorithm, for audiences that ask for it
+    ///
+    /// It is published, and signs from when every verifier knows it.
+    #[command(after_help = "\
+Example:
+  tessera keys add --algorithm RS256")]
     Add {
         /// ES256, RS256, PS256, ES384 or EdDSA
         #[arg(long)]
         algorithm: Algorithm,
+        /// Let it sign at once
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        confirmed: Confirmed,
     },
     /// Seal all keys under the current key-encryption key, those too that are under one of `old_key_encryption_keys`
     ///
@@ -439,8 +535,24 @@ pub(super) enum KeyCommand {
     Reseal,
 }
 
+/// That what breaks may break.
+#[derive(Debug, Args)]
+pub(super) struct Confirmed {
+    /// Do it although something breaks; without this the terminal is asked
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
 fn lifetime(text: &str) -> Result<Lifetime, LifetimeError> {
     Lifetime::from_seconds(text.parse().map_err(|_| LifetimeError)?)
+}
+
+impl FromStr for TokenName {
+    type Err = TokenIdError;
+
+    fn from_str(text: &str) -> Result<Self, TokenIdError> {
+        if text == "-" { Ok(Self::Stdin) } else { text.parse().map(Self::Id) }
+    }
 }
 
 fn label(text: &str) -> Result<(String, String), LabelError> {

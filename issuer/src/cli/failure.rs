@@ -103,6 +103,12 @@ pub enum Failure {
     /// The command line does not say enough. Exit code 2.
     #[error("{0}")]
     Usage(&'static str),
+    /// Somebody was asked, and said no. Exit code 1.
+    #[error("nothing was changed")]
+    NotConfirmed,
+    /// Nobody can be asked. Exit code 1.
+    #[error("cannot ask on the terminal")]
+    Terminal(#[source] io::Error),
     /// A policy has problems. Exit code 3.
     #[error("{} is no good policy", path.display())]
     Policy {
@@ -143,6 +149,9 @@ pub enum Failure {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// What should be a token of this server is none. Exit code 1.
+    #[error("standard input holds no access token of this server")]
+    NoToken,
     /// No randomness. Exit code 1.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -177,9 +186,12 @@ impl Failure {
             | Self::Certificate { .. }
             | Self::Registration(_)
             | Self::Exists { .. }
+            | Self::NotConfirmed
+            | Self::Terminal(_)
             | Self::File { .. }
             | Self::Case { .. }
             | Self::NoComponent
+            | Self::NoToken
             | Self::Component { .. }
             | Self::Random(_)
             | Self::Fetch(_)

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::args::Init;
+use super::args::{Init, InitPkcs11};
 use super::output::Answer;
 use super::{Failure, actor, now};
-use crate::domain::{Algorithm, Change};
-use crate::keys::{KeyEncryptionKey, Vault, create_pepper};
+use crate::domain::{Algorithm, Change, KeyChange};
+use crate::keys::{
+    KeyEncryptionKey, Pkcs11Options, SecretSource, TokenChoice, Vault, VaultOptions, create_pepper,
+};
 use crate::store::{SqliteStore, Store as _};
 
 const CONFIG: &str = "tessera.toml";
@@ -25,9 +27,10 @@ struct Files {
 }
 
 pub(super) async fn init(arguments: Init) -> Result<Answer, Failure> {
-    let config = config_text(&arguments)?;
+    let pkcs11 = arguments.pkcs11.as_ref().map(pkcs11_options).transpose()?;
+    let config = config_text(&arguments, pkcs11.as_ref())?;
     let mut files = Files::claim(arguments.dir)?;
-    files.fill(&config, arguments.algorithm).await?;
+    files.fill(&config, arguments.algorithm, pkcs11).await?;
     files.finished = true;
     let path = files.path(CONFIG);
     Ok(Answer {
@@ -56,12 +59,24 @@ impl Files {
     }
 
     /// The configuration comes last: without it nothing here is in use.
-    async fn fill(&self, config: &str, algorithm: Algorithm) -> Result<(), Failure> {
-        let vault = Vault::new(KeyEncryptionKey::create(&self.path(KEK))?);
+    async fn fill(
+        &self,
+        config: &str,
+        algorithm: Algorithm,
+        pkcs11: Option<Pkcs11Options>,
+    ) -> Result<(), Failure> {
+        KeyEncryptionKey::create(&self.path(KEK))?;
+        let options = VaultOptions {
+            key_encryption_key: SecretSource::File(self.path(KEK)),
+            old_key_encryption_keys: Vec::new(),
+            algorithm,
+            pkcs11,
+        };
+        let vault = Vault::load(&options).await?;
         create_pepper(&self.path(PEPPER))?;
-        let keys = super::key::first(algorithm, &vault)?;
+        let keys = super::keys::first(algorithm, &vault)?;
         let store = SqliteStore::create(&self.path(DATABASE)).await?;
-        let added = store.apply(&actor(), &Change::AddKeys(keys), now()).await;
+        let added = store.apply(&actor(), &Change::Keys(KeyChange::Add(keys)), now()).await;
         store.close().await;
         added?;
         let path = self.path(CONFIG);
@@ -91,7 +106,40 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn config_text(arguments: &Init) -> Result<String, Failure> {
+/// What the command line says of the token, its paths made absolute: the configuration may be elsewhere.
+fn pkcs11_options(arguments: &InitPkcs11) -> Result<Pkcs11Options, Failure> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path).map_err(|source| Failure::File {
+            verb: "read",
+            path: path.to_owned(),
+            source,
+        })
+    };
+    Ok(Pkcs11Options {
+        module: absolute(&arguments.module)?,
+        token: TokenChoice::Label(arguments.token.clone()),
+        pin: SecretSource::File(absolute(&arguments.pin_file)?),
+        sessions: Pkcs11Options::DEFAULT_SESSIONS,
+    })
+}
+
+/// The table `[pkcs11]`, or what it would look like.
+fn pkcs11_text(options: &Pkcs11Options) -> String {
+    // A TOML basic string is written as one of JSON is.
+    let text = |path: &Path| json!(path.to_string_lossy()).to_string();
+    let (TokenChoice::Label(token), SecretSource::File(pin)) = (&options.token, &options.pin) else {
+        return String::new();
+    };
+    format!(
+        "\n# The PKCS #11 token in which signing keys are made; those that are sealed in the database sign on.\n\
+         [pkcs11]\nmodule = {}\ntoken = {}\npin = {{ file = {} }}\n",
+        text(&options.module),
+        json!(token),
+        text(pin),
+    )
+}
+
+fn config_text(arguments: &Init, pkcs11: Option<&Pkcs11Options>) -> Result<String, Failure> {
     let Init { listen, issuer, algorithm, .. } = arguments;
     let loopback = listen.ip().is_loopback();
     let issuer = match issuer {
@@ -106,6 +154,7 @@ fn config_text(arguments: &Init) -> Result<String, Failure> {
             "\n[tokens]\n# What signs tokens where their audience does not say.\nalgorithm = \"{algorithm}\"\n"
         )
     };
+    let pkcs11 = pkcs11.map(pkcs11_text).unwrap_or_default();
     Ok(format!(
         "\
 # A Tessera issuer. Unknown keys are errors; paths are relative to this file.
@@ -129,6 +178,6 @@ secret_pepper = \"{PEPPER}\"
 
 # Whether key sets of trusted issuers may be fetched over http from this machine. For development.
 allow_http_loopback = {loopback}
-{tokens}"
+{tokens}{pkcs11}"
     ))
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::output::Answer;
 use super::{Failure, Session};
-use crate::domain::{Change, PrivateKey, Resealed};
+use crate::domain::{Change, KeyChange, PrivateKey, Resealed};
 
 /// Seals every signing key under the current key-encryption key, all in one change or none.
 pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
@@ -19,7 +19,8 @@ pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
     let kids: Vec<String> = resealed.iter().map(|it| it.kid.clone()).collect();
     let kek = vault.key_encryption_key();
     if !resealed.is_empty() {
-        session.apply(Change::ResealKeys { keys: resealed, key_encryption_key: kek.to_owned() }).await?;
+        let key_encryption_key = kek.to_owned();
+        session.apply(Change::Keys(KeyChange::Reseal { keys: resealed, key_encryption_key })).await?;
     }
     let in_modules = keys.iter().filter(|it| matches!(it.private, PrivateKey::Pkcs11 { .. })).count();
     let sealed = keys.len() - in_modules;

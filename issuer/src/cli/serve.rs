@@ -18,13 +18,14 @@ use super::{Failure, now};
 use crate::config::{Config, ConfigError};
 use crate::domain::IssuerId;
 use crate::keys::{Vault, load_pepper};
-use crate::service::{Assertions, MutualTls, Statuses, TokenService};
+use crate::service::{Assertions, MutualTls, Rotator, Statuses, TokenService};
 use crate::store::{Snapshots, Spending, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "TESSERA_LOG";
-/// What is logged when it does not say. warp's own trace repeats the access log.
-const LOG_FILTER: &str = "info,warp::filters=off";
+/// What is logged when it does not say. warp's own trace repeats the access log, and
+/// cryptoki reports each mechanism of a token that it has no name for as an error.
+const LOG_FILTER: &str = "info,warp::filters=off,cryptoki=off";
 
 pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     // The last to be dropped: until then it takes lines.
@@ -58,12 +59,16 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
         .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
-    let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now);
-    let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let service = service.with_statuses(Statuses::new(shared, config.status_ttl, now));
+    let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now)
+        .with_max_act_depth(config.max_act_depth)
+        .with_statuses(Statuses::new(Arc::clone(&store) as Arc<dyn Store>, config.status_ttl, now));
     let service = Arc::new(match mutual_tls {
         Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
         None => service,
+    });
+    let rotating = tokio::spawn({
+        let store = Arc::clone(&store) as Arc<dyn Store>;
+        Rotator::new(store, Arc::clone(&snapshots), vault.clone(), config.rotate_every).keep_rotating(now)
     });
     let following = tokio::spawn(follow(snapshots, Arc::clone(&store) as Arc<dyn Store>, vault));
     let refreshing = tokio::spawn({
@@ -99,6 +104,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
     };
     let (plain, secure) = tokio::join!(plain, secure);
 
+    rotating.abort();
     refreshing.abort();
     following.abort();
     noting.abort();

@@ -1,5 +1,7 @@
 //! The file as it is written, and its way to a [`Config`].
 
+mod pkcs11;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,9 +14,13 @@ use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
 use tessera_net::tls::TlsFiles;
 use toml::Spanned;
 
+use self::pkcs11::Pkcs11Table;
 use super::secrets::PlaceOrPath;
 use super::{Config, ConfigError, Fetch, Tls};
-use crate::domain::{Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_LIFETIME, StatusTtl};
+use crate::domain::{
+    ActDepth, Algorithm, IssuerId, Lifetime, LifetimeBounds, MAX_ACT_DEPTH, MAX_LIFETIME, MAX_ROTATE_EVERY,
+    MIN_ROTATE_EVERY, RotateEvery, StatusTtl,
+};
 use crate::keys::VaultOptions;
 
 #[derive(Deserialize)]
@@ -34,9 +40,12 @@ struct File {
     tokens: TokensTable,
     #[serde(default)]
     status: StatusTable,
+    #[serde(default)]
+    keys: KeysTable,
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
+    pkcs11: Option<Pkcs11Table>,
 }
 
 #[derive(Deserialize, Default)]
@@ -45,12 +54,19 @@ struct TokensTable {
     max_lifetime: Option<Spanned<u64>>,
     default_lifetime: Option<Spanned<u64>>,
     algorithm: Option<Text<Algorithm>>,
+    max_act_depth: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct StatusTable {
     ttl: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct KeysTable {
+    rotate_every: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -110,12 +126,15 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             old_key_encryption_keys: {
                 file.old_key_encryption_keys.into_iter().map(|it| it.resolve(folder)).collect()
             },
+            pkcs11: file.pkcs11.map(|it| it.resolve(folder)).transpose().map_err(content)?,
             algorithm: file.tokens.algorithm.as_ref().map_or_else(Algorithm::default, |Text(it)| *it),
         },
         secret_pepper: folder.join(file.secret_pepper),
         allow_http_loopback: file.allow_http_loopback,
+        max_act_depth: file.tokens.act_depth().map_err(content)?,
         tokens: file.tokens.resolve().map_err(content)?,
         status_ttl: file.status.resolve().map_err(content)?,
+        rotate_every: file.keys.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
     })
@@ -126,6 +145,12 @@ fn default_pepper() -> PathBuf {
 }
 
 impl TokensTable {
+    fn act_depth(&self) -> Result<ActDepth, Wrong> {
+        let Some(depth) = &self.max_act_depth else { return Ok(ActDepth::default()) };
+        ActDepth::new(*depth.get_ref())
+            .ok_or_else(|| Wrong::at(depth, format!("`max_act_depth` must be 1 to {MAX_ACT_DEPTH}")))
+    }
+
     fn resolve(self) -> Result<LifetimeBounds, Wrong> {
         let max = match self.max_lifetime {
             None => LifetimeBounds::default().max,
@@ -156,6 +181,16 @@ impl StatusTable {
         let Some(seconds) = self.ttl else { return Ok(StatusTtl::default()) };
         StatusTtl::from_seconds(*seconds.get_ref())
             .map_err(|_| Wrong::at(&seconds, format!("`ttl` must be 1 to {} seconds", StatusTtl::MAX)))
+    }
+}
+
+impl KeysTable {
+    fn resolve(self) -> Result<RotateEvery, Wrong> {
+        let Some(seconds) = self.rotate_every else { return Ok(RotateEvery::default()) };
+        RotateEvery::from_seconds(*seconds.get_ref()).map_err(|_| {
+            let bounds = format!("{MIN_ROTATE_EVERY} to {MAX_ROTATE_EVERY}");
+            Wrong::at(&seconds, format!("`rotate_every` must be {bounds} seconds"))
+        })
     }
 }
 

@@ -14,12 +14,21 @@ const MEMBERS: &[&str] = &["file", "env", "command"];
 /// The place of a secret; a text alone is a file.
 pub(super) struct PlaceOrPath(SecretSource);
 
+/// The place of a secret, as a table only: a text alone would be the secret itself, sooner or later.
+pub(super) struct Place(SecretSource);
+
 /// One visitor for both, which differ in what a text alone is.
 struct Read {
     path_alone: bool,
 }
 
 impl PlaceOrPath {
+    pub(super) fn resolve(self, folder: &Path) -> SecretSource {
+        resolve(self.0, folder)
+    }
+}
+
+impl Place {
     pub(super) fn resolve(self, folder: &Path) -> SecretSource {
         resolve(self.0, folder)
     }
@@ -39,6 +48,12 @@ fn resolve(source: SecretSource, folder: &Path) -> SecretSource {
 impl<'de> Deserialize<'de> for PlaceOrPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Read { path_alone: true }).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Read { path_alone: false }).map(Self)
     }
 }
 

@@ -24,7 +24,8 @@ fn paths_are_relative_to_the_file() {
     assert_eq!((config.vault.old_key_encryption_keys, config.vault.algorithm), (vec![], Algorithm::Es256));
     assert_eq!(config.secret_pepper, Path::new("etc/tessera.pepper"));
     assert_eq!((config.issuer, config.allow_http_loopback), (None, false));
-    assert_eq!(config.tokens, bounds(900, 3600));
+    assert_eq!((config.tokens, config.max_act_depth.get()), (bounds(900, 3600), 4));
+    assert_eq!(config.rotate_every.as_seconds(), 30 * 24 * 60 * 60);
     assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
 }
 
@@ -35,7 +36,7 @@ fn every_error_names_its_line() {
             format!("{GOOD}lissten = \"x\"\n"),
             "etc/tessera.toml:4: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `old_key_encryption_keys`, `secret_pepper`, \
-             `allow_http_loopback`, `tokens`, `status`, `tls`, `fetch`; did you mean `listen`?",
+             `allow_http_loopback`, `tokens`, `status`, `keys`, `tls`, `fetch`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
@@ -58,8 +59,11 @@ secret_pepper = "/k/pepper"
 [tokens]
 max_lifetime = 1800
 default_lifetime = 60
+max_act_depth = 2
 [status]
 ttl = 30
+[keys]
+rotate_every = 86400
 [tls]
 listen = "127.0.0.1:0"
 certificate = "tls.crt"
@@ -81,8 +85,9 @@ url = "https://id.example:8443"
 fn every_table_is_read() {
     let config = parse(&format!("{GOOD}{TABLES}")).unwrap();
     assert_eq!(config.secret_pepper, Path::new("/k/pepper"));
-    assert_eq!(config.tokens, bounds(60, 1800));
+    assert_eq!((config.tokens, config.max_act_depth.get()), (bounds(60, 1800), 2));
     assert_eq!(Ok(config.status_ttl), StatusTtl::from_seconds(30));
+    assert_eq!(config.rotate_every.as_seconds(), 86400);
     let files = TlsFiles {
         certificate: "etc/tls.crt".into(),
         key: "etc/tls.key".into(),
@@ -112,8 +117,8 @@ fn every_error_in_a_table_names_its_line() {
         (
             "max_lifetime = 1800",
             "max_lifetim = 1",
-            "unknown field `max_lifetim`, expected one of `max_lifetime`, `default_lifetime`, `algorithm`; did you mean \
-             `max_lifetime`?",
+            "unknown field `max_lifetim`, expected one of `max_lifetime`, `default_lifetime`, `algorithm`, `max_act_depth`; \
+             did you mean `max_lifetime`?",
         ),
         ("ttl = 30", "ttl = 0", "`ttl` must be 1 to 3600 seconds"),
         ("ttl = 30", "ttl = 3601", "`ttl` must be 1 to 3600 seconds"),
@@ -129,6 +134,10 @@ fn every_error_in_a_table_names_its_line() {
             "default_lifetime = 1801",
             "`default_lifetime` must be 1 to 1800 seconds, which is `max_lifetime`",
         ),
+        ("rotate_every = 86400", "rotate_every = 739", "`rotate_every` must be 740 to 31622400 seconds"),
+        ("rotate_every = 86400", "rotate_every = 31622401", "`rotate_every` must be 740 to 31622400 seconds"),
+        ("max_act_depth = 2", "max_act_depth = 0", "`max_act_depth` must be 1 to 6"),
+        ("max_act_depth = 2", "max_act_depth = 7", "`max_act_depth` must be 1 to 6"),
         (
             "certificate = \"tls.crt\"",
             "certificat = \"tls.crt\"",

@@ -8,7 +8,7 @@ use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIAL
 use super::decision::TokenId;
 use super::grant::Grant;
 use super::id::ClientId;
-use super::key::{PrivateKey, StoredKey};
+use super::key::KeyChange;
 use super::lifetime::Lifetime;
 use super::revocation::RevocationRecord;
 use super::scope::{MAX_SCOPES, Scope, ScopeSet};
@@ -57,31 +57,10 @@ pub enum Change {
         /// Whom.
         audience: ClientId,
     },
-    /// The first keys of an algorithm: `keys` are stored in the states they carry.
-    AddKeys(Vec<StoredKey>),
-    /// *active* → *retired*, *next* → *active*, and this key becomes *next*, for each of the same algorithm. Keys
-    /// whose time is over go.
-    RotateKeys(StoredKey),
+    /// Changes the signing keys.
+    Keys(KeyChange),
     /// Revokes tokens that were issued.
     Revoke(RevocationRecord),
-    /// Private keys are sealed under another key-encryption key.
-    ResealKeys {
-        /// Which keys, and how.
-        keys: Vec<Resealed>,
-        /// The id of that key-encryption key.
-        key_encryption_key: String,
-    },
-}
-
-/// A private key in another box.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resealed {
-    /// Whose.
-    pub kid: String,
-    /// As it is stored now.
-    pub from: PrivateKey,
-    /// As it is to be stored.
-    pub to: PrivateKey,
 }
 
 /// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
@@ -159,14 +138,20 @@ pub enum ChangeError {
     #[error("a client offers at most {MAX_SCOPES} scopes")]
     TooManyScopes,
     /// The issuer has no key of that algorithm.
-    #[error("there is no {0} signing key; `tessera key add --algorithm {0}` makes one")]
+    #[error("there is no {0} signing key; `tessera keys add --algorithm {0}` makes one")]
     NoKeyOf(Algorithm),
+    /// The issuer has keys of that algorithm, but none signs yet.
+    #[error("the {0} signing key does not sign yet; `tessera keys list` says when it will")]
+    NotYetActive(Algorithm),
     /// The issuer has keys of that algorithm.
-    #[error("there are {0} signing keys already; `tessera key rotate --algorithm {0}` makes new ones")]
+    #[error("there are {0} signing keys already; `tessera keys rotate --algorithm {0}` makes new ones")]
     KeysExist(Algorithm),
-    /// The keys are not as they were read.
-    #[error("the signing keys changed meanwhile; nothing was done, try again")]
-    KeysChanged,
+    /// There is no such key.
+    #[error("there is no signing key `{0}`; `tessera keys list` shows them")]
+    UnknownKey(String),
+    /// A key is not, or no longer, what the change takes it for.
+    #[error("the signing key `{0}` is no longer what it was; `tessera keys list` shows what it is")]
+    KeyMovedOn(String),
     /// There is no such grant.
     #[error("`{client}` has no grant for `{audience}`")]
     UnknownGrant {
@@ -178,9 +163,6 @@ pub enum ChangeError {
     /// A token's status list is not there, or it was never in it.
     #[error("no token {0} was issued, or it has expired long ago")]
     UnknownToken(TokenId),
-    /// There is no such key.
-    #[error("there is no signing key {0:?}, and no token by it")]
-    UnknownKey(String),
     /// Another client has the very same registration, so neither would be proved by it.
     #[error("the same tokens of {issuer} already prove the client `{client}`")]
     WorkloadTaken {
@@ -212,6 +194,12 @@ impl Actor {
         Self(format!("client:{id}"))
     }
 
+    /// A running issuer by itself, on schedule.
+    #[must_use]
+    pub fn issuer() -> Self {
+        Self("issuer".to_owned())
+    }
+
     /// As it stands in the audit record.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -231,9 +219,7 @@ impl Change {
             Self::RemoveCredential { .. } => "credential.remove",
             Self::AddGrant(_) => "grant.add",
             Self::RemoveGrant { .. } => "grant.remove",
-            Self::AddKeys(_) => "key.add",
-            Self::RotateKeys(_) => "key.rotate",
-            Self::ResealKeys { .. } => "key.reseal",
+            Self::Keys(change) => change.action(),
             Self::Revoke(_) => "revoke",
         }
     }
@@ -249,9 +235,7 @@ impl Change {
             Self::RemoveCredential { id } => id.to_string(),
             Self::AddGrant(grant) => grant.client.to_string(),
             Self::RemoveGrant { client, .. } => client.to_string(),
-            Self::AddKeys(keys) => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
-            Self::RotateKeys(key) => key.kid.clone(),
-            Self::ResealKeys { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
+            Self::Keys(change) => change.subject(),
             Self::Revoke(record) => record.what.name().to_owned(),
         }
     }
@@ -280,13 +264,7 @@ impl Change {
                 "exchanges": grant.exchanges,
             }),
             Self::RemoveGrant { audience, .. } => json!({ "audience": audience }),
-            Self::AddKeys(keys) => {
-                json!({ "algorithms": keys.iter().map(|key| key.algorithm).collect::<Vec<_>>() })
-            }
-            Self::RotateKeys(key) => json!({ "algorithm": key.algorithm }),
-            Self::ResealKeys { key_encryption_key, .. } => {
-                json!({ "key_encryption_key": key_encryption_key })
-            }
+            Self::Keys(change) => change.detail(),
             Self::Revoke(record) => json!({ "kind": record.what.kind(), "audience": record.what.audience() }),
         }
     }

@@ -4,13 +4,33 @@ use std::fmt;
 
 use jsonwebtoken::jwk::Jwk;
 
+mod change;
+mod plan;
+
+pub use change::{KeyChange, Resealed, RotationReason};
+pub use plan::{
+    DEFAULT_ROTATE_EVERY, Event, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY, Plan, Prospect, RotateEvery,
+    RotateEveryError, Sightings, Step, key_set_max_age,
+};
+
 use super::algorithm::Algorithm;
 use super::lifetime::MAX_LIFETIME;
 use super::time::UnixTime;
 
-/// How long a retired key stays published, in seconds: until the last token it can have signed has expired, plus a
-/// minute for the clocks of verifiers and for the moment in which a server still signs with its last snapshot.
-pub const RETIRED_KEY_RETENTION: u64 = MAX_LIFETIME + 60;
+/// How long a verifier may keep the published key set, in seconds.
+pub const KEY_SET_MAX_AGE: u64 = 300;
+/// How old a copy of the state may be that tokens are issued from, in seconds.
+pub const MAX_STALENESS: u64 = 10;
+/// What clocks may differ by, and a key set may spend on its way, in seconds. Verifiers take this much of a token's
+/// times, too.
+pub const CLOCK_ALLOWANCE: u64 = 60;
+/// How long a key is published before it signs, in seconds: until whoever fetched the key set just before, from a
+/// server that did not know the key yet, has to fetch it again.
+pub const PUBLICATION_LEAD: u64 = KEY_SET_MAX_AGE + MAX_STALENESS + CLOCK_ALLOWANCE;
+/// How long a retired key stays published, in seconds: until the last token has expired that a server can have signed
+/// with it, which had not heard yet that it is retired.
+pub const RETIRED_KEY_RETENTION: u64 = MAX_LIFETIME + MAX_STALENESS + CLOCK_ALLOWANCE;
+
 /// Comes before the label of a token, where the private key is in one. No sealed text starts so.
 const PKCS11: &str = "pkcs11:";
 
@@ -21,9 +41,9 @@ pub enum KeyState {
     Next,
     /// Signs.
     Active,
-    /// Signs no more, but is published until its last token has expired.
+    /// Signs no more, but is published until its last token has expired: until it is removed.
     Retired {
-        /// When it leaves the published set.
+        /// When it may be removed.
         published_until: UnixTime,
     },
 }
@@ -49,6 +69,10 @@ pub struct StoredKey {
     pub algorithm: Algorithm,
     /// Where it stands.
     pub state: KeyState,
+    /// Since when it stands there.
+    pub since: UnixTime,
+    /// When somebody asked that the next key take over from this one, which is active, as soon as that is safe.
+    pub rotation_asked_at: Option<UnixTime>,
     /// The public key as it is published.
     pub jwk: Jwk,
     /// The private key, or where it is.
@@ -94,17 +118,6 @@ impl fmt::Debug for PrivateKey {
         match self {
             Self::Sealed(_) => f.write_str("Sealed(…)"),
             Self::Pkcs11 { token } => f.debug_struct("Pkcs11").field("token", token).finish(),
-        }
-    }
-}
-
-impl StoredKey {
-    /// Whether the key belongs into the published set.
-    #[must_use]
-    pub fn is_published(&self, now: UnixTime) -> bool {
-        match self.state {
-            KeyState::Next | KeyState::Active => true,
-            KeyState::Retired { published_until } => now < published_until,
         }
     }
 }

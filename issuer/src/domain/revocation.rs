@@ -47,7 +47,7 @@ pub struct RevocationRecord {
 pub enum RevokedBy {
     /// Its own.
     Token,
-    /// That of the client that got it, or of the one that it is about.
+    /// That of the client that got it, of the one that it is about, or of one through whose hands that came.
     Client,
     /// That of the grant that it was issued by.
     Grant,
@@ -201,7 +201,8 @@ impl Revocations {
         if self.tokens.contains_key(&token.id) {
             return Some(RevokedBy::Token);
         }
-        if meant(self.clients.get(&token.client)) || meant(self.clients.get(&token.subject)) {
+        let mut parties = [&token.client, &token.subject].into_iter().chain(token.actors.iter());
+        if parties.any(|party| meant(self.clients.get(party))) {
             return Some(RevokedBy::Client);
         }
         if meant(self.grants.get(&token.client).and_then(|audiences| audiences.get(&token.audience))) {
@@ -286,7 +287,7 @@ mod tests {
             scopes: scopes(""),
             issued_at: NOW,
             expires_at: NOW.plus(600),
-            actors: ActorChain::default(),
+            actors: ActorChain::default().joined_by(id("front")).joined_by(id("shop")),
         }
     }
 
@@ -296,6 +297,7 @@ mod tests {
         for (what, by) in [
             (Revocation::Client(id("shop")), Some(RevokedBy::Client)),
             (Revocation::Client(id("user")), Some(RevokedBy::Client)),
+            (Revocation::Client(id("front")), Some(RevokedBy::Client)),
             (Revocation::Client(id("orders")), None),
             (grant("shop", "orders"), Some(RevokedBy::Grant)),
             (grant("shop", "mail"), None),

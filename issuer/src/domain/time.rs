@@ -30,6 +30,12 @@ impl UnixTime {
     pub const fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
+
+    /// Seconds from `earlier` to this moment; none if `earlier` is later.
+    #[must_use]
+    pub const fn seconds_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
 }
 
 /// A clock before 1970 counts as the epoch: everything is then expired, which is the safe side.

@@ -14,15 +14,14 @@ use serde_json::json;
 use warp::reply::Response;
 
 use super::{answer, metadata};
-use crate::domain::UnixTime;
+use crate::domain::{KEY_SET_MAX_AGE, key_set_max_age};
 use crate::service::TokenService;
 
-/// How long the documents may be kept. A key is published as *next* for longer than this before it signs, so
-/// nobody meets a token whose key they could not know.
-pub(crate) const DOCUMENT_MAX_AGE_SECONDS: u64 = 300;
+/// How long the metadata may be kept, in seconds: as long as the keys at most.
+const METADATA_MAX_AGE: u64 = KEY_SET_MAX_AGE;
 
 /// The methods of a document.
-const READ: &[Method] = &[Method::GET, Method::HEAD];
+pub(super) const READ: &[Method] = &[Method::GET, Method::HEAD];
 
 /// The documents of one server, as of its latest state.
 #[derive(Debug)]
@@ -46,8 +45,6 @@ pub(super) enum Which {
 #[derive(Clone, Debug)]
 struct Written {
     revision: i64,
-    /// When the key set was written: within one revision only time takes keys out of it.
-    at: UnixTime,
     keys: Document,
     authorization_server: Document,
     openid: Document,
@@ -55,7 +52,7 @@ struct Written {
 
 /// A document as it is sent.
 #[derive(Clone, Debug)]
-struct Document {
+pub(super) struct Document {
     media_type: &'static str,
     body: Bytes,
     /// A strong validator (RFC 9110 §8.8.3).
@@ -72,49 +69,51 @@ impl Documents {
         if let Some(response) = answer::other_than(READ, method) {
             return response;
         }
+        // Before the snapshot is taken: a newer one does no harm.
+        let age = self.service.state_age();
         let written = self.current();
-        let document = match which {
-            Which::Keys => written.keys,
-            Which::AuthorizationServer => written.authorization_server,
-            Which::OpenId => written.openid,
+        let (document, max_age) = match which {
+            Which::Keys => (written.keys, key_set_max_age(age)),
+            Which::AuthorizationServer => (written.authorization_server, Some(METADATA_MAX_AGE)),
+            Which::OpenId => (written.openid, Some(METADATA_MAX_AGE)),
         };
-        document.answer(method, headers)
+        match max_age {
+            Some(max_age) => document.answer(method, headers, max_age),
+            None => outdated(),
+        }
     }
 
-    /// The keys of an old snapshot are still the keys: verifiers are served even while no token is issued.
+    /// The keys of an old snapshot are still the keys, for some time: verifiers are served even while no token is issued.
     fn current(&self) -> Written {
         let snapshot = self.service.latest();
-        let now = self.service.now();
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let before = written.take().filter(|before| before.revision == snapshot.revision);
-        let keys = || Document::new("application/jwk-set+json", &json!(snapshot.keyring.published(now)));
-        let current = match before {
-            Some(before) if before.at == now => before,
-            Some(before) => Written { at: now, keys: keys(), ..before },
-            None => {
-                let metadata = metadata::authorization_server(&self.service, &snapshot);
-                Written {
-                    revision: snapshot.revision,
-                    at: now,
-                    keys: keys(),
-                    authorization_server: Document::new("application/json", &metadata),
-                    openid: Document::new("application/json", &metadata::openid_configuration(&metadata)),
-                }
+        let current = before.unwrap_or_else(|| {
+            let metadata = metadata::authorization_server(&self.service, &snapshot);
+            Written {
+                revision: snapshot.revision,
+                keys: Document::new("application/jwk-set+json", &json!(snapshot.keyring.published())),
+                authorization_server: Document::new("application/json", &metadata),
+                openid: Document::new("application/json", &metadata::openid_configuration(&metadata)),
             }
-        };
+        });
         written.insert(current).clone()
     }
 }
 
 impl Document {
     fn new(media_type: &'static str, value: &serde_json::Value) -> Self {
-        let body = Bytes::from(value.to_string());
+        Self::of(media_type, Bytes::from(value.to_string()))
+    }
+
+    /// A document that is written already.
+    pub(super) fn of(media_type: &'static str, body: Bytes) -> Self {
         let hash = digest::digest(&digest::SHA256, &body);
         let etag = HeaderValue::try_from(format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash))).ok();
         Self { media_type, body, etag }
     }
 
-    fn answer(self, method: &Method, headers: &HeaderMap) -> Response {
+    pub(super) fn answer(self, method: &Method, headers: &HeaderMap, max_age: u64) -> Response {
         let mut response = if self.is_known(headers) {
             answer::empty(StatusCode::NOT_MODIFIED)
         } else if method == Method::HEAD {
@@ -128,7 +127,7 @@ impl Document {
         if let Some(etag) = self.etag {
             response.headers_mut().insert(ETAG, etag);
         }
-        let age = format!("public, max-age={DOCUMENT_MAX_AGE_SECONDS}");
+        let age = format!("public, max-age={max_age}");
         if let Ok(age) = HeaderValue::try_from(age) {
             response.headers_mut().insert(CACHE_CONTROL, age);
         }
@@ -144,6 +143,12 @@ impl Document {
             .map(str::trim)
             .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
     }
+}
+
+/// There may be a key by now that this server does not know. Verifiers go on with what they have, or ask another replica.
+fn outdated() -> Response {
+    let error = json!({ "error": "temporarily_unavailable" });
+    answer::no_store(answer::json(StatusCode::SERVICE_UNAVAILABLE, &error))
 }
 
 /// `GET /healthz`: the process answers.

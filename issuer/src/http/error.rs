@@ -144,7 +144,7 @@ impl From<&RequestError> for OAuthError {
 impl From<&TokenError> for OAuthError {
     fn from(error: &TokenError) -> Self {
         match error {
-            TokenError::Stale(_) | TokenError::Status(_) => Self::unavailable(),
+            TokenError::Stale(_) | TokenError::Status(_) | TokenError::Unrecorded(_) => Self::unavailable(),
             TokenError::Assertion(error) | TokenError::ClientAssertion(error) if error.is_ours() => {
                 Self::unavailable()
             }

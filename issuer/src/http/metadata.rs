@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tessera_verifier::Algorithm;
 
 use super::request::{CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE};
-use crate::domain::{self, INTROSPECTION_PATH, KeyState, Method, Scope, TOKEN_PATH};
+use crate::domain::{self, INTROSPECTION_PATH, KeyState, Method, REVOCATION_PATH, Scope, TOKEN_PATH};
 use crate::service::TokenService;
 use crate::store::Snapshot;
 
@@ -32,6 +32,9 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         // RFC 9701 §7: what answers may be signed with.
         "introspection_signing_alg_values_supported": signing_algorithms(snapshot),
+        "revocation_endpoint": issuer.revocation_endpoint(),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         // There is no authorization endpoint. RFC 8414 §2 requires the member, and §3.2 wants empty ones left out; a
         // reader that looks for it should find the truth.
         "response_types_supported": [],
@@ -45,6 +48,7 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
         let aliases = json!({
             "token_endpoint": below(TOKEN_PATH),
             "introspection_endpoint": below(INTROSPECTION_PATH),
+            "revocation_endpoint": below(REVOCATION_PATH),
         });
         insert(&mut metadata, "mtls_endpoint_aliases", aliases);
     }

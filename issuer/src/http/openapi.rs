@@ -44,7 +44,7 @@ pub(crate) fn document() -> String {
                        9068). The metadata says which of the ways to authenticate a server offers.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(token, keys, oauth_metadata, openid_metadata, openapi, healthz, readyz),
+    paths(token, revoke, status, keys, oauth_metadata, openid_metadata, openapi, healthz, readyz),
     modifiers(&Security)
 )]
 struct Api;
@@ -91,6 +91,49 @@ impl utoipa::Modify for Security {
     security(("client_secret_basic" = []), ()),
 )]
 fn token() {}
+
+/// Revokes a token (RFC 7009).
+///
+/// For the client that holds the token, or the one that it is for, authenticated as for a token. The answer is the same
+/// whether there was something to revoke or not.
+#[utoipa::path(
+    post,
+    path = "/v1/revoke",
+    operation_id = "revoke",
+    request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token is good for nothing, as far as it is the client's business",
+            headers(("cache-control" = String, description = "`no-store`"))),
+        (status = 400, description = "Refused (RFC 7009 §2.2.1)", body = OAuthError,
+            headers(("cache-control" = String, description = "`no-store`"))),
+        (status = 401, description = "The client is not authenticated: `invalid_client`", body = OAuthError,
+            headers(("cache-control" = String, description = "`no-store`"))),
+        (status = 408, description = "The body came too slowly: `invalid_request`", body = OAuthError),
+        (status = 413, description = "The body is above 24 KiB: `invalid_request`", body = OAuthError),
+        (status = 500, description = "The server failed: `server_error`", body = OAuthError),
+        (status = 503, description = "Not revoked, try again: `temporarily_unavailable`", body = OAuthError),
+    ),
+    security(("client_secret_basic" = []), ()),
+)]
+fn revoke() {}
+
+/// A status list (draft-ietf-oauth-status-list §8): one bit for each token, 1 for those that are revoked.
+#[utoipa::path(
+    get,
+    path = "/v1/status/{list}",
+    operation_id = "status",
+    params(("list" = String, Path, description = "The list that a token names", example = "AAAAAAAA")),
+    responses(
+        (status = 200, description = "A status list token, for as long as `cache-control` says", body = String,
+            content_type = "application/statuslist+jwt",
+            headers(("etag" = String), ("cache-control" = String), ("access-control-allow-origin" = String))),
+        (status = 304, description = "It is the one that `If-None-Match` names"),
+        (status = 404, description = "There is none, or all its tokens have expired", body = Failed),
+        (status = 501, description = "A list of another time is asked for (`time`)", body = Failed),
+        (status = 503, description = "It cannot be told what is revoked now", body = Failed),
+    ),
+)]
+fn status() {}
 
 /// The public keys that tokens are verified with (RFC 7517 §5).
 #[utoipa::path(
@@ -232,6 +275,34 @@ struct JwtBearerForm {
     client_id: Option<String>,
 }
 
+/// A token that is to be good for nothing from now on (RFC 7009 §2.1).
+#[derive(ToSchema)]
+struct RevocationForm {
+    /// The token.
+    #[schema(min_length = 1)]
+    token: String,
+    /// What kind of token it is. Ignored: there is one kind.
+    token_type_hint: Option<String>,
+    /// Who asks. Needed beside `client_secret` and with a TLS certificate.
+    #[schema(min_length = 1)]
+    client_id: Option<String>,
+    /// `client_secret_post` (RFC 6749 §2.3.1).
+    #[schema(min_length = 1, format = "password")]
+    client_secret: Option<String>,
+    /// What kind `client_assertion` is of (RFC 7521 §4.2).
+    #[schema(inline)]
+    client_assertion_type: Option<ClientAssertionType>,
+    /// A JWT that proves the client: of its own key, or of a platform that it trusts (RFC 7523 §2.2).
+    #[schema(pattern = r"^[\w-]+\.[\w-]+\.[\w-]+$")]
+    client_assertion: Option<String>,
+}
+
+/// Why there is no document.
+#[derive(ToSchema)]
+struct Failed {
+    error: String,
+}
+
 #[derive(ToSchema)]
 enum ClientCredentials {
     #[schema(rename = "client_credentials")]
@@ -305,6 +376,10 @@ struct Metadata {
     token_endpoint: String,
     #[schema(format = "uri")]
     jwks_uri: String,
+    #[schema(format = "uri")]
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: Option<Vec<String>>,
+    revocation_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
     #[schema(min_items = 1)]
     grant_types_supported: Vec<String>,
     #[schema(min_items = 1)]

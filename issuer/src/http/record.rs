@@ -6,7 +6,10 @@ use tracing::info;
 use super::error::OAuthError;
 use super::request::{AboutToken, RequestError};
 use crate::excerpt::{REASON_SHOWN, excerpt};
-use crate::service::{Granted, Introspection, TokenError, TokenRequest};
+use crate::service::{
+    ClientAuthentication, Granted, Introspection, RevocationOutcome, RevocationRequest, TokenError,
+    TokenRequest,
+};
 
 /// Bytes of a requested name that the log keeps: a name longer than an identifier names nothing anyway.
 const SHOWN: usize = crate::domain::MAX_CLIENT_ID;
@@ -87,6 +90,45 @@ pub(super) fn malformed(error: &RequestError, answer: &OAuthError) {
     info!(
         target: "decision",
         outcome = "refused",
+        error = answer.code(),
+        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+    );
+}
+
+/// A client asked that a token be revoked.
+pub(super) fn revoked(request: &RevocationRequest) {
+    let RevocationRequest { client, outcome } = request;
+    let (word, token, reason) = match outcome {
+        RevocationOutcome::Revoked(token) => ("revoked", Some(token), None),
+        RevocationOutcome::AlreadyRevoked(token, by) => {
+            ("not_revoked", Some(token), Some(format!("revoked before, by {}", by.as_str())))
+        }
+        RevocationOutcome::NotTheClients(token) => {
+            ("not_revoked", Some(token), Some("the token is neither of nor for the client".to_owned()))
+        }
+        RevocationOutcome::NotGood(error) => ("not_revoked", None, Some(tessera_net::chain(error))),
+    };
+    info!(
+        target: "decision",
+        outcome = word,
+        client = client.client().as_str(),
+        credential = client.credential().as_str(),
+        method = client.method().as_str(),
+        jti = token.map(|token| &*token.id),
+        holder = token.map(|token| token.client.as_str()),
+        audience = token.map(|token| token.audience.as_str()),
+        expires_at = token.map(|token| token.expires_at.as_seconds()),
+        reason = reason.as_deref().map(|reason| excerpt(reason, REASON_SHOWN)),
+    );
+}
+
+/// A request to revoke a token was refused, or failed.
+pub(super) fn not_revoked(client: &ClientAuthentication, error: &TokenError, answer: &OAuthError) {
+    info!(
+        target: "decision",
+        outcome = "refused",
+        client = client.claimed_client().map(|name| excerpt(name, SHOWN)),
+        method = client.method(),
         error = answer.code(),
         reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
     );

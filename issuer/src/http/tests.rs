@@ -3,12 +3,15 @@
 mod authentication;
 mod certificates;
 mod documents;
+mod exchange;
 mod introspection;
 mod lookalikes;
 mod parser;
 mod record;
 mod refusals;
+mod revoke;
 mod stage;
+mod status;
 mod target;
 mod token;
 

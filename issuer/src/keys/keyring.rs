@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::JwkSet;
 
 use super::signer::Signer;
 use super::vault::{KeyError, Vault};
-use crate::domain::{Algorithm, KeyState, StoredKey, UnixTime};
+use crate::domain::{Algorithm, KeyState, StoredKey};
 
 /// All keys of a snapshot, the active ones parsed and ready.
 #[derive(Clone, Debug)]
@@ -70,19 +70,18 @@ impl Keyring {
         &self.keys
     }
 
-    /// The keys that verifiers may need at `now`: next, active, and those retired whose tokens may still live.
+    /// The keys that verifiers may need: all that are stored. Whoever removes a retired one sees to it that its last
+    /// token is dead, by better means than the clock of this machine.
     #[must_use]
-    pub fn published(&self, now: UnixTime) -> PublishedKeys {
-        let keys: Vec<Jwk> =
-            self.keys.iter().filter(|key| key.is_published(now)).map(|key| key.jwk.clone()).collect();
-        JwkSet { keys }
+    pub fn published(&self) -> PublishedKeys {
+        JwkSet { keys: self.keys.iter().map(|key| key.jwk.clone()).collect() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Algorithm;
+    use crate::domain::{Algorithm, UnixTime};
     use crate::testing::vault;
 
     #[test]
@@ -102,16 +101,16 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_key_is_published_until_its_time_is_over() {
+    fn all_keys_are_published_and_none_is_parsed_twice() {
         let vault = vault();
         let at = UnixTime::from_seconds;
         let key = |state| vault.generate(Algorithm::Es256, state, at(0)).unwrap();
         let retired = key(KeyState::Retired { published_until: at(100) });
         let keys = vec![key(KeyState::Active), key(KeyState::Next), retired.clone()];
         let ring = Keyring::new(keys.clone(), &vault, None).unwrap();
-        assert_eq!(ring.published(at(99)).keys.len(), 3);
-        assert_eq!(ring.published(at(100)).keys.len(), 2);
-        assert!(ring.published(at(100)).find(&retired.kid).is_none());
+        let published = ring.published();
+        assert!(keys.iter().all(|key| published.find(&key.kid) == Some(&key.jwk)));
+        assert_eq!(published.keys.len(), 3);
 
         let again = Keyring::new(keys, &vault, Some(&ring)).unwrap();
         let es256 = Algorithm::Es256;

@@ -40,6 +40,9 @@ pub enum SigningError {
     /// The key did not sign.
     #[error("the key did not sign")]
     Key,
+    /// The key's module is not heard of in time.
+    #[error("the key did not sign in time")]
+    Slow,
     /// The claims could not be written as JSON.
     #[error("the token could not be written")]
     Encoding,

@@ -7,11 +7,13 @@ use zeroize::Zeroizing;
 
 use super::kek::{KeyEncryptionKey, SealError, sealed_under};
 use super::memory::{MemorySigner, Private, generate_pkcs8};
+use super::pkcs11::{Module, ModuleError, Pkcs11Options};
 use super::secret_source::{SecretError, SecretSource};
 use super::signer::Signer;
 use crate::domain::{Algorithm, KeyState, PrivateKey, StoredKey, UnixTime};
 
-/// All that is needed to make signing keys and to use those that are stored: the key-encryption keys.
+/// All that is needed to make signing keys and to use those that are stored: the key-encryption keys, and the PKCS #11 token if
+/// there is one.
 ///
 /// A clone shares it. What it does may wait for a hardware module: call it where a thread may wait.
 #[derive(Clone)]
@@ -23,6 +25,8 @@ struct Inner {
     /// These open only.
     old: Vec<KeyEncryptionKey>,
     algorithm: Algorithm,
+    /// New keys are made here, if there is one.
+    module: Option<Module>,
 }
 
 /// What a vault needs.
@@ -34,6 +38,8 @@ pub struct VaultOptions {
     pub old_key_encryption_keys: Vec<SecretSource>,
     /// What signs where an audience does not say.
     pub algorithm: Algorithm,
+    /// The PKCS #11 token in which new keys are made, if there is one.
+    pub pkcs11: Option<Pkcs11Options>,
 }
 
 /// Why there is no vault.
@@ -42,6 +48,9 @@ pub enum VaultError {
     /// A key-encryption key cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A PKCS #11 token cannot be used.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
 }
 
 /// Why a signing key cannot be made or used.
@@ -66,8 +75,24 @@ pub enum KeyError {
         /// Why.
         source: SealError,
     },
-    /// It is in a PKCS #11 token, and none is configured.
-    #[error("the signing key {kid} is in the PKCS #11 token `{token}`, which is not configured")]
+    /// The PKCS #11 token does not make it.
+    #[error("cannot generate an {algorithm} key")]
+    NotMade {
+        /// Its algorithm.
+        algorithm: Algorithm,
+        /// Why.
+        source: ModuleError,
+    },
+    /// It is in a PKCS #11 token, which does not sign with it.
+    #[error("the signing key {kid} cannot be used")]
+    Module {
+        /// Its id.
+        kid: String,
+        /// Why.
+        source: ModuleError,
+    },
+    /// It is in a PKCS #11 token, and that is not configured.
+    #[error("the signing key {kid} is in the PKCS #11 token `{token}`, which `[pkcs11]` does not name")]
     NoModule {
         /// Its id.
         kid: String,
@@ -84,13 +109,17 @@ impl Vault {
         for source in &options.old_key_encryption_keys {
             old.push(KeyEncryptionKey::load(source).await?);
         }
-        Ok(Self(Arc::new(Inner { current, old, algorithm: options.algorithm })))
+        let module = match &options.pkcs11 {
+            Some(options) => Some(Module::open(options).await?),
+            None => None,
+        };
+        Ok(Self(Arc::new(Inner { current, old, algorithm: options.algorithm, module })))
     }
 
     /// Keys are sealed under `current`, and sign with the default algorithm.
     #[must_use]
     pub fn new(current: KeyEncryptionKey) -> Self {
-        Self(Arc::new(Inner { current, old: Vec::new(), algorithm: Algorithm::default() }))
+        Self(Arc::new(Inner { current, old: Vec::new(), algorithm: Algorithm::default(), module: None }))
     }
 
     /// What signs where an audience does not say.
@@ -112,6 +141,12 @@ impl Vault {
         state: KeyState,
         now: UnixTime,
     ) -> Result<StoredKey, KeyError> {
+        if let Some(module) = &self.0.module {
+            let made = module.generate(algorithm);
+            let (kid, jwk) = made.map_err(|source| KeyError::NotMade { algorithm, source })?;
+            let private = PrivateKey::Pkcs11 { token: module.label().to_owned() };
+            return Ok(StoredKey { kid, algorithm, state, jwk, private, created_at: now });
+        }
         let made = || {
             let pkcs8 = generate_pkcs8(algorithm)?;
             let (kid, jwk) = Private::parse(algorithm, &pkcs8)?.public()?;
@@ -119,7 +154,16 @@ impl Vault {
         };
         let (pkcs8, kid, jwk) = made().ok_or(KeyError::Generate(algorithm))?;
         let private = self.seal(&kid, algorithm, &pkcs8)?;
-        Ok(StoredKey { kid, algorithm, state, jwk, private, created_at: now })
+        Ok(StoredKey {
+            kid,
+            algorithm,
+            state,
+            since: now,
+            rotation_asked_at: None,
+            jwk,
+            private,
+            created_at: now,
+        })
     }
 
     /// Opens a stored key for signing.
@@ -134,9 +178,10 @@ impl Vault {
                 let malformed = || KeyError::Malformed { kid: kid.clone(), algorithm: *algorithm };
                 Ok(Arc::new(MemorySigner::new(kid, private.ok_or_else(malformed)?)))
             }
-            PrivateKey::Pkcs11 { token } => {
-                Err(KeyError::NoModule { kid: kid.clone(), token: token.clone() })
-            }
+            PrivateKey::Pkcs11 { token } => self
+                .module(kid, token)?
+                .signer(kid, *algorithm, &key.jwk)
+                .map_err(|source| KeyError::Module { kid: kid.clone(), source }),
         }
     }
 
@@ -156,10 +201,17 @@ impl Vault {
     pub fn discard(&self, key: &StoredKey) -> Result<(), KeyError> {
         match &key.private {
             PrivateKey::Sealed(_) => Ok(()),
-            PrivateKey::Pkcs11 { token } => {
-                Err(KeyError::NoModule { kid: key.kid.clone(), token: token.clone() })
-            }
+            PrivateKey::Pkcs11 { token } => self
+                .module(&key.kid, token)?
+                .destroy(&key.kid)
+                .map_err(|source| KeyError::Module { kid: key.kid.clone(), source }),
         }
+    }
+
+    /// The module, if it is the one that has the token of that label.
+    fn module(&self, kid: &str, token: &str) -> Result<&Module, KeyError> {
+        let module = self.0.module.as_ref().filter(|module| module.label() == token);
+        module.ok_or_else(|| KeyError::NoModule { kid: kid.to_owned(), token: token.to_owned() })
     }
 
     #[cfg(test)]
@@ -188,7 +240,12 @@ impl Vault {
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("current", &self.0.current).field("old", &self.0.old).finish()
+        f.debug_struct("Vault")
+            .field("current", &self.0.current)
+            .field("old", &self.0.old)
+            .field("algorithm", &self.0.algorithm)
+            .field("module", &self.0.module)
+            .finish()
     }
 }
 

@@ -15,7 +15,8 @@ use tessera_verifier::{
 };
 
 use crate::domain::{
-    ActorChain, CLOCK_SKEW, Fallen, IssuerId, MAX_LIFETIME, OwnToken, ScopeSet, StoredKey, UnixTime,
+    ActorChain, CLOCK_SKEW, Fallen, IssuerId, MAX_LIFETIME, OwnToken, RevokedBy, ScopeSet, StoredKey,
+    UnixTime,
 };
 use crate::keys::Keyring;
 use crate::store::Snapshot;
@@ -56,6 +57,14 @@ pub enum InspectionError {
     /// The published keys make no verifier. Nothing is wrong with the token.
     #[error("the published keys cannot be used to verify")]
     Keys(#[source] PolicyError),
+    /// It was good, and was called back.
+    #[error("the token is revoked: by {}", by.as_str())]
+    Revoked {
+        /// Its name.
+        token_id: String,
+        /// By which revocation.
+        by: RevokedBy,
+    },
     /// It was good, and something that it rests on is gone.
     #[error("{fallen}")]
     Fallen {
@@ -106,6 +115,9 @@ impl Inspector {
         now: UnixTime,
     ) -> Result<(Inspected, ScopeSet), InspectionError> {
         let inspected = self.read(&snapshot.keyring, token, now)?;
+        if let Some(by) = snapshot.revocations.is_revoked(&inspected.token) {
+            return Err(InspectionError::Revoked { token_id: inspected.token.id, by });
+        }
         match inspected.token.standing(&snapshot.directory, now) {
             Ok(scopes) => Ok((inspected, scopes)),
             Err(fallen) => Err(InspectionError::Fallen { token_id: inspected.token.id, fallen }),
@@ -125,13 +137,12 @@ impl Inspector {
 
         // A panic elsewhere leaves a verifier that is whole.
         let mut verifying = self.verifying.lock().unwrap_or_else(PoisonError::into_inner);
-        let published = || keyring.keys().iter().filter(|key| key.is_published(now));
-        let kids = || published().map(|key| &key.kid);
+        let kids = || keyring.keys().iter().map(|key| &key.kid);
         let current = match verifying.take().filter(|it| it.kids.iter().eq(kids())) {
             Some(current) => current,
             None => Verifying {
                 kids: kids().cloned().collect(),
-                verifier: verifier(&self.issuer, published()).map_err(InspectionError::Keys)?,
+                verifier: verifier(&self.issuer, keyring.keys()).map_err(InspectionError::Keys)?,
             },
         };
         match verifying.insert(current).verifier.authenticate_for(token, &audiences, timestamp(now)) {
@@ -146,11 +157,8 @@ impl Inspector {
     }
 }
 
-fn verifier<'k>(
-    issuer: &IssuerId,
-    keys: impl Iterator<Item = &'k StoredKey>,
-) -> Result<Verifier, PolicyError> {
-    let keys: Vec<_> = keys.map(|key| &key.jwk).collect();
+fn verifier(issuer: &IssuerId, keys: &[StoredKey]) -> Result<Verifier, PolicyError> {
+    let keys: Vec<_> = keys.iter().map(|key| &key.jwk).collect();
     let policy = json!({
         "issuers": [{
             "issuer": issuer.as_str(),
@@ -203,7 +211,7 @@ impl InspectionError {
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         match self {
-            Self::Fallen { token_id, .. } => Some(token_id),
+            Self::Revoked { token_id, .. } | Self::Fallen { token_id, .. } => Some(token_id),
             Self::Refused(_) | Self::Claims | Self::Keys(_) => None,
         }
     }

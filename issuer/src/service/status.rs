@@ -84,7 +84,8 @@ impl Statuses {
                             expires_at: window,
                             length: refilling.length(),
                         };
-                        refilling.refill(self.allocation.allocate(request).await?, kid)
+                        let block = self.allocation.allocate(request).await?;
+                        refilling.refill(self.places.with_known_list(block, now), kid)
                     }
                 }
             }
@@ -98,3 +99,6 @@ impl fmt::Debug for Statuses {
         f.debug_struct("Statuses").field("ttl", &self.ttl).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::sqlite::SqliteConnection;
 
 use super::rows::{SIGNING_KEYS, STATUS_LISTS};
-use super::{StoreError, revocation};
+use super::{StoreError, revocation, signing_keys};
 use crate::domain::{
     Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect,
-    Exchange, Grant, KeyState, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, RETIRED_KEY_RETENTION, Resealed,
-    Scope, Settings, StoredKey, Trust, UnixTime,
+    Exchange, Grant, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, Scope, Settings, Trust, UnixTime,
 };
 
 /// A change that was made: its effect, and whom it was about.
@@ -82,24 +81,8 @@ pub(super) async fn apply(
             })?;
             Ok(Made::new(Effect::Removed, [client.as_str()]))
         }
-        Change::AddKeys(keys) => {
-            for key in keys {
-                if matches!(key.state, KeyState::Active) && has_keys(connection, key.algorithm).await? {
-                    return Err(ChangeError::KeysExist(key.algorithm).into());
-                }
-                add_key(connection, key).await?;
-            }
-            Ok(Made::new(Effect::Created, [SIGNING_KEYS]))
-        }
-        Change::RotateKeys(next) => {
-            rotate(connection, next, now).await?;
-            Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
-        }
-        Change::ResealKeys { keys, .. } => {
-            for key in keys {
-                reseal(connection, key).await?;
-            }
-            Ok(Made::new(Effect::Replaced, [SIGNING_KEYS]))
+        Change::Keys(change) => {
+            Ok(Made::new(signing_keys::apply(connection, change, now).await?, [SIGNING_KEYS]))
         }
         Change::Revoke(record) => {
             let most = revocation::revoke(connection, record).await?;
@@ -208,10 +191,8 @@ async fn set_client(
             .await?;
     }
     if let Some(algorithm) = settings.algorithm {
-        if let Some(algorithm) = algorithm
-            && !has_keys(connection, algorithm).await?
-        {
-            return Err(ChangeError::NoKeyOf(algorithm).into());
+        if let Some(algorithm) = algorithm {
+            signing_keys::require_active(connection, algorithm).await?;
         }
         sqlx::query("UPDATE client SET algorithm = $2 WHERE id = $1")
             .bind(id.as_str())
@@ -421,87 +402,15 @@ async fn require_offered(
     }
 }
 
-async fn has_keys(connection: &mut SqliteConnection, algorithm: Algorithm) -> Result<bool, StoreError> {
-    let active: Option<String> =
-        sqlx::query_scalar("SELECT kid FROM signing_key WHERE state = 'active' AND algorithm = $1")
-            .bind(algorithm.as_str())
-            .fetch_optional(connection)
-            .await?;
-    Ok(active.is_some())
-}
-
-async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) -> Result<(), StoreError> {
-    let published_until = match key.state {
-        KeyState::Next | KeyState::Active => None,
-        KeyState::Retired { published_until } => Some(seconds(published_until)),
-    };
-    sqlx::query(
-        "INSERT INTO signing_key (kid, algorithm, state, jwk, private, created_at, published_until)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(&key.kid)
-    .bind(key.algorithm.as_str())
-    .bind(key.state.as_str())
-    .bind(json(&key.jwk, "public key", &key.kid)?)
-    .bind(key.private.to_text())
-    .bind(seconds(key.created_at))
-    .bind(published_until)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn rotate(
-    connection: &mut SqliteConnection,
-    next: &StoredKey,
-    now: UnixTime,
-) -> Result<(), StoreError> {
-    let algorithm = next.algorithm.as_str();
-    sqlx::query("DELETE FROM signing_key WHERE state = 'retired' AND published_until <= $1")
-        .bind(seconds(now))
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(
-        "UPDATE signing_key SET state = 'retired', published_until = $1 WHERE state = 'active' AND algorithm = $2",
-    )
-    .bind(seconds(now.plus(RETIRED_KEY_RETENTION)))
-    .bind(algorithm)
-    .execute(&mut *connection)
-    .await?;
-    let promoted =
-        sqlx::query("UPDATE signing_key SET state = 'active' WHERE state = 'next' AND algorithm = $1")
-            .bind(algorithm)
-            .execute(&mut *connection)
-            .await?;
-    some(promoted.rows_affected(), || ChangeError::NoKeyOf(next.algorithm))?;
-    add_key(connection, next).await
-}
-
-/// Replaces the box of a private key, which has to be the one that was opened. Of a key that is gone nothing is left
-/// to be sealed.
-async fn reseal(connection: &mut SqliteConnection, key: &Resealed) -> Result<(), StoreError> {
-    let stored: Option<String> = sqlx::query_scalar("SELECT private FROM signing_key WHERE kid = $1")
-        .bind(&key.kid)
-        .fetch_optional(&mut *connection)
-        .await?;
-    match stored {
-        None => return Ok(()),
-        Some(stored) if stored == key.from.to_text() => {}
-        Some(_) => return Err(ChangeError::KeysChanged.into()),
-    }
-    sqlx::query("UPDATE signing_key SET private = $2 WHERE kid = $1")
-        .bind(&key.kid)
-        .bind(key.to.to_text())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 fn some(rows: u64, missing: impl FnOnce() -> ChangeError) -> Result<(), StoreError> {
     if rows == 0 { Err(missing().into()) } else { Ok(()) }
 }
 
-fn json<T: serde::Serialize>(value: &T, what: &'static str, of: &str) -> Result<String, StoreError> {
+pub(super) fn json<T: serde::Serialize>(
+    value: &T,
+    what: &'static str,
+    of: &str,
+) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|_| StoreError::Malformed { what, value: of.to_owned() })
 }
 

@@ -1,21 +1,21 @@
 //! The in-memory copy that answers requests, and the task that keeps it fresh.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::{Changes, State, Store, StoreError};
-use crate::domain::{Directory, Revocations};
+use crate::domain::{Directory, MAX_STALENESS, Revocations};
 use crate::keys::{Keyring, KeyringError, Vault};
 
 /// How often the store's revision is read. A change is seen within this time, plus the time to load it.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Age at which a copy that could not be compared with the store is no longer used: a client removed meanwhile
 /// must not get tokens for as long as the store stays away. Twenty polls, enough for a restart of a database.
-pub const MAX_AGE: Duration = Duration::from_secs(10);
+pub const MAX_AGE: Duration = Duration::from_secs(MAX_STALENESS);
 
 /// Least time between two comparisons that are asked for: whoever asks for lists that there are not makes us ask the
 /// database twenty times a second, and no more.
@@ -57,9 +57,18 @@ pub struct Stale;
 pub struct Snapshots {
     current: watch::Sender<Arc<Snapshot>>,
     /// When the copy was last known to be the store's.
-    compared: watch::Sender<Instant>,
+    compared: watch::Sender<Moment>,
     /// Someone cannot wait for the next poll.
     wanted: Notify,
+    /// Held by whoever refreshes, so that no older copy follows a newer one.
+    refreshing: Mutex<()>,
+}
+
+/// A moment by two clocks: one stands still while the machine is suspended, and the other can be put back.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    running: Instant,
+    wall: SystemTime,
 }
 
 impl Snapshot {
@@ -95,11 +104,11 @@ impl Snapshot {
 impl Snapshots {
     /// Loads the first snapshot.
     pub async fn load(store: &dyn Store, vault: &Vault) -> Result<Self, FollowError> {
-        let compared = Instant::now();
+        let compared = Moment::now();
         let snapshot = Snapshot::new(store.load().await?, vault, None).await?;
         let (current, _) = watch::channel(Arc::new(snapshot));
         let (compared, _) = watch::channel(compared);
-        Ok(Self { current, compared, wanted: Notify::new() })
+        Ok(Self { current, compared, wanted: Notify::new(), refreshing: Mutex::default() })
     }
 
     /// The snapshot to decide from, unless it is too old to be trusted.
@@ -110,8 +119,7 @@ impl Snapshots {
     /// The snapshot, if it was compared with the store within that time.
     #[must_use]
     pub fn current_within(&self, age: Duration) -> Option<Arc<Snapshot>> {
-        let compared = *self.compared.borrow();
-        (compared.elapsed() <= age).then(|| self.latest())
+        (self.age() <= age).then(|| self.latest())
     }
 
     /// Waits until the snapshot holds what the store held when this was called, for those who know that something has
@@ -120,7 +128,26 @@ impl Snapshots {
         let asked = Instant::now();
         let mut compared = self.compared.subscribe();
         self.wanted.notify_one();
-        let _ = timeout(REFRESH_PATIENCE, compared.wait_for(|at| *at >= asked)).await;
+        let _ = timeout(REFRESH_PATIENCE, compared.wait_for(|at| at.running >= asked)).await;
+    }
+
+    /// How long ago the copy was known to be the store's.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.compared.borrow().elapsed()
+    }
+
+    /// As if the copy had been compared with the store that much earlier, by the clock on the wall alone: as after the
+    /// machine was suspended.
+    #[cfg(test)]
+    pub(crate) fn suspend(&self, time: Duration) {
+        self.compared.send_modify(|compared| compared.wall = compared.wall.checked_sub(time).unwrap());
+    }
+
+    /// Tells of every new snapshot.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.current.subscribe()
     }
 
     /// The last snapshot, however old.
@@ -131,7 +158,8 @@ impl Snapshots {
 
     /// Compares with the store once, and takes over what is new.
     pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<(), FollowError> {
-        let compared = Instant::now();
+        let _alone = self.refreshing.lock().await;
+        let compared = Moment::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {
             let state = match store.changes(before.revision).await? {
@@ -144,6 +172,17 @@ impl Snapshots {
         }
         self.compared.send_replace(compared);
         Ok(())
+    }
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { running: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// By the clock that says the longer time.
+    fn elapsed(&self) -> Duration {
+        self.running.elapsed().max(self.wall.elapsed().unwrap_or_default())
     }
 }
 

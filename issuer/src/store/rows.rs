@@ -24,7 +24,7 @@ pub(super) const STATUS_LISTS: &str = "status lists";
 type ClientRow = (String, String, String, i64, Option<i64>, Option<String>, i64, i64);
 type CredentialRow = (String, String, String, i64, Option<i64>);
 type GrantRow = (String, String, Option<i64>, Option<i64>, String, String);
-type KeyRow = (String, String, String, String, String, i64, Option<i64>);
+type KeyRow = (String, String, String, i64, String, String, i64, Option<i64>, Option<i64>);
 
 /// The rows of one client, or of all.
 macro_rules! select {
@@ -245,12 +245,13 @@ async fn exchanges(
 
 async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, StoreError> {
     let rows: Vec<KeyRow> = sqlx::query_as(
-        "SELECT kid, algorithm, state, jwk, private, created_at, published_until FROM signing_key ORDER BY created_at",
+        "SELECT kid, algorithm, state, since, jwk, private, created_at, rotation_asked_at, published_until
+         FROM signing_key ORDER BY created_at, kid",
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|(kid, algorithm, state, jwk, private, created_at, published_until)| {
+        .map(|(kid, algorithm, state, since, jwk, private, created_at, asked_at, published_until)| {
             Ok(StoredKey {
                 algorithm: parse("algorithm", &algorithm)?,
                 state: match (&*state, published_until) {
@@ -260,6 +261,8 @@ async fn keys(connection: &mut SqliteConnection) -> Result<Vec<StoredKey>, Store
                     _ => return Err(malformed("key state", &state)),
                 },
                 jwk: serde_json::from_str(&jwk).map_err(|_| malformed("public key", &kid))?,
+                since: time(since)?,
+                rotation_asked_at: asked_at.map(time).transpose()?,
                 created_at: time(created_at)?,
                 private: PrivateKey::from_text(private),
                 kid,

@@ -87,7 +87,9 @@ impl SqliteFile {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        Ok(SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?)
+        // A file does not hang up, so that nothing is asked of a connection before each use.
+        let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).test_before_acquire(false);
+        Ok(pool.connect_with(options).await?)
     }
 }
 
@@ -117,7 +119,7 @@ impl SqliteStore {
 
     /// A connection, for tests that look into the tables.
     #[cfg(test)]
-    pub(super) async fn acquire(&self) -> sqlx::pool::PoolConnection<sqlx::Sqlite> {
+    pub(crate) async fn acquire(&self) -> sqlx::pool::PoolConnection<sqlx::Sqlite> {
         self.pool.acquire().await.unwrap()
     }
 

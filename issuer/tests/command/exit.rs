@@ -98,7 +98,7 @@ fn an_unusable_key_encryption_key_is_4() {
     let kek = stage.path("tessera.kek");
     std::fs::set_permissions(&kek, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert_failed(&stage.run(&["serve"]), 4, "is open to others (mode 644); run `chmod 600");
-    assert_failed(&stage.run(&["key", "rotate"]), 4, "is open to others");
+    assert_failed(&stage.run(&["keys", "add", "--algorithm", "ES384"]), 4, "is open to others");
     std::fs::set_permissions(&kek, std::fs::Permissions::from_mode(0o600)).unwrap();
     let other = Stage::new(&[]);
     std::fs::copy(other.path("tessera.kek"), &kek).unwrap();

@@ -28,8 +28,8 @@ async fn resealing_moves_all_keys_at_once_and_servers_go_on() {
     let secret = set_up(&stage);
     let server = stage.serve();
     let kids: Vec<_> =
-        stage.json(&["key", "list"]).as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
-    let nothing = stage.json(&["key", "reseal"]);
+        stage.json(&["keys", "list"]).as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
+    let nothing = stage.json(&["keys", "reseal"]);
     assert_eq!((&nothing["resealed"], &nothing["sealed"]), (&json!([]), &json!(2)));
     let old = nothing["key_encryption_key"].as_str().unwrap().to_owned();
 
@@ -40,7 +40,7 @@ async fn resealing_moves_all_keys_at_once_and_servers_go_on() {
     assert_closed(&stage, &format!("it is sealed under the key-encryption key {old}, which is not"));
     let both = format!("{by_command}\nold_key_encryption_keys = [\"tessera.kek\"]");
     stage.edit_config(&by_command, &both);
-    let moved = stage.json(&["key", "reseal"]);
+    let moved = stage.json(&["keys", "reseal"]);
     assert_eq!((&moved["resealed"], &moved["sealed"]), (&json!(kids), &json!(2)));
     assert_ne!(moved["key_encryption_key"], json!(old));
 

@@ -37,8 +37,8 @@ async fn from_nothing_to_a_token_and_through_a_rotation() {
 
     let before = decode_header(&old).unwrap().kid;
     let next =
-        stage.json(&["key", "list"]).as_array().unwrap().iter().find(|key| key["state"] == "next").cloned();
-    let keys = stage.json(&["key", "rotate"]);
+        stage.json(&["keys", "list"]).as_array().unwrap().iter().find(|key| key["state"] == "next").cloned();
+    let keys = stage.json(&["keys", "rotate", "--now", "--yes"]);
     assert_eq!(keys.as_array().unwrap().len(), 3);
     let new = loop {
         let (_, answer) = server.token("shop", &secret, FORM).await;
@@ -161,9 +161,9 @@ async fn an_audience_chooses_its_algorithm() {
     let error = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(
         error,
-        "error: there is no RS256 signing key; `tessera key add --algorithm RS256` makes one\n"
+        "error: there is no RS256 signing key; `tessera keys add --algorithm RS256` makes one\n"
     );
-    stage.json(&["key", "add", "--algorithm", "RS256"]);
+    stage.json(&["keys", "add", "--algorithm", "RS256", "--now", "--yes"]);
     stage.json(&["client", "set", "orders", "--algorithm", "RS256", "--lifetime", "60"]);
     let server = stage.serve();
     let (_, answer) = server.token("shop", &secret, FORM).await;

@@ -11,7 +11,10 @@
 mod exit;
 mod keys;
 mod lifecycle;
+#[cfg(feature = "e2e")]
+mod pkcs11;
 mod policy;
+mod rotation;
 mod stage;
 mod tls;
 mod verify;

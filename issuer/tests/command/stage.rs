@@ -34,15 +34,22 @@ pub(crate) fn stderr(output: &Output) -> String {
 impl Stage {
     /// `tessera init` with a free port.
     pub(crate) fn new(extra: &[&str]) -> Self {
-        let stage = Self { folder: tempfile::tempdir().unwrap() };
-        let dir = stage.path("");
-        let made = tessera()
-            .args(["init", dir.to_str().unwrap(), "--listen", "127.0.0.1:0"])
-            .args(extra)
-            .output()
-            .unwrap();
+        let stage = Self::empty();
+        let made = stage.init(extra).output().unwrap();
         assert_eq!(code(&made), 0, "{}", stderr(&made));
         stage
+    }
+
+    /// A folder without an issuer.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// `tessera init` with a free port.
+    pub(crate) fn init(&self, extra: &[&str]) -> Command {
+        let mut command = tessera();
+        command.arg("init").arg(self.path("")).args(["--listen", "127.0.0.1:0"]).args(extra);
+        command
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

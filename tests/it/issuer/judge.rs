@@ -43,11 +43,22 @@ impl Judge {
         }
     }
 
-    /// Gives it a job.
+    /// Has it ask for a token.
     pub(super) async fn ask(self, job: Value) -> Value {
+        self.run("client", job).await
+    }
+
+    /// Has it ask about a token, or trade one.
+    pub(super) async fn ask_about_tokens(self, job: Value) -> Value {
+        self.run("tokens", job).await
+    }
+
+    async fn run(self, script: &str, job: Value) -> Value {
         match self {
-            Self::Oauth4webapi | Self::OpenidClient | Self::Jose => node("client.mjs", job).await,
-            Self::Authlib | Self::RequestsOauthlib | Self::PyJwt => python("client.py", job).await,
+            Self::Oauth4webapi | Self::OpenidClient | Self::Jose => node(&format!("{script}.mjs"), job).await,
+            Self::Authlib | Self::RequestsOauthlib | Self::PyJwt => {
+                python(&format!("{script}.py"), job).await
+            }
         }
     }
 }

@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, fs, net::TcpListener, path::Path};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tessera_tests::{artefacts::Artefacts, cli::Cli, http::get, process::Server};
+use tessera_tests::{
+    artefacts::Artefacts,
+    cli::Cli,
+    http::{get, post_form},
+    process::Server,
+};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{
@@ -93,6 +98,34 @@ impl Stage {
         get(url).send().await.unwrap().json()
     }
 
+    /// Runs a command of the operator.
+    pub(super) async fn run(&self, args: &[&str]) -> Value {
+        self.cli.run(args).await.unwrap()
+    }
+
+    /// Gives a client a secret, and waits until that, and so what was changed before, is seen.
+    pub(super) async fn secret_for(&self, client: &str) -> String {
+        let added = self.run(&["credential", "add-secret", client]).await;
+        let secret = added["secret"].as_str().unwrap().to_owned();
+        let deadline = Instant::now() + SEEN_WITHIN;
+        let url = self.issuer.url().join("/v1/introspect").unwrap();
+        let asked = || post_form(url.clone(), &[("token", "none")]).basic(client, &secret).send();
+        while asked().await.unwrap().status != 200 {
+            assert!(Instant::now() < deadline, "the secret of {client} is not seen");
+            sleep(Duration::from_millis(50)).await;
+        }
+        secret
+    }
+
+    /// A token of a client that has a secret.
+    pub(super) async fn token(&self, client: &str, audience: &str) -> String {
+        let url = self.issuer.url().join("/v1/token").unwrap();
+        let form = [("grant_type", "client_credentials"), ("audience", audience)];
+        let answer: Value =
+            post_form(url, &form).basic(client, self.secret(client)).send().await.unwrap().json();
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// What our own verifier makes of a token: `tessera verify`, with the keys fetched from the issuer.
     pub(super) async fn verify(&self, token: &str, audience: &str) -> Value {
         let policy = json!({
@@ -148,7 +181,7 @@ async fn register(
     let jwks = folder.join("jwks.json");
     fs::write(&jwks, json!({ "keys": set }).to_string()).unwrap();
     let jwks = jwks.to_str().unwrap();
-    cli.run(&["key", "add", "--algorithm", "RS256"]).await.unwrap();
+    cli.run(&["keys", "add", "--algorithm", "RS256", "--now", "--yes"]).await.unwrap();
     for (audience, algorithm) in AUDIENCES {
         cli.run(&["client", "add", audience, "--scope", SCOPE, "--algorithm", algorithm]).await.unwrap();
     }

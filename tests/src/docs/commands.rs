@@ -64,7 +64,12 @@ pub const COMMANDS: &[Documented] = &[
         line: line!(),
     },
     Documented {
-        command: "tessera --config issuer/tessera.toml key rotate",
+        command: "tessera --config issuer/tessera.toml keys list",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml keys rotate",
         proof: Proof::Runs,
         line: line!(),
     },

@@ -4,7 +4,7 @@ use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
     glob::{GLOB, Glob},
-    grammar::{Shape, TEXT, TEXTS, fields},
+    grammar::{Shape, TEXT, fields},
 };
 use crate::{
     claim::{ClaimPath, ClaimValue, Scalar},
@@ -33,7 +33,7 @@ fields! {
     one_of ["equals", "one_of", "prefix", "glob", "contains", "exists"]
 }
 
-pub(super) const CLAIM: Shape = Shape::Either(&[TEXT, TEXTS]);
+pub(super) const CLAIM: Shape = Shape::Either(&[TEXT, Shape::Path]);
 pub(super) const CONDITIONS: Shape = Shape::List(&Shape::Object(&CONDITION));
 
 /// The claims that a policy asks about, each once. A condition names one by its place here, so that they

@@ -47,6 +47,8 @@ pub(crate) enum Shape {
     Object(&'static Fields),
     /// A list of different values, one at least.
     List(&'static Shape),
+    /// Names on the way to a place, one at least. One may occur again: an actor's actor is `act` in `act`.
+    Path,
     Text(&'static Text),
     Number(&'static Number),
     Flag,

@@ -10,7 +10,7 @@ use core::fmt;
 
 use super::{
     UrlRules,
-    grammar::{Choice, Fields, Number, Settings, Shape, Text},
+    grammar::{ANY_TEXT, Choice, Fields, Number, Settings, Shape, Text},
     problem::{PolicyError, Problem},
     suggestion::did_you_mean,
 };
@@ -150,6 +150,7 @@ impl<'d> Reader<'d> {
         match (shape, &node.value) {
             (Shape::Object(fields), Value::Object(object)) => self.object(object, place, fields),
             (Shape::List(of), Value::Array(elements)) => self.list(node, elements, place, of),
+            (Shape::Path, Value::Array(elements)) => self.path(node, elements, place),
             (Shape::Text(rule), Value::String(text)) => self.text(node, text, place, rule),
             (Shape::Number(rule), Value::Number(text)) => self.number(node, text, place, rule),
             // A key set is read by the keys' own reader, which checks it.
@@ -218,6 +219,15 @@ impl<'d> Reader<'d> {
         }
     }
 
+    fn path(&mut self, node: &Node<'_>, elements: &[Node<'_>], place: &Place<'_>) {
+        if elements.is_empty() {
+            self.fault(node, place, Fault::new("at least one is needed"));
+        }
+        for (index, element) in elements.iter().enumerate() {
+            self.check(element, &place.element(index), &Shape::Text(&ANY_TEXT));
+        }
+    }
+
     fn text(&mut self, node: &Node<'_>, text: &str, place: &Place<'_>, rule: &Text) {
         let fault = if text.is_empty() {
             Some(Fault::new("the text is empty"))
@@ -260,7 +270,7 @@ impl Shape {
     fn takes(&self, value: &Value<'_>) -> bool {
         match self {
             Shape::Object(_) | Shape::KeySet => matches!(value, Value::Object(_)),
-            Shape::List(_) => matches!(value, Value::Array(_)),
+            Shape::List(_) | Shape::Path => matches!(value, Value::Array(_)),
             Shape::Text(_) => matches!(value, Value::String(_)),
             Shape::Number(_) => matches!(value, Value::Number(_)),
             Shape::Flag | Shape::True => matches!(value, Value::Bool(_)),
@@ -273,7 +283,7 @@ impl Shape {
     fn what(&self) -> String {
         match self {
             Shape::Object(_) | Shape::KeySet => "an object".to_owned(),
-            Shape::List(_) => "an array".to_owned(),
+            Shape::List(_) | Shape::Path => "an array".to_owned(),
             Shape::Text(_) => "a string".to_owned(),
             Shape::Number(rule) => format!("a number of {}", rule.unit),
             Shape::Flag => "true or false".to_owned(),

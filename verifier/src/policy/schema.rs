@@ -45,6 +45,7 @@ impl Writer {
             Shape::List(of) => {
                 json!({ "type": "array", "items": self.shape(of), "minItems": 1, "uniqueItems": true })
             }
+            Shape::Path => json!({ "type": "array", "items": text(TextSchema::Any), "minItems": 1 }),
             Shape::Text(rule) => text(rule.schema),
             Shape::Number(Number { min, max, default, .. }) => {
                 json!({ "type": "integer", "minimum": min, "maximum": max, "default": default })

@@ -41,7 +41,8 @@ Everything is still running. In another terminal:
   # the operator's view; a change is seen within a second
   {tessera} --config issuer/tessera.toml client list
   {tessera} --config issuer/tessera.toml grant add {REPORTS} {ORDERS} --scope {READ} --scope {WRITE}
-  {tessera} --config issuer/tessera.toml key rotate
+  {tessera} --config issuer/tessera.toml keys list
+  {tessera} --config issuer/tessera.toml keys rotate --now --yes
 
   # what happened, and why
   tail -f issuer.log proxy.log

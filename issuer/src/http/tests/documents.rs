@@ -1,13 +1,14 @@
 //! What verifiers and clients read once and keep.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ::http::StatusCode;
 use ::http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG};
 use serde_json::{Value, json};
 
 use super::stage::{GRANT, ISSUER, OWN, Server, body, post};
-use crate::domain::{Algorithm, Change, KeyState};
+use crate::domain::{Algorithm, Change, KeyChange, KeyState, RotationReason};
 use crate::service::MutualTls;
 use crate::testing::{id, offering};
 
@@ -21,6 +22,7 @@ fn expected(issuer: &str) -> Value {
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/v1/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "revocation_endpoint": format!("{issuer}/v1/revoke"),
         "grant_types_supported": [
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -36,6 +38,10 @@ fn expected(issuer: &str) -> Value {
         "introspection_endpoint_auth_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
         "introspection_signing_alg_values_supported": ["ES256"],
+        "revocation_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
         "scopes_supported": ["delete", "read", "send", "write"],
         "response_types_supported": [],
     })
@@ -77,6 +83,7 @@ async fn methods_by_certificate_are_told_where_they_are_on() {
             Some(json!({
                 "token_endpoint": "https://mtls.id.example:8443/v1/token",
                 "introspection_endpoint": "https://mtls.id.example:8443/v1/introspect",
+                "revocation_endpoint": "https://mtls.id.example:8443/v1/revoke",
             })),
         ),
     ] {
@@ -160,12 +167,46 @@ async fn the_documents_follow_the_state() {
     assert!(keys.iter().all(|key| key.get("d").is_none()));
     let before = server.get(OAUTH).await.headers()[ETAG].clone();
 
-    let next = server.vault().generate(Algorithm::Es256, KeyState::Next, super::stage::now()).unwrap();
-    server.apply(&Change::RotateKeys(next)).await;
+    let vault = server.vault();
+    let find = |state| {
+        server.service.latest().keyring.keys().iter().find(|key| key.state == state).unwrap().kid.clone()
+    };
+    let rotation = KeyChange::Rotate {
+        active: Some(find(KeyState::Active)),
+        next: find(KeyState::Next),
+        fresh: vault.generate(Algorithm::Es256, KeyState::Next, super::stage::now()).unwrap(),
+        reason: RotationReason::Schedule,
+    };
+    server.apply(&Change::Keys(rotation)).await;
     assert_eq!(body(&server.get(KEYS).await)["keys"].as_array().unwrap().len(), 3, "and retired");
     assert_eq!(server.get(OAUTH).await.headers()[ETAG], before, "what did not change has its tag");
 
     server.apply(&Change::AddClient { id: id("new"), settings: offering("fresh"), credential: None }).await;
     let scopes = body(&server.get(OAUTH).await)["scopes_supported"].clone();
     assert_eq!(scopes, json!(["delete", "fresh", "read", "send", "write"]));
+}
+
+/// A server that has lost its store tells ever shorter times, and none when it may not know a key that signs.
+#[tokio::test]
+async fn old_keys_are_not_to_be_kept_for_long() {
+    let server = Server::start().await;
+    let mut old = Duration::ZERO;
+    for (age, expected) in [(9, 300), (100, 210), (249, 61)] {
+        server.suspend(Duration::from_secs(age) - old);
+        old = Duration::from_secs(age);
+        let answer = server.get(KEYS).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{age}");
+        let told = answer.headers()[CACHE_CONTROL].to_str().unwrap();
+        let told: u64 = told.strip_prefix("public, max-age=").unwrap().parse().unwrap();
+        // The test takes time, too.
+        assert!((expected - 10..=expected).contains(&told), "{age}: {told}");
+    }
+    server.suspend(Duration::from_secs(251) - old);
+    let answer = server.get(KEYS).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+    assert_eq!(body(&answer), json!({ "error": "temporarily_unavailable" }));
+    assert_eq!(server.get(OAUTH).await.status(), StatusCode::OK);
+    // Nor are tokens issued after a time in which the machine stood still.
+    assert!(server.service.snapshot().is_err());
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use warp::test::RequestBuilder;
 
 use super::stage::{GRANT, ISSUER, OWN, Server, basic, body, now, post};
-use crate::domain::{Algorithm, Change, Grant, KeyState, Settings};
+use crate::domain::{Algorithm, Change, Grant, KeyChange, KeyState, Settings};
 use crate::testing::{id, scopes};
 
 const JWT: &str = "application/token-introspection+jwt";
@@ -140,7 +140,7 @@ async fn who_asks_for_a_jwt_gets_one() {
 async fn an_answer_is_signed_as_tokens_for_the_caller_are() {
     let (server, token) = server().await;
     let rs256 = server.vault().generate(Algorithm::Rs256, KeyState::Active, now()).unwrap();
-    server.apply(&Change::AddKeys(vec![rs256])).await;
+    server.apply(&Change::Keys(KeyChange::Add(vec![rs256]))).await;
     let settings = Settings { algorithm: Some(Some(Algorithm::Rs256)), ..Settings::default() };
     server.set("orders", settings).await;
     let (algorithm, claims) = signed(&server, question("orders", "o", &token), "orders").await;

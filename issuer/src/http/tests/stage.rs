@@ -15,11 +15,11 @@ use warp::test::RequestBuilder;
 use super::*;
 use crate::domain::{
     CertificateMatch, Change, ClientSecret, Conditions, Credential, CredentialKind, KeySource,
-    LifetimeBounds, Settings, Trust, UnixTime,
+    LifetimeBounds, Settings, StatusTtl, Trust, UnixTime,
 };
 use crate::keys::Vault;
-use crate::service::{Assertions, MutualTls};
-use crate::store::{Snapshots, SqliteStore, Store as _};
+use crate::service::{Assertions, MutualTls, Statuses};
+use crate::store::{Snapshots, SqliteStore, Store as _, follow};
 use crate::testing::{Platform, actor, credential, id, pepper, store, trust, vault};
 use tessera_net::tls::PeerCertificate;
 
@@ -62,6 +62,7 @@ impl Server {
         let assertions = Assertions::new(&issuer, Fetcher::new(FetchOptions::default()).unwrap(), false);
         let (bounds, shared) = (LifetimeBounds::default(), Arc::clone(&snapshots));
         let mut service = TokenService::new(issuer, bounds, pepper(), shared, assertions, now);
+        service = service.with_statuses(Statuses::new(Arc::new(store.clone()), StatusTtl::default(), now));
         if let Some(mutual_tls) = mutual_tls {
             service = service.with_mutual_tls(mutual_tls);
         }
@@ -78,6 +79,17 @@ impl Server {
 
     pub(super) const fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// As if the machine had been suspended for that long.
+    pub(super) fn suspend(&self, time: std::time::Duration) {
+        self.snapshots.suspend(time);
+    }
+
+    /// As a server in service: it sees changes by itself, and at once those that it makes. Until the test ends.
+    pub(super) fn follow(&self) {
+        let store = Arc::new(self.store.clone());
+        tokio::spawn(follow(Arc::clone(&self.snapshots), store, self.vault.clone()));
     }
 
     pub(super) async fn apply(&self, change: &Change) {

@@ -9,7 +9,9 @@ use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
 use serde_json::{Value, json};
 
 use super::stage::{GRANT, ISSUER, OWN, Server, body, now, post};
-use crate::domain::{Algorithm, Change, CustomClaim, CustomClaims, Grant, KeyState, Lifetime, Settings};
+use crate::domain::{
+    Algorithm, Change, CustomClaim, CustomClaims, Grant, KeyChange, KeyState, Lifetime, Settings,
+};
 use crate::keys::Vault;
 use crate::testing::{id, scopes};
 
@@ -109,7 +111,7 @@ async fn a_grant_adds_its_claims() {
 #[tokio::test]
 async fn the_audience_chooses_algorithm_and_lifetime() {
     let server = Server::start().await;
-    server.apply(&Change::AddKeys(keys(Algorithm::Rs256, server.vault()))).await;
+    server.apply(&Change::Keys(KeyChange::Add(keys(Algorithm::Rs256, server.vault())))).await;
     let settings = Settings {
         algorithm: Some(Some(Algorithm::Rs256)),
         lifetime: Some(Lifetime::from_seconds(90).ok()),

@@ -15,7 +15,7 @@ fn kek(byte: u8) -> KeyEncryptionKey {
 fn vault_of(keks: &[u8]) -> Vault {
     let (current, old) = keks.split_first().unwrap();
     let old = old.iter().copied().map(kek).collect();
-    Vault(Arc::new(Inner { current: kek(*current), old, algorithm: Algorithm::Es256 }))
+    Vault(Arc::new(Inner { current: kek(*current), old, algorithm: Algorithm::Es256, module: None }))
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ fn revoke(statuses: &mut [u8], index: u32) {
 }
 
 /// The member `lst`: zlib, then base64url (draft §4.1, §4.2).
-pub(crate) fn encode_statuses(statuses: &[u8]) -> String {
+pub(super) fn encode_statuses(statuses: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(compress_to_vec_zlib(statuses, COMPRESSION_LEVEL))
 }
 

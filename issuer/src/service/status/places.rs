@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{Block, Holder, MAX_BLOCK, MIN_BLOCK, Revocations, StatusList, UnixTime, WINDOW};
+use crate::domain::{Block, Holder, ListId, MAX_BLOCK, MIN_BLOCK, Revocations, StatusList, UnixTime, WINDOW};
 
 /// Most holders and windows whose blocks are at hand, at some 300 bytes each. If there are more, all are given up: that
 /// costs positions, which there are enough of, and never a token.
@@ -18,7 +18,9 @@ pub(super) struct Places {
 #[derive(Debug, Default)]
 struct Held {
     blocks: HashMap<(Holder, UnixTime), Arc<HolderPlaces>>,
-    /// The end of the last window of which expired blocks were dropped.
+    /// The lists of these blocks: one copy of each, since its permutation takes a while to compute.
+    lists: HashMap<ListId, Arc<StatusList>>,
+    /// When expired blocks were last dropped.
     swept: UnixTime,
 }
 
@@ -78,9 +80,24 @@ impl Places {
         held.blocks.insert(key, Arc::clone(&places));
         places
     }
+
+    /// The block, in a list whose permutation may be there already.
+    pub(super) fn with_known_list(&self, block: Block, now: UnixTime) -> Block {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        Block { list: held.known_list(block.list, now), ..block }
+    }
 }
 
 impl Held {
+    fn known_list(&mut self, list: Arc<StatusList>, now: UnixTime) -> Arc<StatusList> {
+        if let Some(known) = self.lists.get(&list.id) {
+            return Arc::clone(known);
+        }
+        self.lists.retain(|_, list| list.is_alive(now));
+        self.lists.insert(list.id, Arc::clone(&list));
+        list
+    }
+
     fn sweep(&mut self, now: UnixTime) {
         if self.blocks.len() >= MAX_HELD || self.swept.plus(WINDOW) <= now {
             self.blocks.retain(|(_, window), _| now < *window);

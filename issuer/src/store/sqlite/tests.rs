@@ -7,8 +7,8 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::domain::{
-    Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Effect, Grant,
-    KeyState, Lifetime, MAX_SECRETS, RETIRED_KEY_RETENTION, Settings,
+    Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Directory,
+    Effect, Exchanges, Grant, KeyChange, Lifetime, MAX_SECRETS, Settings, StoredKey,
 };
 use crate::store::{Snapshots, follow};
 use crate::testing::{
@@ -184,43 +184,48 @@ async fn a_grant_is_replaced_as_a_whole() {
 }
 
 #[tokio::test]
-async fn keys_move_on_and_go_when_their_time_is_over() {
+async fn exchanges_go_with_the_scopes_on_either_side() {
     let folder = tempfile::tempdir().unwrap();
-    let vault = vault();
-    let store = store(&folder, &vault).await;
-    let states = async || {
-        let keys = store.load().await.unwrap().keys;
-        keys.into_iter().map(|key| (key.kid, key.state)).collect::<HashMap<_, _>>()
+    let store = store(&folder, &vault()).await;
+    let stock = Change::SetClient { id: id("stock"), settings: offering("list reserve") };
+    store.apply(&actor(), &stock, NOW).await.unwrap();
+    let exchanges = |text: &str| {
+        let exchanges = text.split(' ').filter(|it| !it.is_empty()).map(|it| it.parse().unwrap());
+        Exchanges::new(exchanges).unwrap()
     };
-    let start = store.load().await.unwrap().keys;
-    let kid = |state| start.iter().find(|key| key.state == state).unwrap().kid.clone();
-    let (active, next) = (kid(KeyState::Active), kid(KeyState::Next));
+    let trading = |granted: &str, exchanged: &str| {
+        let grant = Grant::new(id("orders"), id("stock"), scopes(granted));
+        Change::AddGrant(Grant { exchanges: exchanges(exchanged), ..grant })
+    };
+    let refused = refusal(&store, trading("list", "send=list")).await;
+    let scope = |text: &str| text.parse().unwrap();
+    assert_eq!(refused, ChangeError::ScopeNotOffered { audience: id("orders"), scope: scope("send") });
+    let refused = refusal(&store, trading("list", "read=reserve")).await;
+    assert_eq!(refused, ChangeError::ExchangeNotGranted { scope: scope("reserve") });
 
-    let fresh = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    store.apply(&actor(), &Change::RotateKeys(fresh.clone()), NOW).await.unwrap();
-    let published_until = NOW.plus(RETIRED_KEY_RETENTION);
-    let expected = [
-        (active.clone(), KeyState::Retired { published_until }),
-        (next.clone(), KeyState::Active),
-        (fresh.kid, KeyState::Next),
-    ];
-    assert_eq!(states().await, expected.into());
-
-    let another = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    store.apply(&actor(), &Change::RotateKeys(another), published_until).await.unwrap();
-    let after = states().await;
-    assert!(!after.contains_key(&active), "gone");
-    assert!(matches!(after[&next], KeyState::Retired { .. }));
-    assert_eq!(after.len(), 3);
-}
-
-#[tokio::test]
-async fn there_is_nothing_to_rotate_without_keys() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
-    let key = vault().generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    assert_eq!(refusal(&store, Change::RotateKeys(key)).await, ChangeError::NoKeyOf(Algorithm::Es256));
-    assert!(store.load().await.unwrap().keys.is_empty());
+    let (all, changed) = ("read=list read=reserve write=reserve", store.revision().await.unwrap());
+    store.apply(&actor(), &trading("list reserve", all), NOW).await.unwrap();
+    let stored = async || {
+        let grant = store.load().await.unwrap().directory.grant("orders", "stock").unwrap().clone();
+        // Whoever follows the store reads the same.
+        let changes = store.changes(changed).await.unwrap().unwrap();
+        let (_, entry) = changes.clients.into_iter().find(|(client, _)| *client == id("orders")).unwrap();
+        let followed = Directory::new(entry);
+        assert_eq!(followed.grant("orders", "stock"), Some(&grant));
+        grant.exchanges
+    };
+    assert_eq!(stored().await, exchanges(all));
+    let withdraw = async |client: &str, withdrawn: &str| {
+        let settings = Settings { withdraw: vec![withdrawn.parse().unwrap()], ..Settings::default() };
+        store.apply(&actor(), &Change::SetClient { id: id(client), settings }, NOW).await.unwrap();
+    };
+    withdraw("orders", "read").await;
+    assert_eq!(stored().await, exchanges("write=reserve"));
+    withdraw("stock", "reserve").await;
+    assert_eq!(stored().await, exchanges(""));
+    store.apply(&actor(), &trading("list", "write=list"), NOW).await.unwrap();
+    store.apply(&actor(), &trading("list", ""), NOW).await.unwrap();
+    assert_eq!(stored().await, exchanges(""), "a grant is replaced as a whole");
 }
 
 #[tokio::test]
@@ -267,10 +272,11 @@ async fn what_changed_is_read_again_and_nothing_else() {
     assert!(changes.keys.is_none());
     assert_eq!(changes.revision, start + 3);
 
-    let fresh = vault.generate(Algorithm::Es256, KeyState::Next, NOW).unwrap();
-    store.apply(&actor(), &Change::RotateKeys(fresh), NOW).await.unwrap();
+    let keys = crate::testing::signing_keys(&vault);
+    let keys = keys.into_iter().map(|key| StoredKey { algorithm: Algorithm::Es384, ..key }).collect();
+    store.apply(&actor(), &Change::Keys(KeyChange::Add(keys)), NOW).await.unwrap();
     let changes = store.changes(start + 3).await.unwrap().unwrap();
-    assert_eq!((changes.clients.len(), changes.keys.map(|keys| keys.len())), (0, Some(3)));
+    assert_eq!((changes.clients.len(), changes.keys.map(|keys| keys.len())), (0, Some(4)));
 
     sqlx::query("DELETE FROM changed_client WHERE revision <= $1")
         .bind(start + 1)
@@ -286,7 +292,7 @@ async fn following_step_by_step_leads_to_what_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault();
     let store = SqliteStore::create(&folder.path().join("t.db")).await.unwrap();
-    let keys = Change::AddKeys(crate::testing::signing_keys(&vault));
+    let keys = Change::Keys(KeyChange::Add(crate::testing::signing_keys(&vault)));
     store.apply(&actor(), &keys, NOW).await.unwrap();
     let snapshots = Snapshots::load(&store, &vault).await.unwrap();
     let more = [
@@ -305,9 +311,7 @@ async fn following_step_by_step_leads_to_what_is_stored() {
         snapshots.refresh(&store, &vault).await.unwrap();
         let (followed, stored) = (snapshots.latest(), store.load().await.unwrap());
         assert_eq!(followed.revision, stored.revision);
-        let shown = |directory: &crate::domain::Directory| {
-            format!("{:?} {:?}", directory.clients(), directory.grants())
-        };
+        let shown = |directory: &Directory| format!("{:?} {:?}", directory.clients(), directory.grants());
         assert_eq!(shown(&followed.directory), shown(&stored.directory), "{change:?}");
     }
 }

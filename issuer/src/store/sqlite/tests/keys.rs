@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::domain::{PrivateKey, Resealed};
+use crate::domain::{KeyChange, KeyState, PrivateKey, Resealed};
 
 #[tokio::test]
 async fn a_copy_of_the_database_without_the_key_encryption_key_signs_nothing_and_shows_no_key() {
@@ -15,7 +15,7 @@ async fn a_copy_of_the_database_without_the_key_encryption_key_signs_nothing_and
     let key = vault.generate(Algorithm::EdDsa, KeyState::Active, NOW).unwrap();
     let pkcs8 = vault.pkcs8(&key);
     let secret = &pkcs8[16..48];
-    store.apply(&actor(), &Change::AddKeys(vec![key.clone()]), NOW).await.unwrap();
+    store.apply(&actor(), &Change::Keys(KeyChange::Add(vec![key.clone()])), NOW).await.unwrap();
     store.close().await;
     let hex = secret.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let spellings = [
@@ -50,15 +50,17 @@ async fn keys_that_changed_since_they_were_read_are_not_resealed() {
     let before = store.load().await.unwrap();
     let sealed = |text: &str| PrivateKey::Sealed(text.to_owned());
     let [first, second] = [0, 1].map(|at| before.keys[at].clone());
-    let reseal = |from: &PrivateKey| Change::ResealKeys {
-        keys: vec![
-            Resealed { kid: first.kid.clone(), from: first.private.clone(), to: sealed("a") },
-            Resealed { kid: second.kid.clone(), from: from.clone(), to: sealed("b") },
-            Resealed { kid: "gone".to_owned(), from: sealed("x"), to: sealed("c") },
-        ],
-        key_encryption_key: "new".to_owned(),
+    let reseal = |from: &PrivateKey| {
+        Change::Keys(KeyChange::Reseal {
+            keys: vec![
+                Resealed { kid: first.kid.clone(), from: first.private.clone(), to: sealed("a") },
+                Resealed { kid: second.kid.clone(), from: from.clone(), to: sealed("b") },
+                Resealed { kid: "gone".to_owned(), from: sealed("x"), to: sealed("c") },
+            ],
+            key_encryption_key: "new".to_owned(),
+        })
     };
-    assert_eq!(refusal(&store, reseal(&sealed("other"))).await, ChangeError::KeysChanged);
+    assert_eq!(refusal(&store, reseal(&sealed("other"))).await, ChangeError::KeyMovedOn(second.kid.clone()));
     assert_eq!(store.load().await.unwrap().keys[0].private, first.private, "nothing was done");
     store.apply(&actor(), &reseal(&second.private), NOW).await.unwrap();
     let after = store.load().await.unwrap();

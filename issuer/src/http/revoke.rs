@@ -1,0 +1,58 @@
+//! `POST /v1/revoke` (RFC 7009 §2).
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use ::http::{Method, StatusCode};
+use bytes::Buf;
+use futures_util::Stream;
+use warp::reply::Response;
+
+use super::answer;
+use super::error::OAuthError;
+use super::posted::{self, Head};
+use super::record;
+use super::request::{self, AboutToken, RequestError};
+use crate::service::TokenService;
+
+/// Answers one request, and leaves one record of it.
+pub(super) async fn revoke<S, D, E>(service: Arc<TokenService>, head: Head, body: S) -> Response
+where
+    S: Stream<Item = Result<D, E>>,
+    D: Buf,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    if let Some(response) = answer::other_than(&[Method::POST], &head.method) {
+        return response;
+    }
+    let request = match read(head, body).await {
+        Ok(request) => request,
+        Err(error) => {
+            let answer = OAuthError::from(&error);
+            record::malformed(&error, &answer);
+            return answer.into_response();
+        }
+    };
+    match service.revoke(&request.client, &request.token).await {
+        // One answer for all (RFC 7009 §2.2): the token is good for nothing, or is none of this client's business.
+        Ok(asked) => {
+            record::revoked(&asked);
+            answer::no_store(answer::empty(StatusCode::OK))
+        }
+        Err(error) => {
+            let answer = OAuthError::from(&error);
+            record::not_revoked(&request.client, &error, &answer);
+            answer.into_response()
+        }
+    }
+}
+
+async fn read<S, D, E>(head: Head, body: S) -> Result<AboutToken, RequestError>
+where
+    S: Stream<Item = Result<D, E>>,
+    D: Buf,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let body = posted::form(&head, body).await?;
+    request::parse_about_token(&head.headers, head.certificate, &body)
+}

@@ -8,6 +8,7 @@ mod long;
 mod rerouted;
 mod rig;
 mod rotation;
+mod status;
 mod told;
 
 use std::{fs, path::PathBuf};

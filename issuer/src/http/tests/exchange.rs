@@ -271,7 +271,8 @@ async fn an_exchanged_token_is_introspected_with_its_chain() {
 /// RFC 7009 §1 and §2.1: whatever was revoked, nothing more is to be had for it, and it is not active.
 #[tokio::test]
 async fn a_revoked_token_is_worth_nothing() {
-    let revocations: [(fn(&OwnToken) -> Revocation, bool); 7] = [
+    type Of = fn(&OwnToken) -> Revocation;
+    let revocations: [(Of, bool); 7] = [
         (|token| Revocation::Token(token.id.parse().unwrap()), true),
         (|_| Revocation::Client(id("shop")), true),
         (|_| Revocation::Client(id("orders")), true),

@@ -9,7 +9,7 @@ mod tools;
 pub(crate) use self::{
     envoy::{ENVOY, ENVOY_VERSION, envoy_server},
     judges::{JUDGES, NODE},
-    machine::{C_COMPILER, CXX_COMPILER, GUEST_TARGET, WASM_TARGET, WRK},
+    machine::{C_COMPILER, CXX_COMPILER, GUEST_TARGET, SOFTHSM, WASM_TARGET, WRK},
     python::{PYTHON, judges_python},
     tools::{CARGO_COMPONENT, CARGO_DENY, CARGO_FUZZ, CARGO_MUTANTS, NEXTEST, Tool, WASMTIME},
 };

@@ -18,6 +18,7 @@ const SETUP: &[Step] = &[
     setup::PYTHON,
     setup::ENVOY,
     setup::WASMTIME,
+    setup::SOFTHSM,
 ];
 const GUESTS: &[Step] = &[guest::BY_CARGO_COMPONENT, guest::FAULTY, guest::FAULTY_PLUGIN, guest::BACKEND];
 const DOC_TESTS: Step = Step { title: "documentation tests", run: doc_tests };

@@ -11,6 +11,7 @@ mod material;
 mod primitives;
 mod race;
 mod seed;
+mod softhsm;
 mod stage;
 mod suite;
 mod tls;
@@ -41,6 +42,9 @@ struct Cli {
     /// The folder whose packages have oidc-provider among them.
     #[arg(long)]
     judges: PathBuf,
+    /// SoftHSM's PKCS #11 module.
+    #[arg(long, default_value = "/usr/lib/softhsm/libsofthsm2.so")]
+    softhsm: PathBuf,
     /// The processor that servers run on; not the one that this program runs on.
     #[arg(long)]
     cpu: Option<usize>,
@@ -76,7 +80,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Option<Report>, BenchError> {
     let pace = if cli.quick { Pace::QUICK } else { Pace::FULL };
-    let programs = Programs { tessera: cli.tessera, judges: cli.judges, cpu: cli.cpu };
+    let programs = Programs { tessera: cli.tessera, judges: cli.judges, softhsm: cli.softhsm, cpu: cli.cpu };
     let suite = Suite::new(programs, pace, cli.only)?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()

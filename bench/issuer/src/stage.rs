@@ -16,6 +16,7 @@ use crate::{
     load::Target,
     material::{Key, PLATFORM, Population, SCOPE, subject},
     seed::{self, TEMPLATE},
+    softhsm::Token,
     tls,
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Programs {
     pub(crate) tessera: PathBuf,
     /// The folder of the judges, which has the peer among its packages.
     pub(crate) judges: PathBuf,
+    /// SoftHSM's PKCS #11 module.
+    pub(crate) softhsm: PathBuf,
     /// The processor that servers have to themselves.
     pub(crate) cpu: Option<usize>,
 }
@@ -41,6 +44,8 @@ pub(crate) struct Stage {
     programs: Programs,
     folder: TempDir,
     algorithm: &'static str,
+    /// Where its keys are, if they are in a token.
+    token: Option<Token>,
     /// The secret of every client.
     pub(crate) secret: String,
 }
@@ -63,19 +68,39 @@ impl Stage {
         own_key: Option<&Key>,
         platform: Option<&Key>,
     ) -> Result<Self, BenchError> {
-        let folder = folder()?;
-        let mut stage = Self { programs: programs.clone(), folder, algorithm, secret: String::new() };
+        let stage = Self::empty(programs, algorithm)?;
+        stage.fill(population, own_key, platform).await
+    }
+
+    /// The same with keys in a token of SoftHSM, and for clients with a secret alone.
+    pub(crate) async fn make_in_token(
+        programs: &Programs,
+        algorithm: &'static str,
+        population: Population,
+    ) -> Result<Self, BenchError> {
+        let mut stage = Self::empty(programs, algorithm)?;
+        stage.token = Some(Token::make(&programs.softhsm, stage.folder.path())?);
+        stage.fill(population, None, None).await
+    }
+
+    fn empty(programs: &Programs, algorithm: &'static str) -> Result<Self, BenchError> {
+        let (programs, folder, secret) = (programs.clone(), folder()?, String::new());
+        Ok(Self { programs, folder, algorithm, token: None, secret })
+    }
+
+    async fn fill(
+        self,
+        population: Population,
+        own_key: Option<&Key>,
+        platform: Option<&Key>,
+    ) -> Result<Self, BenchError> {
+        let mut stage = self;
         let at = stage.path("issuer").into_os_string().into_string().unwrap_or_default();
-        stage.tessera(&[
-            "init",
-            &at,
-            "--listen",
-            "127.0.0.1:0",
-            "--issuer",
-            ISSUER,
-            "--algorithm",
-            algorithm,
-        ])?;
+        let common =
+            ["init", &at, "--listen", "127.0.0.1:0", "--issuer", ISSUER, "--algorithm", stage.algorithm];
+        let in_token = stage.token.as_ref().map(Token::arguments);
+        let in_token = in_token.iter().flatten().map(String::as_str);
+        stage.tessera(&common.into_iter().chain(in_token).collect::<Vec<_>>())?;
         let said = stage.configured(&["client", "add", TEMPLATE, "--scope", SCOPE, "--secret"])?;
         stage.secret = secret_in(&said).ok_or(BenchError::Said { command: "client add".to_owned(), said })?;
         if let Some(key) = own_key {
@@ -116,7 +141,18 @@ impl Stage {
     pub(crate) async fn serve(&self) -> Result<Running, BenchError> {
         let arguments = ["--config".into(), self.config().into_os_string(), "serve".into()];
         let tessera = &self.programs.tessera;
-        run("tessera", self.folder.path(), &self.programs, tessera, arguments, self.algorithm).await
+        let Some(token) = &self.token else {
+            return run("tessera", self.folder.path(), &self.programs, tessera, arguments, self.algorithm)
+                .await;
+        };
+        // env(1) becomes what it runs, too.
+        let variables = token.environment().map(|(name, value)| {
+            let mut variable = OsString::from(format!("{name}="));
+            variable.push(value);
+            variable
+        });
+        let arguments = variables.into_iter().chain([tessera.into()]).chain(arguments);
+        run("tessera", self.folder.path(), &self.programs, Path::new("env"), arguments, self.algorithm).await
     }
 
     /// Runs a command on this issuer; returns its answer, in JSON.
@@ -128,6 +164,7 @@ impl Stage {
     fn tessera(&self, arguments: &[&str]) -> Result<String, BenchError> {
         let output = Command::new(&self.programs.tessera)
             .args(arguments)
+            .envs(self.token.iter().flat_map(Token::environment))
             .stdin(Stdio::null())
             .output()
             .map_err(refused(format!("run {}", self.programs.tessera.display())))?;

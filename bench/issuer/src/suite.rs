@@ -39,6 +39,8 @@ pub(crate) enum Group {
     Es256,
     /// RS256 tokens.
     Rs256,
+    /// Tokens that are signed in a PKCS #11 token, beside those that are signed in memory.
+    Pkcs11,
     /// How soon answers come at 70 % of the load that the issuer can bear.
     Latency,
     /// What a database of a million grants costs.
@@ -60,6 +62,9 @@ impl Suite {
         }
         if self.wants(Group::Rs256) {
             rows.extend(self.rs256().await?);
+        }
+        if self.wants(Group::Pkcs11) {
+            rows.extend(self.pkcs11().await?);
         }
         if self.wants(Group::Latency) {
             rows.extend(self.latency().await?);

@@ -1,3 +1,5 @@
+mod keys;
+
 use tessera_net::fetch::{Http, Origin};
 
 use super::*;
@@ -36,7 +38,7 @@ fn every_error_names_its_line() {
             format!("{GOOD}lissten = \"x\"\n"),
             "etc/tessera.toml:4: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `old_key_encryption_keys`, `secret_pepper`, \
-             `allow_http_loopback`, `tokens`, `status`, `keys`, `tls`, `fetch`; did you mean `listen`?",
+             `allow_http_loopback`, `tokens`, `status`, `keys`, `tls`, `fetch`, `pkcs11`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
@@ -200,50 +202,4 @@ fn a_tls_listener_that_others_reach_needs_a_name_too() {
     let error = parse(&format!("{GOOD}{open}")).unwrap_err();
     assert!(matches!(error, ConfigError::NoIssuer { .. }), "{error}");
     parse(&format!("{GOOD}issuer = \"https://id.example\"\n{open}")).unwrap();
-}
-
-#[test]
-fn a_secret_is_in_a_file_in_the_environment_or_known_to_a_command() {
-    let read = |place: &str| {
-        parse(&GOOD.replace("\"/k/t.kek\"", place)).map(|config| config.vault.key_encryption_key)
-    };
-    let command = |program: &str, arguments: &[&str]| SecretSource::Command {
-        program: program.into(),
-        arguments: arguments.iter().map(|&it| it.to_owned()).collect(),
-    };
-    for (place, expected) in [
-        ("{ file = \"t.kek\" }", SecretSource::File("etc/t.kek".into())),
-        ("{ env = \"TESSERA_KEK\" }", SecretSource::Environment("TESSERA_KEK".to_owned())),
-        ("{ command = [\"pass\", \"show\", \"kek\"] }", command("pass", &["show", "kek"])),
-        ("{ command = [\"bin/kek\"] }", command("etc/bin/kek", &[])),
-        ("{ command = [\"/bin/kek\"] }", command("/bin/kek", &[])),
-    ] {
-        assert_eq!(read(place).unwrap(), expected, "{place}");
-    }
-    let form = "expected a path, { file = \"…\" }, { env = \"NAME\" } or { command = [\"…\"] }";
-    for (place, expected) in [
-        ("7", format!("invalid type: integer `7`, {form}")),
-        ("{}", format!("invalid value: map, {form}")),
-        ("{ env = \"A\", file = \"b\" }", format!("invalid value: map, {form}")),
-        ("{ command = [] }", "`command` is a program and its arguments".to_owned()),
-        (
-            "{ comand = [\"a\"] }",
-            "unknown field `comand`, expected one of `file`, `env`, `command`; did you mean `command`?"
-                .to_owned(),
-        ),
-    ] {
-        assert_eq!(read(place).unwrap_err().to_string(), format!("etc/tessera.toml:3: {expected}"));
-    }
-}
-
-#[test]
-fn old_keys_and_the_algorithm_are_read() {
-    let text = format!(
-        "{GOOD}old_key_encryption_keys = [\"a\", {{ env = \"B\" }}]\n[tokens]\nalgorithm = \"EdDSA\"\n"
-    );
-    let vault = parse(&text).unwrap().vault;
-    let old = vec![SecretSource::File("etc/a".into()), SecretSource::Environment("B".to_owned())];
-    assert_eq!((vault.old_key_encryption_keys, vault.algorithm), (old, Algorithm::EdDsa));
-    let error = parse(&text.replace("EdDSA", "HS256")).unwrap_err().to_string();
-    assert_eq!(error, "etc/tessera.toml:6: the algorithm must be ES256, RS256, PS256, ES384 or EdDSA");
 }

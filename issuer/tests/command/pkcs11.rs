@@ -68,7 +68,7 @@ async fn keys_of_every_algorithm_are_made_in_the_token_sign_there_and_are_found_
         json(&stage, &token, &["client", "add", "shop", "--secret"])["secret"].as_str().unwrap().to_owned();
     for (name, _) in ALGORITHMS {
         if name != "ES256" {
-            json(&stage, &token, &["key", "add", "--algorithm", name]);
+            json(&stage, &token, &["keys", "add", "--algorithm", name, "--now", "--yes"]);
         }
         json(&stage, &token, &["client", "add", &format!("aud-{name}"), "--algorithm", name]);
         json(&stage, &token, &["grant", "add", "shop", &format!("aud-{name}")]);
@@ -82,7 +82,7 @@ async fn keys_of_every_algorithm_are_made_in_the_token_sign_there_and_are_found_
         assert!(server.stop().success());
     }
 
-    let mut listed: Vec<[String; 4]> = json(&stage, &token, &["key", "list"])
+    let mut listed: Vec<[String; 4]> = json(&stage, &token, &["keys", "list"])
         .as_array()
         .unwrap()
         .iter()
@@ -136,7 +136,7 @@ fn what_is_wrong_with_a_token_is_said_at_the_start_with_exit_code_4() {
     assert_refused("cannot read the PIN");
     token.write_pin(softhsm::PIN);
 
-    let kids = json(&stage, &token, &["key", "list"]);
+    let kids = json(&stage, &token, &["keys", "list"]);
     let active = kids.as_array().unwrap().iter().find(|key| key["state"] == "active").unwrap();
     let active = active["kid"].as_str().unwrap();
     let deleted = token.tool(&["--delete-object", "--type", "privkey", "--label", active]);

@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     setup::C_COMPILER,
     setup::NODE,
     setup::JUDGES,
+    setup::SOFTHSM,
     Step {
         title: "tessera and the measuring program, optimised",
         run: |cx| native::bench_issuer(cx).map(|_| "built".to_owned()),
@@ -33,7 +34,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// The crates whose versions belong to the figures.
-const CRATES: [&str; 5] = ["aws-lc-rs", "hyper", "rustls", "tokio", "warp"];
+const CRATES: [&str; 6] = ["aws-lc-rs", "cryptoki", "hyper", "rustls", "tokio", "warp"];
 
 /// Where the load comes from, and where servers run.
 const CPU_OF_LOAD: &str = "1";
@@ -61,7 +62,7 @@ const LAYOUT: Layout = Layout {
 pub(crate) struct IssuerArgs {
     #[command(flatten)]
     common: BenchArgs,
-    /// Only these: primitives, es256, rs256, latency, scale.
+    /// Only these: primitives, es256, rs256, pkcs11, latency, scale.
     #[arg(long, value_name = "GROUP", value_delimiter = ',', conflicts_with = "record")]
     only: Vec<String>,
     /// Measure nothing: put load on the issuer for so many seconds, and say which process it is, for a profiler.

@@ -18,9 +18,9 @@ pub(crate) const SHIPPED: [&str; 2] = ["tessera", "tessera-proxy"];
 /// The resource service of the demo and the tests; it has no place in dist/.
 const ORDERS: &str = "orders";
 
-/// The feature that turns the tests with real processes on. Building with it from the start means that the test
-/// run, which needs it, finds everything compiled.
-pub(crate) const END_TO_END: &str = "tessera-tests/e2e";
+/// The features that turn the tests with real processes on. Building with them from the start means that the test
+/// run, which needs them, finds everything compiled.
+pub(crate) const END_TO_END: &str = "tessera-tests/e2e,tessera-issuer/e2e";
 
 fn binaries(cx: &Context) -> Result<String, Failure> {
     let built = compile(cx)?;

@@ -25,6 +25,9 @@ pub(crate) const WASM_TARGET: Step =
 /// The load that benchmarks put on a proxy.
 pub(crate) const WRK: Step = Step { title: "wrk", run: wrk };
 
+/// A PKCS #11 token in software, and OpenSC's tool that says what is in one.
+pub(crate) const SOFTHSM: Step = Step { title: "SoftHSM and OpenSC", run: softhsm };
+
 const ALREADY: &str = "already there";
 
 fn c_compiler(_: &Context) -> Result<String, Failure> {
@@ -64,6 +67,16 @@ fn wrk(_: &Context) -> Result<String, Failure> {
         return Ok(ALREADY.to_owned());
     }
     install_packages("wrk", &["wrk"])
+}
+
+fn softhsm(_: &Context) -> Result<String, Failure> {
+    // The tool answers with its usage and an exit status of 1.
+    let there = |found: Result<String, CommandError>| !matches!(found, Err(CommandError::NotFound { .. }));
+    let tools = [Run::new("softhsm2-util").args(["--version"]), Run::new("pkcs11-tool").args(["--version"])];
+    if tools.into_iter().all(|tool| there(tool.quiet())) {
+        return Ok(ALREADY.to_owned());
+    }
+    install_packages("SoftHSM and OpenSC", &["softhsm2", "opensc"])
 }
 
 /// Installs Debian packages where there is apt-get and we are root; elsewhere the failure says what to type.

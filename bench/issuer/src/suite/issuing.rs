@@ -80,6 +80,21 @@ impl Suite {
         race::run(&lanes, self.pace).await
     }
 
+    /// What a module costs: the same requests to an issuer with its key in memory, and to one with its key in SoftHSM.
+    pub(super) async fn pkcs11(&self) -> Result<Vec<Row>, BenchError> {
+        let stage = self.usual("ES256").await?;
+        let in_token = Stage::make_in_token(&self.programs, "ES256", USUAL).await?;
+        let (memory, module) = (stage.serve().await?, in_token.serve().await?);
+        let lanes = [
+            lane("pkcs11/es256/in-memory", &memory, ours(Proof::Post(&stage.secret))?),
+            Lane {
+                against: Some("pkcs11/es256/in-memory".to_owned()),
+                ..lane("client_credentials/es256/pkcs11", &module, ours(Proof::Post(&in_token.secret))?)
+            },
+        ];
+        race::run(&lanes, self.pace).await
+    }
+
     /// Load on the issuer, for whoever looks at it meanwhile.
     pub(crate) async fn keep(&self, seconds: u64) -> Result<(), BenchError> {
         let stage = self.usual("ES256").await?;

@@ -1,5 +1,6 @@
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Value, json};
+use tessera_verifier::{Authentication, Backend, Timestamp, Verifier};
 
 use super::*;
 use crate::keys::{sign_jwt, sign_token};
@@ -42,6 +43,34 @@ async fn another_library_accepts_what_is_signed() {
             assert_eq!(decoded.header.typ.as_deref(), Some(typ));
             assert_eq!(decoded.header.kid.as_deref(), Some(&*key.kid));
             assert_eq!(decoded.claims, claims);
+        }
+    }
+}
+
+#[tokio::test]
+async fn our_verifier_accepts_what_is_signed() {
+    let vault = vault();
+    for algorithm in Algorithm::ALL {
+        let key = vault.generate(algorithm, KeyState::Active, NOW).unwrap();
+        let policy = json!({
+            "issuers": [{
+                "issuer": "https://id.example",
+                "profile": "jwt",
+                "algorithms": [algorithm.as_str()],
+                "jwks": { "keys": [key.jwk] },
+            }],
+            "audiences": ["orders"],
+        });
+        let now = NOW.as_seconds();
+        let claims = json!({
+            "iss": "https://id.example", "aud": "orders", "sub": "shop", "iat": now, "exp": now + 60,
+        });
+        let token = sign_token(&*vault.open(&key).unwrap(), &claims).await.unwrap();
+        // With the arithmetic that the guests have, too.
+        for backend in [Backend::AwsLc, Backend::Portable] {
+            let mut verifier = Verifier::load_with(&policy.to_string(), backend).unwrap();
+            let answer = verifier.authenticate_for(&token, &["orders"], Timestamp::from_seconds(now));
+            assert!(matches!(answer, Authentication::Verified(_)), "{algorithm} {backend:?}: {answer:?}");
         }
     }
 }

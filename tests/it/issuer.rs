@@ -7,6 +7,7 @@ mod interface;
 mod judge;
 mod requirements;
 mod stage;
+mod status;
 mod table;
 mod tokens;
 

@@ -37,7 +37,7 @@ pub const MAX_BLOCK: u32 = 1024;
 /// Bits of a list's identifier: eight characters in a URL, and no two lists of any realistic number alike.
 const LIST_ID_BYTES: usize = 6;
 
-/// How many bits indices of a list have. The draft wants lists large for the herd's privacy (§13.1); they are as large
+/// How many bits indices of a list have. The draft wants lists large for the herd's privacy (§12); they are as large
 /// as what they are needed for, so that few tokens do not cost every verifier a large download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capacity {

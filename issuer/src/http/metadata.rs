@@ -27,14 +27,14 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
         "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "revocation_endpoint": issuer.revocation_endpoint(),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "introspection_endpoint": issuer.introspection_endpoint(),
         "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         // RFC 9701 §7: what answers may be signed with.
         "introspection_signing_alg_values_supported": signing_algorithms(snapshot),
-        "revocation_endpoint": issuer.revocation_endpoint(),
-        "revocation_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         // There is no authorization endpoint. RFC 8414 §2 requires the member, and §3.2 wants empty ones left out; a
         // reader that looks for it should find the truth.
         "response_types_supported": [],
@@ -47,8 +47,8 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
         let below = |path: &str| format!("{}{path}", url.trim_end_matches('/'));
         let aliases = json!({
             "token_endpoint": below(TOKEN_PATH),
-            "introspection_endpoint": below(INTROSPECTION_PATH),
             "revocation_endpoint": below(REVOCATION_PATH),
+            "introspection_endpoint": below(INTROSPECTION_PATH),
         });
         insert(&mut metadata, "mtls_endpoint_aliases", aliases);
     }

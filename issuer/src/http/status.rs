@@ -14,7 +14,7 @@ use super::form::names;
 use crate::domain::STATUS_PATH;
 use crate::service::{ListError, SignedList, TokenService};
 
-/// The media type of a status list token (draft §14.6).
+/// The media type of a status list token (draft §8.2).
 const MEDIA_TYPE: &str = "application/statuslist+jwt";
 /// The parameter by which one asks for a list of the past (draft §8.4), which is not kept.
 const TIME: &str = "time";

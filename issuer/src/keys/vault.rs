@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jsonwebtoken::jwk::Jwk;
 use zeroize::Zeroizing;
 
 use super::kek::{KeyEncryptionKey, SealError, sealed_under};
@@ -141,22 +142,19 @@ impl Vault {
         state: KeyState,
         now: UnixTime,
     ) -> Result<StoredKey, KeyError> {
-        let stored = |private, kid, jwk| StoredKey {
-            kid,
-            algorithm,
-            state,
-            since: now,
-            rotation_asked_at: None,
-            jwk,
-            private,
-            created_at: now,
+        let (kid, jwk, private) = match &self.0.module {
+            Some(module) => {
+                let made = module.generate(algorithm);
+                let (kid, jwk) = made.map_err(|source| KeyError::NotMade { algorithm, source })?;
+                (kid, jwk, PrivateKey::Pkcs11 { token: module.label().to_owned() })
+            }
+            None => self.generate_sealed(algorithm)?,
         };
-        if let Some(module) = &self.0.module {
-            let made = module.generate(algorithm);
-            let (kid, jwk) = made.map_err(|source| KeyError::NotMade { algorithm, source })?;
-            let private = PrivateKey::Pkcs11 { token: module.label().to_owned() };
-            return Ok(stored(private, kid, jwk));
-        }
+        let (since, rotation_asked_at, created_at) = (now, None, now);
+        Ok(StoredKey { kid, algorithm, state, since, rotation_asked_at, jwk, private, created_at })
+    }
+
+    fn generate_sealed(&self, algorithm: Algorithm) -> Result<(String, Jwk, PrivateKey), KeyError> {
         let made = || {
             let pkcs8 = generate_pkcs8(algorithm)?;
             let (kid, jwk) = Private::parse(algorithm, &pkcs8)?.public()?;
@@ -164,7 +162,7 @@ impl Vault {
         };
         let (pkcs8, kid, jwk) = made().ok_or(KeyError::Generate(algorithm))?;
         let private = self.seal(&kid, algorithm, &pkcs8)?;
-        Ok(stored(private, kid, jwk))
+        Ok((kid, jwk, private))
     }
 
     /// Opens a stored key for signing.

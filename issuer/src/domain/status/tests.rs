@@ -69,7 +69,7 @@ fn the_name_of_a_list_is_text() {
 #[test]
 fn debug_shows_no_seed() {
     let list = list(Capacity::Bits16, &SEED);
-    list.index(0);
+    let _ = list.index(0);
     let shown = format!("{SEED:?} {list:?}");
     assert!(shown.starts_with("Seed(…) StatusList {"), "{shown}");
     assert!(shown.ends_with("capacity: Bits16, permutation: Permutation(…) }"), "{shown}");

@@ -32,16 +32,16 @@ fn expected(issuer: &str) -> Value {
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
         "token_endpoint_auth_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
+        "revocation_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
         "introspection_endpoint": format!("{issuer}/v1/introspect"),
         "introspection_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
         "introspection_endpoint_auth_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
         "introspection_signing_alg_values_supported": ["ES256"],
-        "revocation_endpoint_auth_methods_supported":
-            ["client_secret_basic", "client_secret_post", "private_key_jwt", "spiffe_jwt"],
-        "revocation_endpoint_auth_signing_alg_values_supported":
-            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
         "scopes_supported": ["delete", "read", "send", "write"],
         "response_types_supported": [],
     })
@@ -82,8 +82,8 @@ async fn methods_by_certificate_are_told_where_they_are_on() {
             &["tls_client_auth", "self_signed_tls_client_auth"],
             Some(json!({
                 "token_endpoint": "https://mtls.id.example:8443/v1/token",
-                "introspection_endpoint": "https://mtls.id.example:8443/v1/introspect",
                 "revocation_endpoint": "https://mtls.id.example:8443/v1/revoke",
+                "introspection_endpoint": "https://mtls.id.example:8443/v1/introspect",
             })),
         ),
     ] {

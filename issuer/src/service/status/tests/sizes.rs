@@ -76,7 +76,7 @@ fn an_index_costs_next_to_nothing() {
         &Seed::generate().unwrap(),
     );
     let started = std::time::Instant::now();
-    list.index(0);
+    let _ = list.index(0);
     println!("{} us for the first index of a list", started.elapsed().as_micros());
     let started = std::time::Instant::now();
     let sum: u64 = (0..10_000).map(|position| u64::from(list.index(position))).sum();

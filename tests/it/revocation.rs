@@ -11,7 +11,7 @@ use tessera_tests::{
     envoy::{Envoy, Options, bootstrap},
     http::{Exchange, get},
     process::Server,
-    scene::{ORDERS, READ, Scene, issued},
+    scene::{ORDERS, READ, Scene},
     token::Token,
 };
 use tokio::time::{Instant, sleep};

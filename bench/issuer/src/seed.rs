@@ -49,6 +49,16 @@ pub(crate) async fn fill(database: &Path, population: Population) -> Result<(), 
     filled.await.map_err(|source| BenchError::Database { path: database.to_owned(), source })
 }
 
+/// Lets every client, as an audience, ask for a status in its tokens.
+pub(crate) async fn give_status(database: &Path) -> Result<(), BenchError> {
+    let given = async {
+        let mut connection = SqliteConnectOptions::new().filename(database).connect().await?;
+        sqlx::query("UPDATE client SET status = 1").execute(&mut connection).await?;
+        connection.close().await
+    };
+    given.await.map_err(|source| BenchError::Database { path: database.to_owned(), source })
+}
+
 /// Copies the template's rows of a table, for each client and each of its grants.
 async fn copy(
     connection: &mut SqliteConnection,

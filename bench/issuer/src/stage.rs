@@ -127,6 +127,11 @@ impl Stage {
         Ok(stage)
     }
 
+    /// Lets every audience ask for a status, from the next start on.
+    pub(crate) async fn give_status(&self) -> Result<(), BenchError> {
+        seed::give_status(&self.path("issuer/tessera.db")).await
+    }
+
     /// Adds a TLS listener, which is there from the next start on.
     pub(crate) fn listen_on_tls(&self) -> Result<Target, BenchError> {
         tls::add_listener(self.folder.path(), &self.config())

@@ -19,7 +19,7 @@ Exit codes:
   1  failed, for example because there is no such client
   2  the command line is wrong
   3  the configuration or the policy is missing or wrong
-  4  the database, its keys or the key-encryption key are unusable
+  4  the database, its keys, the key-encryption key or the PKCS #11 token are unusable
   5  the address to listen on is taken or forbidden
   6  denied: what `verify` was asked about may not pass
 

@@ -142,6 +142,17 @@ impl Vault {
         state: KeyState,
         now: UnixTime,
     ) -> Result<StoredKey, KeyError> {
+        loop {
+            let key = self.make(algorithm, state, now)?;
+            // One in 64 has an id that command lines would take for an option.
+            if !key.kid.starts_with('-') {
+                return Ok(key);
+            }
+            self.discard(&key)?;
+        }
+    }
+
+    fn make(&self, algorithm: Algorithm, state: KeyState, now: UnixTime) -> Result<StoredKey, KeyError> {
         let (kid, jwk, private) = match &self.0.module {
             Some(module) => {
                 let made = module.generate(algorithm);

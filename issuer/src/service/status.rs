@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use list::SignedLists;
 pub use list::{ListError, SignedList};
-use places::Places;
+use places::{HolderPlaces, Places, Taken};
 
 use crate::domain::{
     Algorithm, BlockRequest, Holder, Revocations, StatusPlace, StatusTtl, UnixTime, window_end,
@@ -66,31 +66,39 @@ impl Statuses {
         revocations: &Revocations,
         now: UnixTime,
     ) -> Result<StatusPlace, AllocationError> {
-        let NewToken { holder, kid, algorithm, expires_at } = token;
-        let window = window_end(expires_at);
-        let places = self.places.of(&holder, window, now);
-        let taken = match places.take(kid, revocations) {
-            Some(taken) => taken,
-            None => {
-                // One of those who wait asks for the block, and the others find it.
-                let refilling = places.refilling().await;
-                match places.take(kid, revocations) {
-                    Some(taken) => taken,
-                    None => {
-                        let request = BlockRequest {
-                            holder,
-                            kid: kid.to_owned(),
-                            algorithm,
-                            expires_at: window,
-                            length: refilling.length(),
-                        };
-                        let block = self.allocation.allocate(request).await?;
-                        refilling.refill(self.places.with_known_list(block, now), kid)
-                    }
-                }
-            }
+        let window = window_end(token.expires_at);
+        let held = self.places.of(&token.holder, window, now);
+        let place = match held.take(token.kid, revocations) {
+            Some(place) => place,
+            None => self.refill(&held, token, window, revocations, now).await?,
         };
-        Ok(StatusPlace { list: taken.list.id, index: taken.list.index(taken.position) })
+        Ok(StatusPlace { list: place.list.id, index: place.list.index(place.position) })
+    }
+
+    /// Gets the holder another block, and the token its first position. Of those who wait one asks for it, and the others
+    /// find it.
+    async fn refill(
+        &self,
+        held: &HolderPlaces,
+        token: NewToken<'_>,
+        window: UnixTime,
+        revocations: &Revocations,
+        now: UnixTime,
+    ) -> Result<Taken, AllocationError> {
+        let refilling = held.refilling().await;
+        if let Some(place) = held.take(token.kid, revocations) {
+            return Ok(place);
+        }
+        let NewToken { holder, kid, algorithm, .. } = token;
+        let request = BlockRequest {
+            holder,
+            kid: kid.to_owned(),
+            algorithm,
+            expires_at: window,
+            length: refilling.length(),
+        };
+        let block = self.allocation.allocate(request).await?;
+        Ok(refilling.refill(self.places.with_known_list(block, now), kid))
     }
 }
 

@@ -46,7 +46,7 @@ impl Called {
     }
 }
 
-fn with(mut job: Value, changes: Value) -> Value {
+fn with(mut job: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         job[name] = value.clone();
     }
@@ -55,16 +55,16 @@ fn with(mut job: Value, changes: Value) -> Value {
 
 #[tokio::test]
 async fn judges_are_told_what_a_token_is_worth() {
-    let called = Called::set().await;
+    let scene = Called::set().await;
     let [(audience, algorithm), (callee, of_callee)] = AUDIENCES;
     for (judge, signed) in
         INTROSPECTION.map(|judge| (judge, false)).into_iter().chain(SIGNED.map(|judge| (judge, true)))
     {
         let told = format!("{}, signed: {signed}", judge.name());
-        let job = with(called.job(judge, "introspect", algorithm), json!({ "signed": signed }));
-        let stranger = json!({ "client": callee, "secret": called.secrets[1], "algorithm": of_callee });
+        let job = with(scene.job(judge, "introspect", algorithm), &json!({ "signed": signed }));
+        let stranger = json!({ "client": callee, "secret": scene.secrets[1], "algorithm": of_callee });
         let unproved = json!({ "secret": "tessera_wrong" });
-        let jobs = vec![job.clone(), with(job.clone(), stranger), with(job, unproved)];
+        let jobs = vec![job.clone(), with(job.clone(), &stranger), with(job, &unproved)];
         let answers = judge.ask_about_tokens(jobs).await;
         let [answer, to_stranger, to_unproved] = &*answers else { panic!("{answers:?}") };
         let members = &answer["answer"];
@@ -74,7 +74,7 @@ async fn judges_are_told_what_a_token_is_worth() {
             ("client_id", WITH_SECRET),
             ("aud", audience),
             ("scope", SCOPE),
-            ("iss", &called.stage.identifier()),
+            ("iss", &scene.stage.identifier()),
             ("token_type", "Bearer"),
         ] {
             assert_eq!(members[name], value, "{told}: {name}");
@@ -86,11 +86,11 @@ async fn judges_are_told_what_a_token_is_worth() {
 
 #[tokio::test]
 async fn judges_trade_what_they_were_called_with() {
-    let called = Called::set().await;
+    let scene = Called::set().await;
     let [(audience, _), (callee, algorithm)] = AUDIENCES;
     for judge in INTROSPECTION {
         let told = judge.name();
-        let job = called.job(judge, "exchange", algorithm);
+        let job = scene.job(judge, "exchange", algorithm);
         let answers = judge.ask_about_tokens(vec![job.clone()]).await;
         let [answer] = &*answers else { panic!("{answers:?}") };
         let (response, claims) = (&answer["response"], &answer["claims"]);
@@ -108,12 +108,12 @@ async fn judges_trade_what_they_were_called_with() {
             "{told}"
         );
         let token = response["access_token"].as_str().unwrap();
-        called.stage.verify(token, callee).await;
+        scene.stage.verify(token, callee).await;
 
         // What was traded is for the callee, who has no edge to go on by.
         let onward = json!({
             "client": callee,
-            "secret": called.secrets[1],
+            "secret": scene.secrets[1],
             "token": token,
             "parameters": { "audience": audience },
         });
@@ -124,7 +124,7 @@ async fn judges_trade_what_they_were_called_with() {
             (json!({ "parameters": { "audience": callee, "scope": "more" } }), "invalid_scope"),
             (json!({ "parameters": { "audience": "nobody" } }), "invalid_target"),
         ];
-        let jobs = refused.iter().map(|(change, _)| with(job.clone(), change.clone())).collect();
+        let jobs = refused.iter().map(|(change, _)| with(job.clone(), change)).collect();
         let answers = judge.ask_about_tokens(jobs).await;
         assert_eq!(answers.len(), refused.len(), "{told}");
         for (answer, (change, code)) in answers.iter().zip(&refused) {

@@ -33,6 +33,9 @@ impl Suite {
         let stage = self.usual("ES256").await?;
         let secure = stage.listen_on_tls()?;
         let issuer = stage.serve().await?;
+        let with_status = self.usual("ES256").await?;
+        with_status.give_status().await?;
+        let status_issuer = with_status.serve().await?;
         let post = self.peer("ES256", "client_secret_post", &stage.secret).await?;
         let basic = self.peer("ES256", "client_secret_basic", &stage.secret).await?;
         let own_key = self.peer("ES256", "private_key_jwt", &stage.secret).await?;
@@ -48,6 +51,10 @@ impl Suite {
                 self.own(PEER, Dialect::OidcProvider),
             ),
             against_peer("private_key_jwt/es256", &issuer, self.own(ISSUER, Dialect::Tessera)),
+            Lane {
+                against: Some("client_credentials/es256/tessera".to_owned()),
+                ..lane("with-status/es256/tessera", &status_issuer, ours(Proof::Post(&with_status.secret))?)
+            },
             Lane {
                 against: Some("client_credentials/es256/tessera".to_owned()),
                 target: secure,

@@ -271,7 +271,8 @@ async fn an_exchanged_token_is_introspected_with_its_chain() {
 /// RFC 7009 §1 and §2.1: whatever was revoked, nothing more is to be had for it, and it is not active.
 #[tokio::test]
 async fn a_revoked_token_is_worth_nothing() {
-    let revocations: [(fn(&OwnToken) -> Revocation, bool); 7] = [
+    type Of = fn(&OwnToken) -> Revocation;
+    let revocations: [(Of, bool); 7] = [
         (|token| Revocation::Token(token.id.parse().unwrap()), true),
         (|_| Revocation::Client(id("shop")), true),
         (|_| Revocation::Client(id("orders")), true),
@@ -299,5 +300,36 @@ async fn a_revoked_token_is_worth_nothing() {
         let asked = post(&format!("token={second}")).path("/v1/introspect");
         let answer = body(&server.send(asked.header("authorization", basic("stock:s"))).await);
         assert_eq!(answer["active"], !revoked, "{what:?}");
+    }
+}
+
+/// A token that was traded has a place in a status list where its audience asks for one, under the subject's name, too:
+/// to revoke either client reaches it.
+#[tokio::test]
+async fn an_exchanged_token_has_a_status_like_any_other() {
+    for revoked in ["shop", "orders"] {
+        let server = server().await;
+        server.set("stock", Settings { status: Some(true), ..Settings::default() }).await;
+        let subject = called(&server).await;
+        let answer = server.assert_granted(trade("orders", &subject, "audience=stock"), "stock").await;
+        let token = token(&answer);
+        let place = claims(&server, "stock", &token).await["status"]["status_list"].clone();
+        assert!(place["idx"].is_u64() && place["uri"].is_string(), "{place}");
+        let asked = || {
+            post(&format!("token={token}")).path("/v1/introspect").header("authorization", basic("stock:s"))
+        };
+        let told = body(&server.send(asked()).await);
+        assert_eq!((&told["active"], &told["status"]["status_list"]), (&json!(true), &place));
+        let what = Revocation::Client(id(revoked));
+        server
+            .apply(&Change::Revoke(RevocationRecord { what, at: now(), expires_at: now().plus(3600) }))
+            .await;
+        assert_eq!(body(&server.send(asked()).await), json!({ "active": false }), "{revoked}");
+        let snapshot = server.service.latest();
+        let list = snapshot
+            .revocations
+            .list(place["uri"].as_str().unwrap().rsplit('/').next().unwrap().parse().unwrap());
+        let index = u32::try_from(place["idx"].as_u64().unwrap()).unwrap();
+        assert!(list.unwrap().indices_beyond(None).any(|it| it == index), "{revoked}");
     }
 }

@@ -65,7 +65,7 @@ async fn our_verifier_accepts_what_is_signed() {
         let claims = json!({
             "iss": "https://id.example", "aud": "orders", "sub": "shop", "iat": now, "exp": now + 60,
         });
-        let token = sign_token(&*vault.open(&key).unwrap(), &claims).await.unwrap();
+        let token = sign_jwt(&*vault.open(&key).unwrap(), "JWT", &claims).await.unwrap();
         // With the arithmetic that the guests have, too.
         for backend in [Backend::AwsLc, Backend::Portable] {
             let mut verifier = Verifier::load_with(&policy.to_string(), backend).unwrap();
@@ -91,6 +91,16 @@ fn the_key_id_is_the_thumbprint_and_the_jwk_is_public() {
         assert_eq!(jwk["alg"], algorithm.as_str());
         assert_eq!(jwk["kid"], json!(key.kid));
         assert_eq!(key.kid.len(), 43);
+    }
+}
+
+#[test]
+fn no_key_id_looks_like_an_option() {
+    let vault = vault();
+    // Without the check each has a chance of 1 in 64.
+    for _ in 0..500 {
+        let key = vault.generate(Algorithm::EdDsa, KeyState::Next, NOW).unwrap();
+        assert!(!key.kid.starts_with('-'), "{}", key.kid);
     }
 }
 

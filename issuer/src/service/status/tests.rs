@@ -205,6 +205,6 @@ async fn no_list_is_signed_from_an_old_state() {
     stage.list(place.list, NOW).await.unwrap();
     tokio::time::pause();
     tokio::time::advance(Duration::from_millis(2_001)).await;
-    let stale = stage.list(place.list, NOW).await.unwrap_err();
-    assert!(matches!(stale, ListError::Stale), "{stale}");
+    let refused = stage.list(place.list, NOW).await.unwrap_err();
+    assert!(matches!(refused, ListError::Stale), "{refused}");
 }

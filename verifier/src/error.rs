@@ -1,6 +1,6 @@
 //! Why a request is refused: one flat type, each variant with its evidence.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::fmt;
 
 use crate::{algorithm::Algorithm, excerpt::Excerpt, json::JsonError, target::TargetFault, time::Timestamp};
@@ -348,9 +348,7 @@ impl fmt::Display for Error {
             Error::StatusUnknown { index, entries } => {
                 write!(f, "the token's status is number {index} of a list of {entries}")
             }
-            Error::TokenRevoked { status: 1 } => write!(f, "the token was revoked"),
-            Error::TokenRevoked { status: 2 } => write!(f, "the token is suspended"),
-            Error::TokenRevoked { status } => write!(f, "the token has the status {status}"),
+            Error::TokenRevoked { status } => f.write_str(&revocation(*status)),
             Error::StatusUnavailable { uri } => {
                 write!(f, "there is no usable copy of the token's status list {uri}")
             }
@@ -375,6 +373,15 @@ impl fmt::Display for Error {
                 write!(f, "the route requires {required:?}; the token lacks {missing:?}")
             }
         }
+    }
+}
+
+/// What a status means (draft-ietf-oauth-status-list §7.1).
+fn revocation(status: u8) -> Cow<'static, str> {
+    match status {
+        1 => "the token was revoked".into(),
+        2 => "the token is suspended".into(),
+        other => format!("the token has the status {other}").into(),
     }
 }
 

@@ -119,7 +119,8 @@ impl Instance {
 
     /// Supplies the document that the token needs.
     pub(crate) fn supply(&mut self, text: &str) -> Result<(), BenchError> {
-        let refused = |reason| BenchError::Refused { contender: self.name, reason };
+        let contender = self.name;
+        let refused = |reason| BenchError::Refused { contender, reason };
         let wants = match self.ask()? {
             Decision::Need(wants) => wants,
             other => return Err(refused(format!("{other:?}"))),

@@ -33,7 +33,8 @@ impl Native {
 
     /// Supplies the document that the token needs.
     pub(crate) fn supply(&mut self, text: &str) -> Result<(), BenchError> {
-        let refused = |reason| BenchError::Refused { contender: self.name, reason };
+        let contender = self.name;
+        let refused = |reason| BenchError::Refused { contender, reason };
         let headers = [("authorization", self.authorization.as_str())];
         let request = Request { method: METHOD, host: HOST, target: TARGET, headers: &headers };
         match self.verifier.authorize(&request, self.now) {

@@ -1,6 +1,6 @@
 //! The issuers of a policy: whom it trusts, by which keys, for which tokens.
 
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
 
 use super::{
     condition::{CONDITIONS, ClaimPaths, Condition},
@@ -130,7 +130,7 @@ pub(crate) struct Issuer {
 #[derive(Clone, Debug)]
 pub(crate) enum KeySource {
     Inline(KeySet),
-    Published(PublishedKeys),
+    Published(Box<PublishedKeys>),
 }
 
 /// What kind of tokens an issuer hands out.
@@ -187,11 +187,11 @@ impl Issuer {
         }
         let keys = match (object.get("jwks_uri"), object.get("discovery"), object.get("jwks")) {
             (Some(url), None, None) => {
-                KeySource::Published(PublishedKeys::at(url.as_text()?.to_owned(), max_stale))
+                KeySource::Published(Box::new(PublishedKeys::at(url.as_text()?.to_owned(), max_stale)))
             }
             (None, Some(discovery), None) => {
                 let url = metadata_url(reader, discovery, &place.member("discovery"), name.as_deref())?;
-                KeySource::Published(PublishedKeys::discovered_at(url, max_stale))
+                KeySource::Published(Box::new(PublishedKeys::discovered_at(url, max_stale)))
             }
             (None, None, Some(node)) => {
                 if let Some(node) = object.get("max_stale") {

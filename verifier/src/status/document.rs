@@ -70,14 +70,14 @@ impl StatusListToken {
         if !issuer.status.as_ref().is_some_and(|rules| rules.cover(uri)) {
             return Err(DocumentError::OtherList(Excerpt::new(uri)));
         }
-        let issued = token::date(&claims, "iat", Round::Down)?.ok_or(Error::ClaimMissing { claim: "iat" })?;
+        let time = token::date(&claims, "iat", Round::Down)?.ok_or(Error::ClaimMissing { claim: "iat" })?;
         let expiry = token::date(&claims, "exp", Round::Down)?;
         let ttl = token::date(&claims, "ttl", Round::Down)?.map(Timestamp::as_seconds);
         if ttl == Some(0) {
             return Err(Error::ClaimMalformed { claim: "ttl" }.into());
         }
-        if now.plus(issuer.clock_skew) < issued {
-            return Err(Error::IssuedInFuture { issued, now }.into());
+        if now.plus(issuer.clock_skew) < time {
+            return Err(Error::IssuedInFuture { issued: time, now }.into());
         }
         if let Some(expiry) = expiry.filter(|expiry| now >= expiry.plus(issuer.clock_skew)) {
             return Err(Error::Expired { expiry, now }.into());
@@ -87,7 +87,7 @@ impl StatusListToken {
             Some(_) => return Err(Error::ClaimMalformed { claim: "status_list" }.into()),
             None => return Err(Error::ClaimMissing { claim: "status_list" }.into()),
         };
-        Ok(Self { uri: uri.to_owned(), issued, expiry, ttl, list })
+        Ok(Self { uri: uri.to_owned(), issued: time, expiry, ttl, list })
     }
 }
 

@@ -70,7 +70,7 @@ impl List {
 }
 
 impl Scene {
-    fn new(status: Json) -> Self {
+    fn new(status: &Json) -> Self {
         let signer = Signer::ed25519();
         let mut rules = json!({ "lists": LISTS });
         for (name, value) in status.as_object().unwrap() {

@@ -243,7 +243,8 @@ impl World {
         let skipped = verifier.supply(want.id, &keys, &format!("public, max-age={max_age}"), now).unwrap();
         assert!(skipped.is_empty());
         // The last second for which it may be kept, or one in which it may already be fetched again.
-        self.callers[caller].fetches_at = self.time + self.random.at_most((max_age * 4).div_ceil(5), max_age - 1);
+        self.callers[caller].fetches_at =
+            self.time + self.random.at_most((max_age * 4).div_ceil(5), max_age - 1);
     }
 
     /// Issues a token by a replica whose state is that old.

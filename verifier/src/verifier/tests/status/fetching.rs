@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_list_is_met_through_a_token_and_fetched_once() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
     assert_eq!(scene.wants(0), Vec::<String>::new());
     assert_eq!(scene.needs(&token, 0), Some(vec![url("1")]));
@@ -20,7 +20,7 @@ fn a_list_is_met_through_a_token_and_fetched_once() {
 
 #[test]
 fn a_want_says_how_it_is_to_be_fetched() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
     let Authentication::Need(wants) = scene.verifier.authenticate(&token, at(0)) else { panic!("decided") };
     let expected =
@@ -30,7 +30,7 @@ fn a_want_says_how_it_is_to_be_fetched() {
 
 #[test]
 fn a_list_is_renewed_before_it_ends_and_soon_after_a_failure() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
     scene.supply(&List::of(&url("1")), 0).unwrap();
     assert_eq!(scene.conclude(&token, 0), Ok(()));
@@ -52,7 +52,7 @@ fn a_list_is_renewed_before_it_ends_and_soon_after_a_failure() {
 
 #[test]
 fn the_bound_holds_from_when_a_list_was_asked_for() {
-    let mut scene = Scene::new(json!({ "max_stale": 0 }));
+    let mut scene = Scene::new(&json!({ "max_stale": 0 }));
     let token = scene.token("1", 0);
     assert_eq!(scene.needs(&token, 0), Some(vec![url("1")]));
     // Its answer took five seconds: what it says may be as old as that.
@@ -66,7 +66,7 @@ fn the_bound_holds_from_when_a_list_was_asked_for() {
 #[test]
 fn a_list_does_not_outlive_itself() {
     for (exp, skew, last) in [(12, 30, 41), (12, 0, 11), (1000, 30, 109)] {
-        let mut scene = Scene::new(json!({}));
+        let mut scene = Scene::new(&json!({}));
         let members = json!({ "status": { "lists": LISTS, "max_stale": 100 }, "clock_skew": skew });
         scene.verifier = verifier(&[scene.signer.jwk("k")], &members);
         let token = scene.token("1", 0);
@@ -91,7 +91,7 @@ fn freshness_is_the_shorter_of_two_within_bounds() {
         (Some(100_000), "", 3600),
         (Some(1), "", 1),
     ] {
-        let mut scene = Scene::new(json!({ "max_stale": 0 }));
+        let mut scene = Scene::new(&json!({ "max_stale": 0 }));
         let mut list = dates(List::of(&url("1"))).without("ttl");
         if let Some(ttl) = ttl {
             list = list.claim("ttl", ttl.into());
@@ -107,7 +107,7 @@ fn freshness_is_the_shorter_of_two_within_bounds() {
 
 #[test]
 fn a_policy_can_do_without_a_list_that_cannot_be_had() {
-    let mut scene = Scene::new(json!({ "while_missing": "accept" }));
+    let mut scene = Scene::new(&json!({ "while_missing": "accept" }));
     let (good, revoked) = (scene.token("1", 0), scene.token("1", 1));
     // It is tried, though, before the first passes.
     assert_eq!(scene.needs(&good, 0), Some(vec![url("1")]));
@@ -126,7 +126,7 @@ fn a_policy_can_do_without_a_list_that_cannot_be_had() {
 
 #[test]
 fn a_list_that_comes_takes_with_it_what_it_revokes() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let tokens: Vec<String> =
         [("1", 0), ("1", 1), ("2", 1)].map(|(list, index)| scene.token(list, index)).into();
     for list in ["1", "2"] {
@@ -146,7 +146,7 @@ fn a_list_that_comes_takes_with_it_what_it_revokes() {
 
 #[test]
 fn an_older_list_does_not_replace_a_newer() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 1);
     scene.supply(&List::with(&url("1"), 1, &[0b10]).at(5), 5).unwrap();
     let older = List::with(&url("1"), 1, &[0]);
@@ -162,7 +162,7 @@ fn an_older_list_does_not_replace_a_newer() {
 
 #[test]
 fn an_index_beyond_a_list_asks_for_a_newer_one() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 4);
     scene.supply(&List::of(&url("1")), 0).unwrap();
     // Within the pause after the last one came, that one is believed.
@@ -174,7 +174,7 @@ fn an_index_beyond_a_list_asks_for_a_newer_one() {
 
 #[test]
 fn lists_that_no_token_needs_are_forgotten() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let (one, two) = (scene.token("1", 0), scene.token("2", 0));
     for list in ["1", "2"] {
         scene.supply(&List::of(&url(list)).without("exp"), 0).unwrap();
@@ -195,7 +195,7 @@ fn lists_that_no_token_needs_are_forgotten() {
 
 #[test]
 fn a_list_that_others_met_serves_and_is_not_fetched() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
     scene.supply(&List::of(&url("1")), 0).unwrap();
     assert_eq!(scene.wants(9), Vec::<String>::new());
@@ -203,7 +203,7 @@ fn a_list_that_others_met_serves_and_is_not_fetched() {
     assert_eq!(scene.conclude(&token, 9), Ok(()));
     assert_eq!(scene.wants(9), [url("1")]);
 
-    let mut unused = Scene::new(json!({}));
+    let mut unused = Scene::new(&json!({}));
     unused.supply(&List::of(&url("1")), 0).unwrap();
     assert_eq!(unused.wants(15), Vec::<String>::new());
     assert_eq!(unused.verifier.authenticator.lists().len(), 0);
@@ -211,7 +211,7 @@ fn a_list_that_others_met_serves_and_is_not_fetched() {
 
 #[test]
 fn the_lists_of_an_issuer_are_bounded_by_number() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let most = limits::STATUS_LISTS;
     for number in 0..most + 5 {
         let token = scene.token(&number.to_string(), 0);
@@ -225,7 +225,7 @@ fn the_lists_of_an_issuer_are_bounded_by_number() {
 
 #[test]
 fn all_lists_are_bounded_by_memory() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let size = limits::STATUS_LIST_INFLATED_BYTES;
     let fit = limits::STATUS_LISTS_BYTES / size;
     let zeros = vec![0; size];
@@ -252,7 +252,7 @@ fn identifiers_that_are_the_same_are_fetched_one_after_the_other() {
     let mut seen = std::collections::HashMap::new();
     let (one, two) = (0..).find_map(|number| Some((seen.insert(tag(number), number)?, number))).unwrap();
     let (one, two) = (one.to_string(), two.to_string());
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let (first, second) = (scene.token(&one, 0), scene.token(&two, 0));
     assert_eq!(scene.needs(&first, 0), Some(vec![url(&one)]));
     assert_eq!(scene.needs(&second, 0), Some(vec![]));
@@ -269,7 +269,7 @@ fn identifiers_that_are_the_same_are_fetched_one_after_the_other() {
 
 #[test]
 fn a_clock_that_is_put_back_lets_no_list_serve_on() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
     scene.supply(&List::of(&url("1")).claim("iat", 1.into()), 0).unwrap();
     assert_eq!(scene.conclude(&token, 0), Ok(()));

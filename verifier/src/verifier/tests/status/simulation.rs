@@ -59,7 +59,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let scene = Scene::new(json!({}));
+        let scene = Scene::new(&json!({}));
         let status = json!({ "status_list": { "idx": 1, "uri": url("1") } }).to_string();
         let exp = (testing::NOW + 80_000).to_string();
         let token = scene.signer.access_token("k", &[("status", &status), ("exp", &exp)]);

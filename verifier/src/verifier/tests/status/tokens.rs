@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_status_other_than_valid_is_refused() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     scene.supply(&List::of(&url("1")), 0).unwrap();
     for (index, expected) in [
         (0, None),
@@ -24,7 +24,7 @@ fn a_status_other_than_valid_is_refused() {
 
 #[test]
 fn what_the_caller_hears() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     scene.supply(&List::of(&url("1")), 0).unwrap();
     let hears = |scene: &mut Scene, token: &str| {
         let value = format!("Bearer {token}");
@@ -42,7 +42,7 @@ fn what_the_caller_hears() {
 
 #[test]
 fn a_claim_that_says_no_place_is_refused() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     scene.supply(&List::of(&url("1")), 0).unwrap();
     let uri = url("1");
     let list = |idx: &str, uri: &str| format!(r#"{{"status_list":{{"idx":{idx},"uri":{uri}}}}}"#);
@@ -85,7 +85,7 @@ fn a_claim_that_says_no_place_is_refused() {
 fn a_status_can_be_required() {
     let other = r#"{"some_other_mechanism":{}}"#;
     for (required, expected) in [(false, Ok(())), (true, Err(Error::ClaimMissing { claim: "status" }))] {
-        let mut scene = Scene::new(json!({ "required": required }));
+        let mut scene = Scene::new(&json!({ "required": required }));
         for status in ["", other] {
             let token = scene.signer.access_token("k", &[("status", status)]);
             assert_eq!(scene.conclude(&token, 0), expected, "{status:?}");
@@ -111,7 +111,7 @@ fn a_policy_without_status_does_not_look_at_the_claim() {
 
 #[test]
 fn what_is_wrong_with_the_token_itself_comes_first() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let status = format!(r#"{{"status_list":{{"idx":0,"uri":"{LISTS}1"}}}}"#);
     let expired = scene.signer.access_token("k", &[("status", &status), ("exp", "1")]);
     let forged = Signer::ed25519().access_token("k", &[("status", &status)]);
@@ -197,7 +197,7 @@ fn a_list_token_is_held_against_the_issuers_rules() {
             Err(DocumentError::ListMalformed(ListFault::BitsUnknown)),
         ),
     ] {
-        let mut scene = Scene::new(json!({}));
+        let mut scene = Scene::new(&json!({}));
         scene.verifier = verifier(
             &[scene.signer.jwk("k")],
             &json!({ "status": { "lists": LISTS }, "algorithms": ["EdDSA", "RS256"] }),
@@ -206,7 +206,7 @@ fn a_list_token_is_held_against_the_issuers_rules() {
         let token = scene.token("1", 0);
         assert_eq!(scene.conclude(&token, 0).is_ok(), expected.is_ok());
     }
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let forged = good().signed(&Signer::ed25519());
     assert_eq!(scene.supply_text(&uri, &forged, 0), token(Error::SignatureWrong));
     assert_eq!(scene.supply_text(&uri, &long, 0), token(Error::TokenTooLong { bytes: long.len() }));
@@ -218,7 +218,7 @@ fn a_list_token_is_held_against_the_issuers_rules() {
 
 #[test]
 fn nothing_is_inflated_before_the_signature_is_good() {
-    let mut scene = Scene::new(json!({}));
+    let mut scene = Scene::new(&json!({}));
     let bomb = List::with(&url("1"), 1, &vec![0; 8 * limits::STATUS_LIST_INFLATED_BYTES]);
     let forged = bomb.signed(&Signer::ed25519());
     let refused = Err(DocumentError::ListToken(Error::SignatureWrong));

@@ -33,7 +33,7 @@ struct Cli {
     /// Fewer and shorter rounds.
     #[arg(long)]
     quick: bool,
-    /// Only these: the name of an algorithm, `rules`, `jwks`, `cache`, `lifecycle`, `decisions`.
+    /// Only these: the name of an algorithm, `status`, `rules`, `jwks`, `cache`, `lifecycle`, `decisions`.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }

@@ -12,6 +12,7 @@ use aws_lc_rs::{
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde_json::{Value, json};
 use tessera_verifier::Algorithm;
 
@@ -27,6 +28,14 @@ pub(crate) const LEEWAY: u64 = 30;
 pub(crate) const METHOD: &str = "GET";
 pub(crate) const HOST: &str = "orders.example";
 pub(crate) const TARGET: &str = "/orders/4711";
+
+/// Where the status lists are, and which there is.
+const LISTS: &str = "https://issuer.example/v1/status/";
+const LIST: &str = "4f1d";
+/// How many entries it has: as many as the longest of the draft's test vectors.
+const STATUSES: usize = 1 << 20;
+/// Where in it the token is.
+pub(crate) const STATUS_INDEX: u64 = 700_001;
 
 /// How long tokens last, in seconds: longer than any run.
 const LIFETIME: u64 = 4 * 60 * 60;
@@ -56,6 +65,8 @@ pub(crate) struct PolicyShape {
     pub(crate) cache: Option<(usize, usize)>,
     /// How many routes there are. The request meets the last one only.
     pub(crate) routes: usize,
+    /// Whether it asks for the status of tokens.
+    pub(crate) status: bool,
 }
 
 impl Issuer {
@@ -114,20 +125,37 @@ impl Issuer {
 
     /// An access token (RFC 9068) as our issuer makes them. Each number gives another one.
     pub(crate) fn token(&self, number: usize) -> Result<String, MaterialError> {
-        let now = now();
-        let header = json!({ "alg": self.algorithm.name(), "typ": "at+jwt", "kid": self.key_id });
+        self.signed("at+jwt", &claims(number))
+    }
+
+    /// The same, with a status at an index of the list.
+    pub(crate) fn token_with_status(&self, number: usize, index: u64) -> Result<String, MaterialError> {
+        let mut claims = claims(number);
+        if let Some(members) = claims.as_object_mut() {
+            let reference = json!({ "idx": index, "uri": format!("{LISTS}{LIST}") });
+            members.insert("status".into(), json!({ "status_list": reference }));
+        }
+        self.signed("at+jwt", &claims)
+    }
+
+    /// A status list token (draft-ietf-oauth-status-list §5.1) of [`STATUSES`] entries, none of them revoked.
+    pub(crate) fn status_list(&self) -> Result<String, MaterialError> {
+        let list = compress_to_vec_zlib(&vec![0; STATUSES / 8], 9);
         let claims = json!({
             "iss": ISSUER,
-            "sub": "checkout",
-            "aud": AUDIENCE,
-            "client_id": "checkout",
-            "scope": "orders:read orders:write",
-            "iat": now,
-            "exp": now + LIFETIME,
-            "jti": format!("9f1c2d3e4b5a69788796a5b4-{number:08}"),
+            "sub": format!("{LISTS}{LIST}"),
+            "iat": now(),
+            "exp": now() + LIFETIME,
+            "ttl": 10,
+            "status_list": { "bits": 1, "lst": URL_SAFE_NO_PAD.encode(list) },
         });
+        self.signed("statuslist+jwt", &claims)
+    }
+
+    fn signed(&self, typ: &str, claims: &Value) -> Result<String, MaterialError> {
+        let header = json!({ "alg": self.algorithm.name(), "typ": typ, "kid": self.key_id });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signed = format!("{}.{}", part(&header), part(claims));
         let signature = self.signer.sign(signed.as_bytes())?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
@@ -159,12 +187,12 @@ impl Signer {
 impl PolicyShape {
     /// One route, and no memory of tokens: every decision verifies.
     pub(crate) fn cold(keys: Vec<Value>) -> Self {
-        Self { keys, cache: Some((0, 0)), routes: 1 }
+        Self { keys, cache: Some((0, 0)), routes: 1, status: false }
     }
 
     /// One route, and the token cache that a policy has by default.
     pub(crate) fn warm(keys: Vec<Value>) -> Self {
-        Self { keys, cache: None, routes: 1 }
+        Self { keys, cache: None, routes: 1, status: false }
     }
 
     /// The policy document.
@@ -174,8 +202,12 @@ impl PolicyShape {
         });
         let own = json!({ "methods": ["GET"], "path": { "prefix": "/orders" }, "scopes": [SCOPE] });
         let routes: Vec<Value> = others.chain([own]).collect();
+        let mut issuer = json!({ "issuer": ISSUER, "jwks": { "keys": self.keys } });
+        if let (true, Some(members)) = (self.status, issuer.as_object_mut()) {
+            members.insert("status".into(), json!({ "lists": LISTS, "required": true }));
+        }
         let mut policy = json!({
-            "issuers": [{ "issuer": ISSUER, "jwks": { "keys": self.keys } }],
+            "issuers": [issuer],
             "audiences": [AUDIENCE],
             "routes": routes,
         });
@@ -184,6 +216,21 @@ impl PolicyShape {
         }
         policy.to_string()
     }
+}
+
+/// The claims of an access token. Each number gives others.
+fn claims(number: usize) -> Value {
+    let now = now();
+    json!({
+        "iss": ISSUER,
+        "sub": "checkout",
+        "aud": AUDIENCE,
+        "client_id": "checkout",
+        "scope": "orders:read orders:write",
+        "iat": now,
+        "exp": now + LIFETIME,
+        "jti": format!("9f1c2d3e4b5a69788796a5b4-{number:08}"),
+    })
 }
 
 /// The time, in seconds since 1970.

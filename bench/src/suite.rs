@@ -4,6 +4,7 @@ mod lifecycle;
 mod memory;
 mod scale;
 mod signatures;
+mod status;
 
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,7 @@ impl Suite {
             let prefix = algorithm.name().to_lowercase();
             self.measure(&prefix, &mut rows, || self.signatures(&prefix, algorithm))?;
         }
+        self.measure("status", &mut rows, || self.statuses())?;
         self.measure("rules", &mut rows, || self.rules())?;
         self.measure("jwks", &mut rows, || self.key_sets())?;
         self.measure("cache", &mut rows, || self.caches())?;

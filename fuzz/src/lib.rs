@@ -16,4 +16,5 @@ pub mod policy;
 pub mod request;
 pub mod scene;
 pub mod signatures;
+pub mod status;
 pub mod token;

@@ -20,7 +20,7 @@ pub const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 const KEYS: &str = include_str!("../../tests/vectors/keys.json");
 
 /// Where the corpus' generator signed tokens, good ones and bad ones.
-const CASES: [&str; 13] = [
+const CASES: [&str; 14] = [
     include_str!("../../tests/vectors/cases/answers.jsonl"),
     include_str!("../../tests/vectors/cases/claims.jsonl"),
     include_str!("../../tests/vectors/cases/credentials.jsonl"),
@@ -33,6 +33,7 @@ const CASES: [&str; 13] = [
     include_str!("../../tests/vectors/cases/requirements.jsonl"),
     include_str!("../../tests/vectors/cases/routes.jsonl"),
     include_str!("../../tests/vectors/cases/signatures.jsonl"),
+    include_str!("../../tests/vectors/cases/status.jsonl"),
     include_str!("../../tests/vectors/cases/upstream.jsonl"),
 ];
 

@@ -2,7 +2,8 @@
 //!
 //! Every instance has its own memory, so each has to be told of each fetch. They are told in the order
 //! of the fetches, and lazily: an instance catches up when it is next used. A new one catches up from
-//! the beginning, of which only what still matters is kept.
+//! the beginning, of which only what still matters is kept. Status lists are many and soon outdated: those who are
+//! there are told of them, and a new instance fetches the ones that it needs.
 
 use std::{
     collections::HashMap,
@@ -39,6 +40,8 @@ pub(crate) struct Event {
     /// Counts up from 1 over all documents.
     pub(crate) number: u64,
     pub(crate) id: u32,
+    /// Where the document is: an identifier may be that of two.
+    pub(crate) url: String,
     /// When it was over, in seconds since the epoch.
     pub(crate) at: u64,
     pub(crate) outcome: Outcome,
@@ -65,6 +68,9 @@ pub(crate) struct Documents {
 /// How many failures in a row a new instance is told of. More would not make its pauses longer.
 const FAILURES_KEPT: usize = 8;
 
+/// For how long instances are told of a status list, in seconds. One that was idle for longer fetches what it needs.
+const LISTS_KEPT: u64 = 60;
+
 impl Documents {
     pub(crate) fn new(fetcher: Fetcher) -> Self {
         Self {
@@ -83,16 +89,26 @@ impl Documents {
         lock(&self.history).iter().filter(|event| event.number > seen).cloned().collect()
     }
 
+    /// The events of documents that stay, in order: what an instance has to know to judge a new one.
+    pub(crate) fn lasting(&self) -> Vec<Event> {
+        lock(&self.history).iter().filter(|event| !event.is_passing()).cloned().collect()
+    }
+
     /// Waits for the turn to fetch a document: one fetch of a document at a time.
     pub(crate) async fn turn(&self, id: u32) -> OwnedMutexGuard<()> {
-        let turn = Arc::clone(lock(&self.under_way).entry(id).or_default());
+        let turn = {
+            let mut under_way = lock(&self.under_way);
+            // Nobody fetches those that nobody else has.
+            under_way.retain(|known, turn| *known == id || Arc::strong_count(turn) > 1);
+            Arc::clone(under_way.entry(id).or_default())
+        };
         turn.lock_owned().await
     }
 
     /// GETs a document. The event is not in the history yet.
     pub(crate) async fn get(&self, want: &Want) -> Event {
         let outcome = self.outcome(want).await;
-        Event { number: 0, id: want.id, at: clock::now(), outcome }
+        Event { number: 0, id: want.id, url: want.url.clone(), at: clock::now(), outcome }
     }
 
     async fn outcome(&self, want: &Want) -> Outcome {
@@ -102,11 +118,11 @@ impl Documents {
         let url = redacted(&want.url);
         match self.fetcher.get(&want.url, timeout, limit).await {
             Ok(document) => {
-                info!(url, bytes = document.text.len(), "fetched a key set");
+                info!(url, bytes = document.text.len(), "fetched a document");
                 Outcome::Fetched(Arc::new(document))
             }
             Err(error) => {
-                warn!(url, error = chain(&error), "cannot fetch a key set");
+                warn!(url, error = chain(&error), "cannot fetch a document");
                 Outcome::Failed
             }
         }
@@ -122,19 +138,31 @@ impl Documents {
     pub(crate) fn record(&self, event: Event) {
         let mut history = lock(&self.history);
         let number = *self.newest.borrow() + 1;
-        forget(&mut history, event.id, &event.outcome);
+        forget(&mut history, &event);
         history.push(Event { number, ..event });
         // Sent while the lock is held, so that whoever sees the number finds the event.
         self.newest.send_replace(number);
     }
 }
 
-/// Drops the events of a document that the next one makes meaningless: all of them when a good copy came,
-/// and all but the last few failures.
-fn forget(history: &mut Vec<Event>, id: u32, next: &Outcome) {
-    let failed = |event: &Event| event.id == id && matches!(event.outcome, Outcome::Failed);
-    match next {
-        Outcome::Fetched(_) => history.retain(|event| event.id != id),
+impl Event {
+    /// Whether it is of a document of which nobody has to know later. A key set or metadata is a JSON object; what else
+    /// was good is a status list.
+    fn is_passing(&self) -> bool {
+        match &self.outcome {
+            Outcome::Fetched(document) => !document.text.trim_ascii_start().starts_with('{'),
+            Outcome::Failed => false,
+        }
+    }
+}
+
+/// Drops what the next event makes meaningless: all events of its document when a good copy came, and all but the last
+/// few failures; and the status lists that everybody knows or does without.
+fn forget(history: &mut Vec<Event>, next: &Event) {
+    history.retain(|event| !event.is_passing() || next.at < event.at.saturating_add(LISTS_KEPT));
+    let failed = |event: &Event| event.url == next.url && matches!(event.outcome, Outcome::Failed);
+    match next.outcome {
+        Outcome::Fetched(_) => history.retain(|event| event.url != next.url),
         Outcome::Failed => {
             if history.iter().filter(|event| failed(event)).count() >= FAILURES_KEPT
                 && let Some(oldest) = history.iter().position(failed)

@@ -188,8 +188,13 @@ impl Instance {
 
     /// Learns of all that was fetched since it last did.
     pub(crate) fn catch_up(&mut self, documents: &Documents) -> Result<(), InstanceError> {
+        self.learn_all(documents.since(self.seen))
+    }
+
+    /// Learns of these events, in their order.
+    pub(crate) fn learn_all(&mut self, events: Vec<Event>) -> Result<(), InstanceError> {
         let mut refused = Vec::new();
-        for event in documents.since(self.seen) {
+        for event in events {
             self.seen = event.number;
             if self.learn(&event)?.is_err() {
                 refused.push(event);

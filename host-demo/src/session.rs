@@ -89,7 +89,7 @@ impl Session {
         outcome: Outcome,
         now: u64,
     ) -> Result<Result<Vec<String>, String>, InstanceError> {
-        self.instance.learn(&Event { number: 0, id, at: now, outcome })
+        self.instance.learn(&Event { number: 0, id, url: String::new(), at: now, outcome })
     }
 
     fn ask(

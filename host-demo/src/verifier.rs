@@ -80,7 +80,7 @@ pub enum LoadError {
     #[error("the verifier failed on the policy")]
     Instance(#[from] InstanceError),
     /// There is no HTTP client to fetch key sets with.
-    #[error("key sets cannot be fetched on this machine")]
+    #[error("nothing can be fetched on this machine")]
     Fetcher(#[from] FetchError),
 }
 
@@ -90,8 +90,8 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a request waits for key sets at most: what the verifier allows a fetch, and a second.
 const FETCH_WAIT: Duration = Duration::from_secs(6);
 
-/// How often one request may lead to a fetch: for its issuer's metadata, then for the key set.
-const FETCH_ROUNDS: u32 = 2;
+/// How often one request may lead to a fetch: for its issuer's metadata, for the key set, then for the status list.
+const FETCH_ROUNDS: u32 = 3;
 
 impl Default for Options {
     fn default() -> Self {
@@ -133,7 +133,7 @@ impl Verifier {
             match self.shared.due().await {
                 // Not waited for: a source that does not answer holds up no other.
                 Ok((wants, seen)) => drop(self.fetch(wants, seen)),
-                Err(error) => warn!(error = chain(&error), "cannot look for key sets that are due"),
+                Err(error) => warn!(error = chain(&error), "cannot look for documents that are due"),
             }
         }
     }
@@ -215,7 +215,7 @@ impl Shared {
     /// Fetches a document, unless that was done since the event numbered `seen`.
     async fn fetch(self: Arc<Self>, want: Want, seen: u64) {
         let _turn = self.documents.turn(want.id).await;
-        if self.documents.since(seen).iter().any(|event| event.id == want.id) {
+        if self.documents.since(seen).iter().any(|event| event.url == want.url) {
             return;
         }
         let mut event = self.documents.get(&want).await;
@@ -236,22 +236,22 @@ impl Shared {
     fn is_good(&self, event: &Event) -> bool {
         let said = self.pool.new_instance().and_then(|mut instance| {
             // What came before may say where this one is.
-            instance.catch_up(&self.documents)?;
+            instance.learn_all(self.documents.lasting())?;
             Ok(instance.learn(event)?)
         });
         match said {
             Ok(Ok(notes)) => {
                 for note in notes {
-                    info!(note, "about a key set");
+                    info!(note, "about a document");
                 }
                 true
             }
             Ok(Err(reason)) => {
-                warn!(reason, "a key set is refused; the last good one stays in use");
+                warn!(reason, "a document is refused; the last good one stays in use");
                 false
             }
             Err(error) => {
-                error!(error = chain(&error), "an instance failed on a key set, which is refused");
+                error!(error = chain(&error), "an instance failed on a document, which is refused");
                 false
             }
         }

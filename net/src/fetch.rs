@@ -188,7 +188,7 @@ impl Inner {
                 rooted.client(&origin, |roots| self.maker.client(route.guard.as_ref(), Some(roots))).await?
             }
         };
-        let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
+        let mut request = client.get(url.clone()).header(ACCEPT, DOCUMENTS);
         if let Some(path) = &route.bearer {
             let value = origin::authorization(path)
                 .await
@@ -201,6 +201,9 @@ impl Inner {
         })
     }
 }
+
+/// The media types of what is fetched: key sets and metadata, and status lists.
+const DOCUMENTS: &str = "application/json, application/statuslist+jwt";
 
 impl Maker {
     fn route(&self, guard: Option<Guard>, access: Option<OriginAccess>) -> Result<Route, FetchError> {

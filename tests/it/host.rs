@@ -10,8 +10,13 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
+use serde_json::json;
 use tessera_host_demo::{Decision, Limits, LoadError, Options, Rejection, Request, RuntimeError, Verifier};
-use tessera_tests::artefacts::Artefacts;
+use tessera_tests::{
+    artefacts::Artefacts,
+    key_server::{Answer, KeyServer},
+    signing::{Algorithm, Claims, NONE_REVOKED, SOME_REVOKED, SigningKey, key_set},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -215,4 +220,58 @@ async fn v44_a_key_set_that_traps_harms_no_instance_in_use() {
     }
     fresh.abort();
     assert_recovered(&verifier).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_list_is_fetched_once_for_many_instances_and_again_before_it_is_old() {
+    let source = KeyServer::start().await.unwrap();
+    let key = SigningKey::new(Algorithm::Es256, "k1").unwrap();
+    let at = |path: &str| source.url().join(path).unwrap().to_string();
+    let uri = at("/status/1");
+    let publish = |list: &str| {
+        let token = key.sign_status_list(&uri, list, 1).unwrap();
+        source.answer("/status/1", Answer::bytes(token.as_str().to_owned()));
+    };
+    source.answer("/keys", Answer::json(&key_set([&key])));
+    publish(NONE_REVOKED);
+    let policy = json!({
+        "issuers": [{ "issuer": "i", "jwks_uri": at("/keys"), "status": { "lists": at("/status/") } }],
+        "audiences": ["a"],
+        "allow_http_loopback": true,
+    });
+    let component = fs::read(Artefacts::find().unwrap().component()).unwrap();
+    let options = Options { instances: 8, ..Options::default() };
+    let verifier = Verifier::load(&component, &policy.to_string(), options).unwrap();
+    let status = json!({ "status_list": { "idx": 0, "uri": uri } });
+    let token = key.sign(&Claims::new("i", "a", "s").with("status", status)).unwrap();
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.as_str())).unwrap();
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+    let ask = || {
+        let (verifier, headers) = (verifier.clone(), headers.clone());
+        tokio::spawn(async move {
+            let request = Request { method: "GET", host: "a", target: "/", headers: &headers };
+            verifier.authorize(&request).await
+        })
+    };
+    for request in (0..64).map(|_| ask()).collect::<Vec<_>>() {
+        let decision = request.await.unwrap();
+        assert!(matches!(decision, Decision::Allow(_)), "{decision:?}");
+    }
+    assert!(source.requests("/status/1") <= 8, "not for each request: {}", source.requests("/status/1"));
+
+    publish(SOME_REVOKED);
+    let fresh = tokio::spawn({
+        let verifier = verifier.clone();
+        async move { verifier.keep_fresh().await }
+    });
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(45);
+    let refusal = loop {
+        match ask().await.unwrap() {
+            Decision::Deny(rejection) => break rejection,
+            other => assert!(tokio::time::Instant::now() < deadline, "it passes for ever: {other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    fresh.abort();
+    assert_eq!((&*refusal.error, refusal.status), ("token-revoked", StatusCode::UNAUTHORIZED));
 }

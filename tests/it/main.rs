@@ -28,6 +28,8 @@ mod middleware;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod story;

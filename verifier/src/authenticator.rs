@@ -13,7 +13,7 @@ use crate::{
     json::Object,
     keys::Fingerprint,
     limits,
-    policy::{CacheBounds, ClaimPaths, Condition, Issuer, KeySource, Profile, UrlRules},
+    policy::{CacheBounds, ClaimPaths, Condition, Issuer, KeySource, Profile, StatusRules, UrlRules},
     published::{Lack, PublishedKeys},
     spiffe::SpiffeId,
     status::{ListName, Lookup, StatusLists, StatusReference},
@@ -86,6 +86,11 @@ impl Authenticator {
 
     pub(crate) fn claim_paths(&self) -> &ClaimPaths {
         &self.claims
+    }
+
+    /// What the URLs of status lists begin with.
+    pub(crate) fn status_lists(&self) -> impl Iterator<Item = &str> {
+        self.issuers.iter().filter_map(|issuer| issuer.status.as_ref()).map(StatusRules::prefix)
     }
 
     /// How often a token was remembered.

@@ -77,6 +77,11 @@ impl<T> Remote<T> {
         Self { url, max_stale, copy: None, fetch, failures: 0, pause: limits::FETCH_COOLDOWN_SECONDS }
     }
 
+    /// The same, with pauses of at most so many seconds until a copy comes.
+    pub(crate) fn with_pause(self, pause: u64) -> Self {
+        Self { pause, ..self }
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

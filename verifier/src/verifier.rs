@@ -58,6 +58,13 @@ impl DocumentId {
         self.0
     }
 
+    /// Whether it names a status list: one of many documents that come and go, while the others stay as long as the
+    /// policy does.
+    #[must_use]
+    pub const fn is_status_list(self) -> bool {
+        self.0 & STATUS_LIST_BIT != 0
+    }
+
     /// From high to low: 16 bits of tag, one for status lists, 14 of the issuer's place
     /// ([`limits::DOCUMENT_ELEMENTS`] bounds their number below 2¹³), one for metadata.
     fn new(issuer: usize, document: Document, tag: u16) -> Self {
@@ -141,6 +148,12 @@ impl Verifier {
     #[must_use]
     pub fn reads(&self) -> &[String] {
         &self.reads
+    }
+
+    /// What the URLs of the status lists that the policy asks for begin with: for a host that has to know beforehand
+    /// which servers are asked.
+    pub fn status_lists(&self) -> impl Iterator<Item = &str> {
+        self.authenticator.status_lists()
     }
 
     /// The documents to fetch now. To be called after loading, then every few seconds, and after

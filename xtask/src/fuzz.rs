@@ -55,6 +55,8 @@ pub(crate) enum Target {
     Signatures,
     /// Our own JSON parser against `serde_json`.
     Json,
+    /// Status lists as they may be fetched.
+    Status,
 }
 
 /// The longest input worth trying, in bytes: as long as the longest token.

@@ -117,6 +117,23 @@ impl Instance {
         }
     }
 
+    /// Supplies the document that the token needs.
+    pub(crate) fn supply(&mut self, text: &str) -> Result<(), BenchError> {
+        let refused = |reason| BenchError::Refused { contender: self.name, reason };
+        let wants = match self.ask()? {
+            Decision::Need(wants) => wants,
+            other => return Err(refused(format!("{other:?}"))),
+        };
+        for want in wants {
+            let verify = self.bindings.tessera_verifier_verify().verifier();
+            verify
+                .call_supply(&mut self.store, self.verifier, want.id, text, "", self.now)
+                .map_err(BenchError::Wasmtime)?
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
     /// Decides, one way or the other.
     pub(crate) fn ask(&mut self) -> Result<Decision, BenchError> {
         self.store.set_epoch_deadline(DEADLINE);

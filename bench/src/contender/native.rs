@@ -30,6 +30,20 @@ impl Native {
         let now = Timestamp::from_seconds(now());
         Ok(Self { name, verifier, authorization: format!("Bearer {token}"), now })
     }
+
+    /// Supplies the document that the token needs.
+    pub(crate) fn supply(&mut self, text: &str) -> Result<(), BenchError> {
+        let refused = |reason| BenchError::Refused { contender: self.name, reason };
+        let headers = [("authorization", self.authorization.as_str())];
+        let request = Request { method: METHOD, host: HOST, target: TARGET, headers: &headers };
+        match self.verifier.authorize(&request, self.now) {
+            Decision::Need(wants) => wants.into_iter().try_for_each(|want| {
+                let supplied = self.verifier.supply(want.id, text, "", self.now);
+                supplied.map(drop).map_err(|error| refused(error.to_string()))
+            }),
+            other => Err(refused(format!("{other:?}"))),
+        }
+    }
 }
 
 impl Contender for Native {

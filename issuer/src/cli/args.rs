@@ -235,7 +235,7 @@ Examples:
   tessera revoke token bVZ1y0fXAAABc0s7nV3pQmUuJ6kd    as the decision log names it")]
     Token {
         /// Its name (`jti`), or `-` for the token itself on stdin
-        #[arg(value_name = "JTI")]
+        #[arg(value_name = "JTI", allow_hyphen_values = true)]
         token: TokenName,
     },
     /// Revoke all tokens that a client got until now, and those that are about it
@@ -252,7 +252,8 @@ Examples:
     },
     /// Revoke all tokens that a key signed until now
     Key {
-        /// The key (`kid`), as `key list` shows it
+        /// The key (`kid`), as `keys list` shows it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }
@@ -508,6 +509,7 @@ Example:
   tessera keys retire NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
     Retire {
         /// The key, as `keys list` shows it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         #[command(flatten)]
         confirmed: Confirmed,

@@ -68,12 +68,12 @@ impl Turn {
     /// The next key signs from now on.
     async fn take(self, session: &Session, reason: RotationReason) -> Result<(), Failure> {
         let vault = session.vault().await?;
-        let make = || vault.generate(self.algorithm, KeyState::Next, now());
+        let generate = || vault.generate(self.algorithm, KeyState::Next, now());
         let active = self.active.map(|key| key.kid);
         let next = match (self.next, &active) {
             (Some(next), _) => next.kid,
             (None, Some(active)) => {
-                let (next, active) = (make()?, active.clone());
+                let (next, active) = (generate()?, active.clone());
                 let made = next.clone();
                 session
                     .change(KeyChange::Publish { active, next }, &vault, std::slice::from_ref(&made))
@@ -82,7 +82,7 @@ impl Turn {
             }
             (None, None) => return Ok(()),
         };
-        let made = make()?;
+        let made = generate()?;
         let change = KeyChange::Rotate { active, next, fresh: made.clone(), reason };
         session.change(change, &vault, &[made]).await
     }

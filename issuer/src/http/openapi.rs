@@ -6,15 +6,16 @@
 #![expect(dead_code, reason = "described, never constructed; see the module's documentation")]
 #![expect(unused_qualifications, reason = "what utoipa's macros write")]
 
+mod forms;
+
 use std::sync::LazyLock;
 
 use http::{Method, StatusCode};
 use serde_json::Value;
-use utoipa::openapi::schema::OneOfBuilder;
-use utoipa::openapi::{Ref, RefOr, Schema};
-use utoipa::{OpenApi, PartialSchema, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 use warp::reply::Response;
 
+use self::forms::{AboutTokenForm, TokenForm, TokenTypeIdentifier};
 use super::answer;
 
 /// Where the document is published.
@@ -40,11 +41,11 @@ pub(crate) fn document() -> String {
 #[openapi(
     info(
         title = "Tessera token server",
-        description = "Access tokens for services: who may call whom, with which scopes (RFC 6749, 7523, 8705, 8707, \
-                       9068). The metadata says which of the ways to authenticate a server offers.",
+        description = "Access tokens for services: who may call whom, with which scopes (RFC 6749, 7523, 8693, 8705, \
+                       8707, 9068). The metadata says which of the ways to authenticate a server offers.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(token, revoke, status, keys, oauth_metadata, openid_metadata, openapi, healthz, readyz),
+    paths(token, introspect, revoke, status, keys, oauth_metadata, openid_metadata, openapi, healthz, readyz),
     modifiers(&Security)
 )]
 struct Api;
@@ -84,13 +85,43 @@ impl utoipa::Modify for Security {
         (status = 401, description = "The client is not authenticated: `invalid_client`", body = OAuthError,
             headers(("cache-control" = String, description = "`no-store`"))),
         (status = 408, description = "The body came too slowly: `invalid_request`", body = OAuthError),
-        (status = 413, description = "The body is above 16 KiB: `invalid_request`", body = OAuthError),
+        (status = 413, description = "The body is above 24 KiB: `invalid_request`", body = OAuthError),
         (status = 500, description = "The server failed: `server_error`", body = OAuthError),
         (status = 503, description = "It cannot decide at the moment: `temporarily_unavailable`", body = OAuthError),
     ),
     security(("client_secret_basic" = []), ()),
 )]
 fn token() {}
+
+/// Tells what a token is worth (RFC 7662).
+///
+/// To the one that it is for, or to its holder, authenticated as for a token. To anyone else, and of whatever is no good
+/// token, nothing but `active: false` is told. Who accepts `application/token-introspection+jwt` gets the same signed
+/// (RFC 9701), if the token is for it.
+#[utoipa::path(
+    post,
+    path = "/v1/introspect",
+    operation_id = "introspect",
+    request_body(content = AboutTokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "What it is worth (RFC 7662 §2.2)",
+            content(
+                (Introspection = "application/json"),
+                (SignedIntrospection = "application/token-introspection+jwt"),
+            ),
+            headers(("cache-control" = String, description = "`no-store`"))),
+        (status = 400, description = "Refused (RFC 7662 §2.3)", body = OAuthError,
+            headers(("cache-control" = String, description = "`no-store`"))),
+        (status = 401, description = "The client is not authenticated: `invalid_client`", body = OAuthError,
+            headers(("cache-control" = String, description = "`no-store`"))),
+        (status = 408, description = "The body came too slowly: `invalid_request`", body = OAuthError),
+        (status = 413, description = "The body is above 24 KiB: `invalid_request`", body = OAuthError),
+        (status = 500, description = "The server failed: `server_error`", body = OAuthError),
+        (status = 503, description = "It cannot tell at the moment: `temporarily_unavailable`", body = OAuthError),
+    ),
+    security(("client_secret_basic" = []), ()),
+)]
+fn introspect() {}
 
 /// Revokes a token (RFC 7009).
 ///
@@ -100,7 +131,7 @@ fn token() {}
     post,
     path = "/v1/revoke",
     operation_id = "revoke",
-    request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = AboutTokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is good for nothing, as far as it is the client's business",
             headers(("cache-control" = String, description = "`no-store`"))),
@@ -206,121 +237,10 @@ fn healthz() {}
 )]
 fn readyz() {}
 
-/// What a token request says: the form of one grant or the other.
-struct TokenForm;
-
-impl PartialSchema for TokenForm {
-    fn schema() -> RefOr<Schema> {
-        OneOfBuilder::new()
-            .item(Ref::from_schema_name(ClientCredentialsForm::name()))
-            .item(Ref::from_schema_name(JwtBearerForm::name()))
-            .into()
-    }
-}
-
-impl ToSchema for TokenForm {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((ClientCredentialsForm::name().into(), ClientCredentialsForm::schema()));
-        schemas.push((JwtBearerForm::name().into(), JwtBearerForm::schema()));
-    }
-}
-
-/// `client_credentials` (RFC 6749 §4.4).
-#[derive(ToSchema)]
-struct ClientCredentialsForm {
-    #[schema(inline)]
-    grant_type: ClientCredentials,
-    /// Whom the token is for. It or `resource` must be there; if both are, they are equal.
-    #[schema(min_length = 1, example = "orders")]
-    audience: Option<String>,
-    /// Whom the token is for, as an absolute URI without a fragment (RFC 8707 §2).
-    #[schema(format = "uri")]
-    resource: Option<String>,
-    /// The scopes asked for, space-separated; without it, the default ones (RFC 6749 §3.3).
-    #[schema(pattern = r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$", example = "orders:read")]
-    scope: Option<String>,
-    /// Who asks. Needed beside `client_secret` and with a TLS certificate.
-    #[schema(min_length = 1)]
-    client_id: Option<String>,
-    /// `client_secret_post` (RFC 6749 §2.3.1).
-    #[schema(min_length = 1, format = "password")]
-    client_secret: Option<String>,
-    /// What kind `client_assertion` is of (RFC 7521 §4.2).
-    #[schema(inline)]
-    client_assertion_type: Option<ClientAssertionType>,
-    /// A JWT that proves the client: of its own key, or of a platform that it trusts (RFC 7523 §2.2).
-    #[schema(pattern = r"^[\w-]+\.[\w-]+\.[\w-]+$")]
-    client_assertion: Option<String>,
-}
-
-/// A platform's JWT as the grant (RFC 7523 §2.1).
-#[derive(ToSchema)]
-struct JwtBearerForm {
-    #[schema(inline)]
-    grant_type: JwtBearer,
-    /// The JWT.
-    #[schema(pattern = r"^[\w-]+\.[\w-]+\.[\w-]+$")]
-    assertion: String,
-    /// Whom the token is for. It or `resource` must be there; if both are, they are equal.
-    #[schema(min_length = 1, example = "orders")]
-    audience: Option<String>,
-    /// Whom the token is for, as an absolute URI without a fragment (RFC 8707 §2).
-    #[schema(format = "uri")]
-    resource: Option<String>,
-    /// The scopes asked for, space-separated; without it, the default ones (RFC 6749 §3.3).
-    #[schema(pattern = r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$", example = "orders:read")]
-    scope: Option<String>,
-    /// Who asks; it may be left out, but must agree (RFC 7521 §4.1).
-    #[schema(min_length = 1)]
-    client_id: Option<String>,
-}
-
-/// A token that is to be good for nothing from now on (RFC 7009 §2.1).
-#[derive(ToSchema)]
-struct RevocationForm {
-    /// The token.
-    #[schema(min_length = 1)]
-    token: String,
-    /// What kind of token it is. Ignored: there is one kind.
-    token_type_hint: Option<String>,
-    /// Who asks. Needed beside `client_secret` and with a TLS certificate.
-    #[schema(min_length = 1)]
-    client_id: Option<String>,
-    /// `client_secret_post` (RFC 6749 §2.3.1).
-    #[schema(min_length = 1, format = "password")]
-    client_secret: Option<String>,
-    /// What kind `client_assertion` is of (RFC 7521 §4.2).
-    #[schema(inline)]
-    client_assertion_type: Option<ClientAssertionType>,
-    /// A JWT that proves the client: of its own key, or of a platform that it trusts (RFC 7523 §2.2).
-    #[schema(pattern = r"^[\w-]+\.[\w-]+\.[\w-]+$")]
-    client_assertion: Option<String>,
-}
-
 /// Why there is no document.
 #[derive(ToSchema)]
 struct Failed {
     error: String,
-}
-
-#[derive(ToSchema)]
-enum ClientCredentials {
-    #[schema(rename = "client_credentials")]
-    ClientCredentials,
-}
-
-#[derive(ToSchema)]
-enum JwtBearer {
-    #[schema(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
-    JwtBearer,
-}
-
-#[derive(ToSchema)]
-enum ClientAssertionType {
-    #[schema(rename = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")]
-    JwtBearer,
-    #[schema(rename = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe")]
-    JwtSpiffe,
 }
 
 /// A token and what its holder needs to know of it (RFC 6749 §5.1).
@@ -329,6 +249,9 @@ struct TokenAnswer {
     /// A JWT as RFC 9068 has it.
     #[schema(pattern = r"^[\w-]+\.[\w-]+\.[\w-]+$")]
     access_token: String,
+    /// What kind of token it is, where it was exchanged for another (RFC 8693 §2.2.1).
+    #[schema(inline)]
+    issued_token_type: Option<TokenTypeIdentifier>,
     #[schema(inline)]
     token_type: TokenType,
     /// Seconds until it expires.
@@ -343,6 +266,31 @@ struct TokenAnswer {
 enum TokenType {
     Bearer,
 }
+
+/// What a token is worth (RFC 7662 §2.2). All but `active` is absent if that is nothing. Further claims of the token may
+/// be there.
+#[derive(ToSchema)]
+struct Introspection {
+    active: bool,
+    #[schema(inline)]
+    token_type: Option<TokenType>,
+    iss: Option<String>,
+    sub: Option<String>,
+    aud: Option<String>,
+    client_id: Option<String>,
+    iat: Option<u64>,
+    exp: Option<u64>,
+    jti: Option<String>,
+    /// The scopes that its grant still holds.
+    scope: Option<String>,
+    /// Who acts for the subject, and inside that who did before (RFC 8693 §4.1).
+    act: Option<Value>,
+}
+
+/// A JWT whose `token_introspection` is an `Introspection` (RFC 9701 §5).
+#[derive(ToSchema)]
+#[schema(pattern = r"^[\w-]+\.[\w-]+\.[\w-]+$")]
+struct SignedIntrospection(String);
 
 /// Why there is no token (RFC 6749 §5.2).
 #[derive(ToSchema)]
@@ -376,6 +324,11 @@ struct Metadata {
     token_endpoint: String,
     #[schema(format = "uri")]
     jwks_uri: String,
+    #[schema(format = "uri")]
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: Option<Vec<String>>,
+    introspection_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
+    introspection_signing_alg_values_supported: Option<Vec<String>>,
     #[schema(format = "uri")]
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Option<Vec<String>>,

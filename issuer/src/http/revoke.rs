@@ -3,9 +3,9 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use ::http::{Method, StatusCode};
 use bytes::Buf;
 use futures_util::Stream;
+use http::{Method, StatusCode};
 use warp::reply::Response;
 
 use super::answer;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
-use ::http::{HeaderMap, Method, StatusCode};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 use warp::path::FullPath;
 use warp::reply::Response;

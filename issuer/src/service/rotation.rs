@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, spawn_blocking};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Clock;
 use crate::domain::{
@@ -18,7 +18,7 @@ use crate::keys::{KeyError, Vault};
 use crate::store::{FollowError, Snapshots, Stale, Store, StoreError};
 
 /// The longest time between two looks at the plan: the clock may have been set meanwhile.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// After a step failed.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// A step that is due is put off by up to this many milliseconds, so that of several replicas one is first and the
@@ -101,9 +101,9 @@ impl Rotator {
             let plan = self.look(at);
             if plan.due.is_empty() {
                 let until = plan.next_at().map_or(u64::MAX, |next| next.seconds_since(at.now));
-                let changed = changes.changed();
-                // The sender lives as long as the snapshots do.
-                let _ = tokio::time::timeout(LOOK_EVERY.min(Duration::from_secs(until)), changed).await;
+                let wait = LOOK_EVERY.min(Duration::from_secs(until));
+                // It ends by a change or by the time; the sender lives as long as the snapshots do.
+                let _ = timeout(wait, changes.changed()).await;
                 continue;
             }
             sleep(jitter().unwrap_or_default()).await;

@@ -14,6 +14,7 @@ mod lifecycle;
 #[cfg(feature = "e2e")]
 mod pkcs11;
 mod policy;
+mod revoke;
 mod rotation;
 mod stage;
 mod tls;

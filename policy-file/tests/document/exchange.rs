@@ -6,7 +6,7 @@ use tessera_verifier::{Decision, Grant, Request, Timestamp, Verifier, Want, limi
 use crate::{
     NOW,
     guide::{Cell, Row},
-    token::{Keys, Token, key_set},
+    token::{Keys, LIST, Token, key_set, status_list},
 };
 
 /// Whether a row of the guide is true, and if not, what is so instead.
@@ -32,10 +32,11 @@ pub(crate) fn check(policy: &Value, row: &Row) -> Result<(), String> {
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
     let target = filled(target);
     let request = Request { method, host, target: &target, headers: &headers };
-    compare(&decision(policy, &request, token.keys), &row.answer, &token)
+    compare(&decision(policy, &request, &token), &row.answer, &token)
 }
 
-fn decision(policy: &Value, request: &Request<'_>, keys: Keys) -> Decision {
+fn decision(policy: &Value, request: &Request<'_>, token: &Token) -> Decision {
+    let keys = token.keys;
     let mut verifier = Verifier::load(&policy.to_string()).unwrap();
     let now = Timestamp::from_seconds(NOW);
     if let Keys::Old(age) = keys {
@@ -49,6 +50,7 @@ fn decision(policy: &Value, request: &Request<'_>, keys: Keys) -> Decision {
             Decision::Need(wants) => {
                 for want in wants {
                     match keys {
+                        Keys::AtHand if want.url == LIST && !token.has_lists => verifier.fail(want.id, now),
                         Keys::AtHand => {
                             drop(verifier.supply(want.id, &document(policy, &want), "", now).unwrap());
                         }
@@ -64,6 +66,9 @@ fn decision(policy: &Value, request: &Request<'_>, keys: Keys) -> Decision {
 
 /// What an issuer of the policy has at a URL.
 fn document(policy: &Value, want: &Want) -> String {
+    if want.url == LIST {
+        return status_list();
+    }
     for issuer in policy["issuers"].as_array().unwrap() {
         let name = issuer["issuer"].as_str().unwrap();
         let jwks_uri = format!("{name}/jwks");

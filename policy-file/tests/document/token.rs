@@ -3,12 +3,16 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde_json::{Map, Value, json};
 use tessera_policy_file::PolicyFile;
 
 use crate::{NOW, guide::Cell};
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
+
+/// Its status list.
+pub(crate) const LIST: &str = "https://issuer.example/v1/status/7d3f";
 
 /// How far the keys are out of reach.
 #[derive(Clone, Copy, Default)]
@@ -24,6 +28,8 @@ pub(crate) struct Token {
     /// None if the request has none.
     pub(crate) text: Option<String>,
     pub(crate) keys: Keys,
+    /// Whether the issuer's status lists can be had.
+    pub(crate) has_lists: bool,
 }
 
 /// The key of an issuer, the same in every run.
@@ -36,6 +42,22 @@ pub(crate) fn key_set(issuer: &str) -> Value {
     json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x }] })
 }
 
+/// The status list of the guide's issuer: the places are good, revoked and suspended.
+pub(crate) fn status_list() -> String {
+    let list = compress_to_vec_zlib(&[0b10_01_00], 9);
+    let header = json!({ "alg": "EdDSA", "typ": "statuslist+jwt", "kid": "k1" });
+    let claims = json!({ "sub": LIST, "iat": NOW, "exp": NOW + 60, "ttl": 10,
+        "status_list": { "bits": 2, "lst": URL_SAFE_NO_PAD.encode(list) } });
+    signed_by(ISSUER, object(&header), object(&claims))
+}
+
+fn signed_by(owner: &str, header: Map<String, Value>, claims: Map<String, Value>) -> String {
+    let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(Value::from(part).to_string()));
+    let signed = format!("{header}.{claims}");
+    let signature = URL_SAFE_NO_PAD.encode(key(owner).sign(signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
 impl Token {
     /// The token that a cell describes.
     pub(crate) fn described(cell: &Cell) -> Self {
@@ -45,6 +67,7 @@ impl Token {
             "scope": "orders:read", "jti": "t-1", "iat": NOW - 10, "exp": NOW + 290 }));
         let mut keys = Keys::default();
         let mut stranger = None;
+        let mut has_lists = true;
         for code in &cell.code {
             if let Some(name) = code.strip_prefix("no ") {
                 assert!(header.remove(name).or(claims.remove(name)).is_some(), "{code}");
@@ -59,6 +82,11 @@ impl Token {
                     ("keys", Some(age)) => {
                         keys = Keys::Old(age.strip_suffix(" s old").unwrap().parse().unwrap());
                     }
+                    ("list", Some("out of reach")) => has_lists = false,
+                    ("place in the list", _) => {
+                        let reference = json!({ "idx": value, "uri": LIST });
+                        claims.insert("status".into(), json!({ "status_list": reference }));
+                    }
                     ("alg" | "typ" | "kid", _) => drop(header.insert(name, value)),
                     ("exp" | "nbf" | "iat", Some(time)) => drop(claims.insert(name, seconds(time).into())),
                     _ => drop(claims.insert(name, value)),
@@ -66,16 +94,12 @@ impl Token {
             }
         }
         if cell.words == "none" {
-            return Self { text: None, keys };
+            return Self { text: None, keys, has_lists };
         }
         // What names no issuer is told by its subject.
         let named = claims.get("iss").or(claims.get("sub")).and_then(Value::as_str);
         let owner = stranger.unwrap_or_else(|| named.unwrap().to_owned());
-        let [header, claims] =
-            [header, claims].map(|part| URL_SAFE_NO_PAD.encode(Value::from(part).to_string()));
-        let signed = format!("{header}.{claims}");
-        let signature = URL_SAFE_NO_PAD.encode(key(&owner).sign(signed.as_bytes()));
-        Self { text: Some(format!("{signed}.{signature}")), keys }
+        Self { text: Some(signed_by(&owner, header, claims)), keys, has_lists }
     }
 
     pub(crate) fn payload(&self) -> &str {

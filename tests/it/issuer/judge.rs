@@ -48,9 +48,12 @@ impl Judge {
         self.run("client", job).await
     }
 
-    /// Has it ask about a token, or trade one.
-    pub(super) async fn ask_about_tokens(self, job: Value) -> Value {
-        self.run("tokens", job).await
+    /// Has it ask about tokens, or trade them: several times in one run, since to start one takes longest.
+    pub(super) async fn ask_about_tokens(self, jobs: Vec<Value>) -> Vec<Value> {
+        match self.run("tokens", jobs.into()).await {
+            Value::Array(answers) => answers,
+            other => panic!("{other}"),
+        }
     }
 
     async fn run(self, script: &str, job: Value) -> Value {

@@ -62,7 +62,11 @@ async fn judges_are_told_what_a_token_is_worth() {
     {
         let told = format!("{}, signed: {signed}", judge.name());
         let job = with(called.job(judge, "introspect", algorithm), json!({ "signed": signed }));
-        let answer = judge.ask_about_tokens(job.clone()).await;
+        let stranger = json!({ "client": callee, "secret": called.secrets[1], "algorithm": of_callee });
+        let unproved = json!({ "secret": "tessera_wrong" });
+        let jobs = vec![job.clone(), with(job.clone(), stranger), with(job, unproved)];
+        let answers = judge.ask_about_tokens(jobs).await;
+        let [answer, to_stranger, to_unproved] = &*answers else { panic!("{answers:?}") };
         let members = &answer["answer"];
         assert_eq!(members["active"], true, "{told}: {answer:#}");
         for (name, value) in [
@@ -75,14 +79,8 @@ async fn judges_are_told_what_a_token_is_worth() {
         ] {
             assert_eq!(members[name], value, "{told}: {name}");
         }
-        // Another service is told nothing.
-        let another = json!({ "client": callee, "secret": called.secrets[1], "algorithm": of_callee });
-        let answer = judge.ask_about_tokens(with(job.clone(), another)).await;
-        assert_eq!(answer["answer"], json!({ "active": false }), "{told}");
-        let wrong = with(job, json!({ "secret": "tessera_wrong" }));
-        let answer = judge.ask_about_tokens(wrong).await;
-        let refused = (&answer["refused"]["error"], &answer["refused"]["status"]);
-        assert_eq!(refused, (&"invalid_client".into(), &401.into()), "{told}: {answer:#}");
+        assert_eq!(to_stranger["answer"], json!({ "active": false }), "{told}");
+        assert_refused(to_unproved, "invalid_client", 401, &told);
     }
 }
 
@@ -93,7 +91,8 @@ async fn judges_trade_what_they_were_called_with() {
     for judge in INTROSPECTION {
         let told = judge.name();
         let job = called.job(judge, "exchange", algorithm);
-        let answer = judge.ask_about_tokens(job.clone()).await;
+        let answers = judge.ask_about_tokens(vec![job.clone()]).await;
+        let [answer] = &*answers else { panic!("{answers:?}") };
         let (response, claims) = (&answer["response"], &answer["claims"]);
         let of_type = "urn:ietf:params:oauth:token-type:access_token";
         assert_eq!(response["issued_token_type"], of_type, "{told}: {answer:#}");
@@ -108,25 +107,34 @@ async fn judges_trade_what_they_were_called_with() {
             ),
             "{told}"
         );
-        called.stage.verify(response["access_token"].as_str().unwrap(), callee).await;
+        let token = response["access_token"].as_str().unwrap();
+        called.stage.verify(token, callee).await;
 
         // What was traded is for the callee, who has no edge to go on by.
         let onward = json!({
             "client": callee,
             "secret": called.secrets[1],
-            "token": response["access_token"],
+            "token": token,
             "parameters": { "audience": audience },
         });
-        for (change, code) in [
+        let refused = [
             (onward, "invalid_target"),
-            (json!({ "token": response["access_token"] }), "invalid_request"),
+            (json!({ "token": token }), "invalid_request"),
             (json!({ "token": "x" }), "invalid_request"),
             (json!({ "parameters": { "audience": callee, "scope": "more" } }), "invalid_scope"),
             (json!({ "parameters": { "audience": "nobody" } }), "invalid_target"),
-        ] {
-            let answer = judge.ask_about_tokens(with(job.clone(), change.clone())).await;
-            let refused = (&answer["refused"]["error"], &answer["refused"]["status"]);
-            assert_eq!(refused, (&code.into(), &400.into()), "{told}: {change}: {answer:#}");
+        ];
+        let jobs = refused.iter().map(|(change, _)| with(job.clone(), change.clone())).collect();
+        let answers = judge.ask_about_tokens(jobs).await;
+        assert_eq!(answers.len(), refused.len(), "{told}");
+        for (answer, (change, code)) in answers.iter().zip(&refused) {
+            assert_refused(answer, code, 400, &format!("{told}: {change}"));
         }
     }
+}
+
+/// Asserts the error that a judge read out of the answer.
+fn assert_refused(answer: &Value, code: &str, status: u16, told: &str) {
+    let refused = &answer["refused"];
+    assert_eq!((&refused["error"], &refused["status"]), (&code.into(), &status.into()), "{told}: {answer:#}");
 }

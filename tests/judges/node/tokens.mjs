@@ -1,5 +1,5 @@
 // Lets OAuth clients that are not ours ask what a token is worth, and trade one that they were called with, as their users
-// would; `jose` judges what they got. One job comes as JSON on stdin, the answer goes as JSON to stdout:
+// would; `jose` judges what they got. A list of jobs comes as JSON on stdin, that of the answers goes as JSON to stdout:
 //
 //   {"judge": "oauth4webapi" | "openid-client" | "jose",
 //    "issuer": URL,
@@ -115,5 +115,6 @@ async function asked(job) {
   return { response, claims: await verified(job, response.access_token, expected) };
 }
 
-const job = JSON.parse(readFileSync(0, 'utf8'));
-process.stdout.write(`${JSON.stringify(await asked(job))}\n`);
+const answers = [];
+for (const job of JSON.parse(readFileSync(0, 'utf8'))) answers.push(await asked(job));
+process.stdout.write(`${JSON.stringify(answers)}\n`);

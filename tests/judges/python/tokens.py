@@ -1,6 +1,6 @@
 """Lets OAuth clients that are not ours ask what a token is worth, and trade one that they were called with, as their
-users would; PyJWT judges what they got. One job comes as JSON on stdin, the answer goes as JSON to stdout; both are
-written down in ../node/tokens.mjs. The judges here are "Authlib", which has no signed answers, and "PyJWT".
+users would; PyJWT judges what they got. Jobs come as a JSON list on stdin, answers go as one to stdout; both are written
+down in ../node/tokens.mjs. The judges here are "Authlib", which has no signed answers, and "PyJWT".
 """
 
 import json
@@ -102,4 +102,4 @@ def main(job):
 
 
 if __name__ == "__main__":
-    json.dump(main(json.load(sys.stdin)), sys.stdout)
+    json.dump([main(job) for job in json.load(sys.stdin)], sys.stdout)

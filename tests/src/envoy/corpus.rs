@@ -257,6 +257,7 @@ mod tests {
             id: String::new(),
             policy: String::new(),
             jwks: [].into(),
+            documents: [].into(),
             steps: times.iter().map(step).collect(),
             expected: verdict::invalid(),
         }

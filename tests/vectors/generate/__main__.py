@@ -14,7 +14,7 @@ VECTORS = HERE.parent
 
 CASES = [
     "form", "header", "keysets", "signatures", "claims", "credentials", "answers", "paths", "routes", "requirements",
-    "upstream", "modes", "fetching",
+    "upstream", "modes", "fetching", "status",
 ]
 SIGNATURES = ["standards"]
 

@@ -121,6 +121,10 @@ ANSWERS = {
     "payload-unencoded": INVALID_TOKEN,
     "type-forbidden": INVALID_TOKEN,
     "issuer-unknown": INVALID_TOKEN,
+    "token-revoked": INVALID_TOKEN,
+    "status-unknown": INVALID_TOKEN,
+    "status-uri-refused": INVALID_TOKEN,
+    "status-unavailable": (503, None),
     "keys-unavailable": (503, None),
     "key-unknown": INVALID_TOKEN,
     "key-ambiguous": INVALID_TOKEN,
@@ -216,9 +220,9 @@ class Theme:
     lines: list = field(default_factory=list)
 
     def case(self, id_, about, expect, token_=None, *, key=E1, headers=None, keys=None, jwks=None, policy=policy(),
-             method="GET", url=URL, now=NOW, before=(), **changes):
+             method="GET", url=URL, now=NOW, before=(), documents=None, **changes):
         """Adds a case. The token is `token_`, or else a good one of `key` with `changes` of its claims. `before` are tokens
-        that the same verifier was asked about first, in requests of the same kind."""
+        that the same verifier was asked about first, in requests of the same kind; `documents` are further ones, by URL."""
         if headers is None:
             headers = bearer(token(key, **changes) if token_ is None else token_)
         assert urlsplit(url).scheme, url
@@ -228,7 +232,7 @@ class Theme:
             "about": about,
             "policy": policy,
             "jwks": {ISSUER: key_set(*(keys or [key]))} if jwks is None else jwks,
-        } | ({"before": [asked(value) for value in before]} if before else {}) | {
+        } | ({"documents": documents} if documents else {}) | ({"before": [asked(value) for value in before]} if before else {}) | {
             "request": {"method": method, "url": url, "headers": headers},
             "now": now,
             "expect": said(expect),

@@ -34,7 +34,14 @@ pub(crate) struct Documents {
     told: HashMap<Waiter, Told>,
     /// Where the documents of each waiter are, also while it wants none: a copy that another worker fetched may
     /// withdraw a key.
-    shelves: HashMap<Waiter, Shelf>,
+    shelves: HashMap<Waiter, Place>,
+}
+
+/// Where a document is.
+struct Place {
+    shelf: Shelf,
+    /// When it was last wanted, in milliseconds since 1970.
+    wanted: u64,
 }
 
 /// A document that is being fetched.
@@ -66,6 +73,13 @@ pub(crate) struct Ended {
     shelf: Shelf,
 }
 
+/// The media types of what is fetched: key sets and metadata, and status lists.
+const DOCUMENTS: &str = "application/json, application/statuslist+jwt";
+
+/// For how long a status list is kept that nobody wants, in milliseconds: twice as long as the core fetches one that no
+/// token refers to. Key sets and metadata stay as long as the policy.
+const LISTS_KEPT: u64 = 2_000 * limits::STATUS_IDLE_SECONDS;
+
 /// How much longer a lease is than the fetch may take, in milliseconds: an answer in the last moment has to be read.
 const LEASE_MARGIN: u64 = 1_000;
 
@@ -79,6 +93,11 @@ const FAILURE_SHARED: u64 = 1_000 * limits::FETCH_BACKOFF_SECONDS;
 impl Documents {
     pub(crate) fn new(clusters: Clusters) -> Self {
         Self { clusters, waiting: Vec::new(), told: HashMap::new(), shelves: HashMap::new() }
+    }
+
+    /// The origin of a URL, if no cluster is configured for it.
+    pub(crate) fn origin_without_cluster<'u>(&self, url: &'u str) -> Option<&'u str> {
+        self.clusters.source(url).is_none().then(|| split(url).map_or(url, |(origin, _)| origin))
     }
 
     /// Readies what the workers share of a document. Says which origin it cannot be reached at.
@@ -97,7 +116,7 @@ impl Documents {
     pub(crate) fn known(&mut self, waiter: Waiter, want: &Want, now: u64) -> Option<News> {
         let shared = Shelf::new(&self.clusters.source(&want.url)?);
         let told = self.told.get(&waiter).copied().unwrap_or_default();
-        let news = news(&shared, told, now.saturating_sub(FAILURE_SHARED), now)?;
+        let news = news(&shared, waiter, told, now.saturating_sub(FAILURE_SHARED), now)?;
         Some(self.tell(&[waiter], news))
     }
 
@@ -109,7 +128,7 @@ impl Documents {
             error!("no cluster is configured for {url}");
             return Some(News::Failure(now));
         };
-        self.shelves.insert(waiter, Shelf::new(&source));
+        self.shelves.insert(waiter, Place { shelf: Shelf::new(&source), wanted: now });
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.source == source) {
             waiting.waiters.push(waiter);
             return None;
@@ -147,8 +166,10 @@ impl Documents {
                 let told =
                     waiting.waiters.iter().map(|waiter| self.told.get(waiter).map_or(0, |told| told.fetched));
                 let told = Told { fetched: told.min().unwrap_or_default(), failed: 0 };
-                let news =
-                    news(&waiting.shelf, told, waiting.since, now).or_else(|| waiting.begin(told, now));
+                let first = waiting.waiters.first();
+                let news = first
+                    .and_then(|waiter| news(&waiting.shelf, *waiter, told, waiting.since, now))
+                    .or_else(|| waiting.begin(told, now));
                 if let Some(news) = news {
                     let news = self.tell(&waiting.waiters, news);
                     all.push((waiting.waiters, news));
@@ -157,15 +178,16 @@ impl Documents {
             }
             self.waiting.push(waiting);
         }
+        self.forget(now);
         let idle = self
             .shelves
             .iter()
             .filter(|(waiter, _)| !self.waiting.iter().any(|waiting| waiting.waiters.contains(waiter)));
         let fresh: Vec<(Waiter, News)> = idle
-            .filter_map(|(waiter, shelf)| {
+            .filter_map(|(waiter, place)| {
                 let told = self.told.get(waiter).copied().unwrap_or_default();
                 // Failures concern only those who wait.
-                Some((*waiter, news(shelf, told, u64::MAX, now)?))
+                Some((*waiter, news(&place.shelf, *waiter, told, u64::MAX, now)?))
             })
             .collect();
         for (waiter, news) in fresh {
@@ -173,6 +195,20 @@ impl Documents {
             all.push((vec![waiter], news));
         }
         all
+    }
+
+    /// Forgets status lists that were not wanted for long, and clears away those that no worker wants.
+    fn forget(&mut self, now: u64) {
+        let told = &mut self.told;
+        self.shelves.retain(|waiter, place| {
+            let (_, id) = waiter;
+            let kept = !id.is_status_list() || now < place.wanted.saturating_add(LISTS_KEPT);
+            if !kept {
+                told.remove(waiter);
+                place.shelf.clear_if_older(now.saturating_sub(LISTS_KEPT));
+            }
+            kept
+        });
     }
 
     /// A call ended. Says who waited for that.
@@ -244,7 +280,7 @@ impl Waiting {
             (":scheme", scheme),
             (":authority", authority),
             (":path", path),
-            ("accept", "application/json"),
+            ("accept", DOCUMENTS),
         ];
         match abi::call(cluster, &headers, self.timeout) {
             Ok(call) => self.call = Some(call),
@@ -257,14 +293,15 @@ impl Waiting {
 }
 
 /// News of a document that a waiter has not been told, failures since a time included.
-fn news(shelf: &Shelf, told: Told, since: u64, now: u64) -> Option<News> {
+fn news(shelf: &Shelf, (_, id): Waiter, told: Told, since: u64, now: u64) -> Option<News> {
     let record = shelf.record();
     let now = now.saturating_add(CLOCK_STEP);
     // What claims to come from the future came before the clock was put back.
     if record.fetched > told.fetched && record.fetched <= now {
         let copy = shelf.copy().filter(|copy| copy.fetched > told.fetched && copy.fetched <= now);
         if let Some(mut copy) = copy {
-            if told.fetched == 0 {
+            // A list says itself how long it is good.
+            if told.fetched == 0 && !id.is_status_list() {
                 // It may be from before this configuration, which perhaps came because of what is wrong with it: good
                 // enough to begin with, and soon looked for anew.
                 "no-cache".clone_into(&mut copy.cache_control);

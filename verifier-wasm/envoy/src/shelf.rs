@@ -79,6 +79,13 @@ impl Shelf {
         }
     }
 
+    /// Makes room where a copy is that came before a time. What happened to the document stays known.
+    pub(crate) fn clear_if_older(&self, time: u64) {
+        if self.record().fetched < time {
+            let _ = abi::set_shared_data(&self.document, &[], ANY_VERSION);
+        }
+    }
+
     pub(crate) fn copy(&self) -> Option<Copy> {
         let (bytes, _) = abi::shared_data(&self.document).ok()?;
         Copy::from_bytes(&bytes?)

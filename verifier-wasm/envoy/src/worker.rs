@@ -73,8 +73,13 @@ impl Worker {
         };
         worker.collect_wants(now);
         let prepared = worker.wanted.iter().map(|(_, want)| worker.documents.prepare(&want.url));
+        // Which lists there are is said by tokens; where they are, by the policies.
+        let verifiers = worker.policies.iter().map(|(_, verifier)| verifier);
+        let lists = verifiers.flat_map(Verifier::status_lists);
+        let without = lists.filter_map(|prefix| worker.documents.origin_without_cluster(prefix));
         let mut unreachable: Vec<String> = prepared
             .filter_map(Result::err)
+            .chain(without)
             .map(|origin| format!("/clusters: `{origin}` is not there: add the cluster that reaches it"))
             .collect();
         unreachable.sort_unstable();

@@ -20,6 +20,9 @@ use crate::{
 /// How much of a body is read at once, in bytes: key sets have one to four kilobytes.
 const CHUNK: usize = 16 * 1024;
 
+/// The media types of what is fetched: key sets and metadata, and status lists.
+const DOCUMENTS: &[u8] = b"application/json, application/statuslist+jwt";
+
 /// The only status that brings a key set.
 const OK: u16 = 200;
 
@@ -87,7 +90,7 @@ fn request(url: &str) -> Result<Request, FetchError> {
         Some((authority, query)) => (authority, format!("/{query}")),
         None => (rest, "/".to_owned()),
     };
-    let fields = Fields::from_list(&[("accept".to_owned(), b"application/json".to_vec())]);
+    let fields = Fields::from_list(&[("accept".to_owned(), DOCUMENTS.to_vec())]);
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     drop(trailers);
     // The method of a new request is GET.

@@ -78,6 +78,11 @@ impl StatusRules {
         })
     }
 
+    /// What the URLs of the lists begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Whether a list at this URL is one of the issuer's. No part of the URL can lead out of the prefix again, however
     /// it is normalized on its way (RFC 3986 §6.2.2).
     pub(crate) fn cover(&self, url: &str) -> bool {

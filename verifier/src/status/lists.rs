@@ -122,7 +122,7 @@ impl StatusLists {
     }
 
     /// A good list of this issuer came. One that was not met before is kept, too: another verifier of the same policy
-    /// met it. Says whether any status in it is another than it was.
+    /// met it. Names it, if any status in it is another than it was.
     pub(crate) fn supply(
         &mut self,
         (issuer, tag): (usize, u16),
@@ -147,8 +147,9 @@ impl StatusLists {
         let Some(entry) = self.entries.find_mut(name.hash(), |entry| entry.name == name) else {
             return Err(DocumentError::Unwanted);
         };
-        // Whoever could replay an older list could let pass what was revoked since.
-        let known = entry.remote.document(now).map(|copy| copy.issued);
+        // Whoever could replay an older list could let pass what was revoked since, also when the newer one no longer
+        // serves.
+        let known = entry.remote.copy().map(|copy| copy.issued);
         if let Some(known) = known.filter(|known| issued < *known) {
             return Err(DocumentError::ListOutdated { issued, known });
         }
@@ -161,7 +162,7 @@ impl StatusLists {
             since,
             fresh: fresh.min(left),
             usable: fresh.saturating_add(rules.max_stale).min(left),
-            pause: (fresh / 5).clamp(1, limits::FETCH_COOLDOWN_SECONDS),
+            pause: pause(fresh),
         };
         let copy = Copy { list, issued, key };
         let changed = match entry.remote.accept(copy, terms, now) {
@@ -239,7 +240,9 @@ impl StatusLists {
 
 impl Entry {
     fn new(name: ListName, uri: String, rules: &StatusRules, now: Timestamp) -> Self {
-        Self { name, remote: Remote::new(uri, rules.max_stale), used_at: now, needed_until: None }
+        let remote =
+            Remote::new(uri, rules.max_stale).with_pause(pause(limits::STATUS_FRESHNESS_DEFAULT_SECONDS));
+        Self { name, remote, used_at: now, needed_until: None }
     }
 
     /// Whether its identifier is this one.
@@ -258,6 +261,12 @@ impl Entry {
     fn size(&self) -> usize {
         self.remote.copy().map_or(0, |copy| copy.list.size())
     }
+}
+
+/// The pause between two fetches of a list that is fresh for so many seconds: a fifth of that, the time that is left when
+/// a newer one is wanted.
+fn pause(fresh: u64) -> u64 {
+    (fresh / 5).clamp(1, limits::FETCH_COOLDOWN_SECONDS)
 }
 
 /// For how long a list is fresh, in seconds: as its issuer says in it or in the answer that it came with, whichever is

@@ -46,6 +46,9 @@ const LAYOUT: Layout = Layout {
         Aim::ratio_at_most("eddsa/cold/component", 3.0),
         Aim::ratio_at_most("rs256/warm/component", 0.25),
         Aim::ratio_at_most("rs256/warm/component-wide", 0.25),
+        Aim::ratio_at_most("status/native/on", 1.1),
+        Aim::ratio_at_most("status/component/on", 1.1),
+        Aim::ratio_at_most("status/component-wide/on", 1.1),
         Aim::ratio_at_most("rules/1000", 1.1),
     ],
 };

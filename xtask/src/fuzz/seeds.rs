@@ -36,9 +36,15 @@ pub(super) fn dictionary(cx: &Context) -> PathBuf {
 /// Writes the seeds of all targets.
 pub(super) fn write(cx: &Context) -> Result<String, Failure> {
     let mut seeds = Seeds { cx, words: BTreeSet::new(), twisted: BTreeSet::new(), written: HashSet::new() };
-    for target in
-        [Target::Token, Target::Jwks, Target::Policy, Target::Request, Target::Signatures, Target::Json]
-    {
+    for target in [
+        Target::Token,
+        Target::Jwks,
+        Target::Policy,
+        Target::Request,
+        Target::Signatures,
+        Target::Json,
+        Target::Status,
+    ] {
         let folder = folder(cx, "seeds", &target.name());
         // Those of an older corpus would stay for ever.
         drop(fs::remove_dir_all(&folder));
@@ -85,6 +91,15 @@ impl Seeds<'_> {
         };
         for (number, set) in sets.iter().enumerate() {
             self.write(Target::Jwks, &format!("{id}-{number}"), &document(set))?;
+        }
+        let lists = case.get("documents").and_then(Value::as_object).into_iter().flatten();
+        for (number, list) in lists.filter_map(|(_, list)| list.as_str()).enumerate() {
+            let name = format!("{id}-{number}");
+            self.write(Target::Status, &name, list)?;
+            let payload = list.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+            if let Some(payload) = payload.and_then(|payload| String::from_utf8(payload).ok()) {
+                self.write(Target::Status, &format!("{name}-claims"), &payload)?;
+            }
         }
         let mut tokens: Vec<&str> = tokens(text("token")).collect();
         if let Some(request) = case.get("request") {

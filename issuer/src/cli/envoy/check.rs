@@ -144,10 +144,12 @@ fn read_plugin<'c>(
     for (place, policy) in std::iter::once(("/policy".to_owned(), plugin.policy)).chain(named) {
         match Verifier::load(policy.get()) {
             Ok(mut verifier) => {
-                for want in verifier.wants(Timestamp::from_seconds(0)) {
-                    let origin = origin(&want.url);
+                let wants = verifier.wants(Timestamp::from_seconds(0));
+                let lists = verifier.status_lists().map(str::to_owned);
+                for url in wants.into_iter().map(|want| want.url).chain(lists) {
+                    let origin = origin(&url);
                     if !plugin.clusters.contains_key(origin) {
-                        let message = format!("no cluster for {}", want.url);
+                        let message = format!("no cluster for {url}");
                         let suggestion = format!("add `\"{origin}\": \"NAME\"` to `clusters`");
                         say("/clusters", message, Some(suggestion));
                     }

@@ -27,6 +27,9 @@ struct Case<'c> {
     /// By issuer; each as the policy.
     #[serde(borrow, default)]
     jwks: HashMap<String, &'c RawValue>,
+    /// Status lists, by URL.
+    #[serde(default)]
+    documents: HashMap<String, String>,
     /// What the same verifier is asked first. Its answers do not matter; by then it may have prepared a key.
     #[serde(default)]
     before: Vec<Earlier>,
@@ -89,13 +92,14 @@ pub(super) fn each_line(
 /// The verdict on a case. Each has a verifier of its own: nothing that one leaves behind, a key set, a cooldown or a
 /// remembered token, has a say in another.
 fn judged(case: Case<'_>, engine: &Engine) -> Value {
-    let Case { id, policy, jwks, before, request, now } = case;
+    let Case { id, policy, jwks, documents, before, request, now } = case;
     let policy = text(policy);
     let mut judge = match engine.load(&policy) {
         Ok(judge) => judge,
         Err(problems) => return report::invalid(&id, &problems),
     };
-    let documents = Documents::new(&policy, |issuer| jwks.get(issuer).map(|set| text(set)));
+    let key_set = |issuer: &str| jwks.get(issuer).map(|set| text(set));
+    let documents = Documents::new(&policy, key_set).with(documents);
     let mut decide = |request: CaseRequest, now| {
         let request = Request::from(request);
         judge::decide(&mut *judge, Question::Request(&request), now, |want| documents.get(want))

@@ -52,6 +52,12 @@ impl Documents {
         Self { by_url }
     }
 
+    /// Those, and others by their URLs.
+    pub(super) fn with(mut self, others: HashMap<String, String>) -> Self {
+        self.by_url.extend(others);
+        self
+    }
+
     pub(super) fn get(&self, want: &Want) -> Option<Document> {
         let text = self.by_url.get(&want.url)?.clone();
         Some(Document { text, cache_control: String::new() })

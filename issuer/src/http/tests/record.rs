@@ -8,8 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::stage::{self, BEARER, GRANT, JWT_TYPE, OWN, Server, basic, body, certificate, claims, post};
 use super::*;
-use crate::domain::CredentialKind;
-use crate::testing::Platform;
+use crate::domain::{Change, CredentialId, CredentialKind, Exchanges, Grant};
+use crate::testing::{Platform, id, offering, scopes};
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -133,6 +133,101 @@ async fn each_request_for_a_token_leaves_one_record() {
     }
     server.get("/v1/token").await;
     assert_eq!(log.decisions(), Vec::<Value>::new(), "not even a request for a token");
+}
+
+const EXCHANGE: &str = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange\
+    &subject_token_type=urn:ietf:params:oauth:token-type:access_token&audience=stock";
+
+/// A call can be followed from service to service: by the name of the token that each was called with.
+#[tokio::test]
+async fn an_exchange_leaves_a_record_of_what_was_traded() {
+    let server = Server::start().await;
+    let secret = server.secret("orders", "s").await.id;
+    server.set("stock", offering("reserve")).await;
+    let mut grant = Grant::new(id("orders"), id("stock"), scopes("reserve"));
+    grant.exchanges = Exchanges::new(["write=reserve".parse().unwrap()]).unwrap();
+    server.apply(&Change::AddGrant(grant)).await;
+    let (log, _guard) = Log::start();
+    let answer = body(&server.send(post(&format!("{GRANT}&{OWN}"))).await);
+    let subject = answer["access_token"].as_str().unwrap();
+    let [called] = &*log.decisions() else { panic!("one record") };
+    let of_orders = basic("orders:s");
+    let trade = |rest: &str| {
+        post(&format!("{EXCHANGE}&subject_token={subject}{rest}")).header("authorization", &*of_orders)
+    };
+    let traded = body(&server.send(trade("")).await);
+    let [record] = &*log.decisions() else { panic!("one record") };
+    let expected = json!({
+        "outcome": "issued", "client": "orders", "credential": secret, "method": "client_secret_basic",
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "audience": "stock", "scope": "reserve",
+        "subject": "shop", "act": r#"{"sub":"orders"}"#, "subject_token": called["jti"],
+        "jti": record["jti"], "expires_at": record["expires_at"],
+    });
+    assert_eq!(*record, expected);
+
+    for (request, error, reason) in [
+        (trade("x"), "invalid_request", "the subject token is not accepted: the token does not verify: "),
+        (trade("&scope=read"), "invalid_scope", "refused: the grant does not include the scope `read`"),
+    ] {
+        server.send(request).await;
+        let [record] = &*log.decisions() else { panic!("one record") };
+        let refused = (&record["client"], &record["credential"], &record["error"]);
+        assert_eq!(refused, (&json!("orders"), &json!(secret), &json!(error)), "{record}");
+        assert!(record["reason"].as_str().unwrap().starts_with(reason), "{record}");
+        assert!(record.get("jti").is_none(), "{record}");
+    }
+    for token in [subject, traded["access_token"].as_str().unwrap()] {
+        assert!(!log.text().contains(token.rsplit('.').next().unwrap()));
+    }
+}
+
+/// Who asks what about a token, and what it was told; the answer itself says less.
+#[tokio::test]
+async fn a_question_about_a_token_leaves_one_record() {
+    let server = Server::start().await;
+    let [orders, stock] = ["orders", "stock"];
+    let credentials = [server.secret(orders, "s").await.id, server.secret(stock, "s").await.id];
+    let (log, _guard) = Log::start();
+    let answer = body(&server.send(post(&format!("{GRANT}&{OWN}"))).await);
+    let token = answer["access_token"].as_str().unwrap();
+    let [issued] = &*log.decisions() else { panic!("one record") };
+    let ask = |client: &str, form: &str| {
+        let request = post(form).path("/v1/introspect");
+        request.header("authorization", basic(&format!("{client}:s")))
+    };
+    let form = format!("token={token}");
+    let common = |client: &str, credential: &CredentialId, rest: Value| {
+        let mut record = json!({
+            "outcome": "introspected", "client": client, "credential": credential, "method": "client_secret_basic",
+        });
+        record.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        record
+    };
+    server.send(ask(orders, &form)).await;
+    let told = json!({ "active": true, "jti": issued["jti"], "subject": "shop", "scope": "read write" });
+    assert_eq!(log.decisions(), [common(orders, &credentials[0], told)]);
+    server.send(ask(stock, &form)).await;
+    let told = json!({ "active": false, "jti": issued["jti"], "reason": "the token is for `orders`" });
+    assert_eq!(log.decisions(), [common(stock, &credentials[1], told)]);
+    server.disable("shop").await;
+    log.decisions();
+    server.send(ask(orders, &form)).await;
+    let reason = "`shop`, which the token names, is disabled";
+    let told = json!({ "active": false, "jti": issued["jti"], "reason": reason });
+    assert_eq!(log.decisions(), [common(orders, &credentials[0], told)]);
+
+    let malformed = json!({
+        "outcome": "refused", "error": "invalid_request", "reason": "there is no token",
+    });
+    server.send(ask(orders, "x=y")).await;
+    assert_eq!(log.decisions(), [malformed]);
+    let unproved = json!({
+        "outcome": "refused", "client": "nobody", "method": "client_secret_basic", "error": "invalid_client",
+        "reason": "the client is not authenticated: unknown client",
+    });
+    server.send(ask("nobody", &form)).await;
+    assert_eq!(log.decisions(), [unproved]);
+    assert!(!log.text().contains(token.rsplit('.').next().unwrap()));
 }
 
 /// RFC 6749 §10.3 and §10.4 on credentials, RFC 6819 §5.1.4.1.3: none of them in a log, whatever is asked for.

@@ -1,7 +1,5 @@
 mod simulation;
 
-use tokio::time::timeout;
-
 use super::*;
 use crate::domain::{DEFAULT_ROTATE_EVERY, PUBLICATION_LEAD, RETIRED_KEY_RETENTION};
 use crate::store::SqliteStore;

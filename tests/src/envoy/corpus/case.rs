@@ -16,6 +16,8 @@ pub(super) struct Case {
     pub(super) policy: String,
     /// By issuer, the key set as it is spelled.
     pub(super) jwks: BTreeMap<String, String>,
+    /// Status lists, by URL.
+    pub(super) documents: BTreeMap<String, String>,
     /// What the verifier is asked: first what does not count, at last what does.
     pub(super) steps: Vec<Step>,
     /// What has to come of it.
@@ -56,6 +58,8 @@ struct CaseLine<'l> {
     #[serde(borrow)]
     jwks: BTreeMap<String, &'l RawValue>,
     #[serde(default)]
+    documents: BTreeMap<String, String>,
+    #[serde(default)]
     before: Vec<Step>,
     request: Request,
     now: u64,
@@ -80,11 +84,12 @@ impl Case {
 
 impl From<CaseLine<'_>> for Case {
     fn from(line: CaseLine<'_>) -> Self {
-        let CaseLine { id, policy, jwks, before, request, now, expect } = line;
+        let CaseLine { id, policy, jwks, documents, before, request, now, expect } = line;
         Self {
             id,
             policy: document(policy),
             jwks: jwks.into_iter().map(|(issuer, set)| (issuer, document(set))).collect(),
+            documents,
             steps: before.into_iter().chain([Step { request, now }]).collect(),
             expected: Outcome::from_json(&expect),
         }

@@ -99,6 +99,7 @@ mod tests {
             id: "a".to_owned(),
             policy: String::new(),
             jwks: [].into(),
+            documents: [].into(),
             steps: Vec::new(),
             expected: Outcome::from_json(expected),
         }

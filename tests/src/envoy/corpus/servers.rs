@@ -46,6 +46,7 @@ struct Issuer {
     name: String,
     jwks_uri: Option<String>,
     discovery: Option<Value>,
+    status: Option<Value>,
 }
 
 /// A loopback address for each case: one for its client, one for its issuers.
@@ -133,7 +134,7 @@ impl Documents {
     fn of(case: &Case) -> Self {
         let mut documents = Self::default();
         let policy: Policy = serde_json::from_str(&case.policy).unwrap_or_default();
-        for Issuer { name, jwks_uri, discovery } in policy.issuers {
+        for Issuer { name, jwks_uri, discovery, .. } in policy.issuers {
             let Some(set) = case.jwks.get(&name) else { continue };
             if let Some(url) = jwks_uri {
                 documents.add(&url, set.clone());
@@ -146,6 +147,9 @@ impl Documents {
                 documents.add(&url, json!({ "issuer": name, "jwks_uri": jwks_uri }).to_string());
                 documents.add(&jwks_uri, set.clone());
             }
+        }
+        for (url, document) in &case.documents {
+            documents.add(url, document.clone());
         }
         documents
     }
@@ -166,7 +170,9 @@ pub(super) fn origins(policy: &str) -> Vec<String> {
     let policy: Policy = serde_json::from_str(policy).unwrap_or_default();
     let urls = policy.issuers.into_iter().flat_map(|issuer| {
         let discovery = issuer.discovery.and_then(|discovery| discovery.as_str().map(str::to_owned));
-        [Some(issuer.name), issuer.jwks_uri, discovery].into_iter().flatten()
+        let lists =
+            issuer.status.as_ref().and_then(|status| status.get("lists")?.as_str().map(str::to_owned));
+        [Some(issuer.name), issuer.jwks_uri, discovery, lists].into_iter().flatten()
     });
     let origins: BTreeSet<String> = urls.filter_map(|url| origin(&url)).collect();
     origins.into_iter().collect()

@@ -6,6 +6,7 @@ use miniz_oxide::deflate::compress_to_vec_zlib;
 use crate::status::ListFault;
 
 mod fetching;
+mod simulation;
 mod tokens;
 
 const LISTS: &str = "https://issuer.example/v1/status/";

@@ -111,6 +111,17 @@ fn the_policies_are_checked_where_they_are() {
 }
 
 #[test]
+fn status_lists_need_a_cluster_too() {
+    let lists = json!({ "lists": "https://lists.example/status/" });
+    let elsewhere = set(plugin(), "/policy/issuers/0/status", lists);
+    let message = "/clusters: no cluster for https://lists.example/status/";
+    assert_problem(&bootstrap(&filter(&elsewhere)), VALUE, message);
+    let both = json!({ "https://issuer.example": "issuer", "https://lists.example": "issuer" });
+    let with = set(elsewhere, "/clusters", both);
+    assert_eq!(checked(&bootstrap(&filter(&with))).problems, []);
+}
+
+#[test]
 fn keys_need_a_cluster_that_exists() {
     let none = set(plugin(), "/clusters", json!({ "https://other.example": "issuer" }));
     let found = checked(&bootstrap(&filter(&none))).problems;

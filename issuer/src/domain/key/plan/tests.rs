@@ -111,7 +111,7 @@ fn algorithms_take_their_turns_apart() {
 fn a_sighting_is_of_a_key_in_its_state() {
     let [active, mut next] = keys();
     let mut sightings = Sightings::default();
-    sightings.note(&[active.clone()], 10);
+    sightings.note(std::slice::from_ref(&active), 10);
     sightings.note(&[active.clone(), next.clone()], 15);
     let seconds = |sightings: &Sightings, key: &StoredKey| sightings.seconds(key, 20);
     assert_eq!((seconds(&sightings, &active), seconds(&sightings, &next)), (10, 5));

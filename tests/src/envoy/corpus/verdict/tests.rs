@@ -16,6 +16,7 @@ fn case() -> Case {
         id: "case".to_owned(),
         policy: String::new(),
         jwks: [].into(),
+        documents: [].into(),
         steps: vec![Step { request: Request { method, host, target, headers }, now: 1 }],
         expected: Outcome::from_json(&json!({ "verdict": "allow", "grant": grant })),
     }

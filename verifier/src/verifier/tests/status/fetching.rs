@@ -153,7 +153,10 @@ fn an_older_list_does_not_replace_a_newer() {
     let refused = DocumentError::ListOutdated { issued: at(0), known: at(5) };
     assert_eq!(scene.supply(&older, 8), Err(refused));
     assert_eq!(scene.conclude(&token, 8), Err(Error::TokenRevoked { status: 1 }));
-    // Nor does it stretch the time of the one that is there.
+    // Nor does it stretch the time of the one that is there, or come after it.
+    assert_eq!(scene.conclude(&token, 20), Err(unavailable("1")));
+    let refused = DocumentError::ListOutdated { issued: at(0), known: at(5) };
+    assert_eq!(scene.supply(&older, 20), Err(refused));
     assert_eq!(scene.conclude(&token, 20), Err(unavailable("1")));
 }
 

@@ -143,7 +143,7 @@ fn lists_are_tables_for_people_and_json_for_programs() {
     let grants = stage.json(&["grant", "list"]);
     let grant = json!({
         "client": "shop", "audience": "orders", "scopes": ["orders:read"], "lifetime": 120, "expires_at": null,
-        "reason": "", "claims": {},
+        "reason": "", "claims": {}, "exchanges": [],
     });
     assert_eq!(grants, json!([grant]));
     let table = String::from_utf8(stage.run(&["grant", "list"]).stdout).unwrap();

@@ -104,8 +104,7 @@ fn what_breaks_has_to_be_confirmed() {
 
     let unknown = stage.run(&["keys", "retire", &format!("{active}x"), "--yes"]);
     let expected = format!(
-        "error: there is no signing key \"{active}x\"; `tessera keys list` shows those that there are; did you mean \
-         `{active}`?\n"
+        "error: there is no signing key `{active}x`; `tessera keys list` shows them; did you mean `{active}`?\n"
     );
     assert_eq!((code(&unknown), stderr(&unknown)), (1, expected));
 }

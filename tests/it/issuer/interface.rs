@@ -17,6 +17,15 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("POST /v1/revoke", "RejectedPositiveData", BEYOND_SCHEMAS),
 ];
 
+/// The same of what it comes upon in some runs only.
+const AT_TIMES: &[(&str, &str, &str)] = &[
+    ("POST /v1/introspect", "AcceptedNegativeData", EMPTY_IS_ABSENT),
+    ("POST /v1/revoke", "AcceptedNegativeData", EMPTY_IS_ABSENT),
+];
+
+const EMPTY_IS_ABSENT: &str = "A parameter without a value is treated as if it were left out (RFC 6749 §3.1), so that \
+    an empty client_id or client_assertion_type is none, and not one that a schema can forbid.";
+
 const BEYOND_SCHEMAS: &str = "A schema can say what a request looks like, not that its client_id is the client that \
     authenticates, that it authenticates in one way only, that its assertion is signed by whom a client trusts, or that \
     an audience is granted. RFC 6749 §5.2 answers these with 400.";
@@ -51,7 +60,11 @@ async fn the_issuer_keeps_to_its_published_interface() {
         assert!(report.errors.is_empty(), "{:#?}", report.errors);
         assert!(report.requests > 100, "{}", report.requests);
         for Failure { operation, check, told } in report.failures {
-            let known = EXCEPTIONS.iter().position(|known| (known.0, known.1) == (&*operation, &*check));
+            let is_this = |known: &(&str, &str, &str)| (known.0, known.1) == (&*operation, &*check);
+            if AT_TIMES.iter().any(is_this) {
+                continue;
+            }
+            let known = EXCEPTIONS.iter().position(is_this);
             needed.insert(known.unwrap_or_else(|| panic!("{operation}, {check}: {told}")));
         }
     }

@@ -18,7 +18,9 @@ pub enum Proof {
     Ci,
     /// The end-to-end tests run it by `sh -c` in a scratch folder, with dist/ first in `PATH`, in the order of this
     /// list, and it exits with 0. The folder has dist/ and examples/, the example of docs/proxy.md as policy.json, and
-    /// that of docs/from-jwt-authn.md as envoy.yaml.
+    /// that of docs/from-jwt-authn.md as envoy.yaml. While an issuer is served there are a token of `billing` for
+    /// `orders` in the file `token` and as `$TOKEN`, the secret of `orders` as `$SECRET`, and the id of the key that
+    /// signs as `$KID`. Requests are repeated until the issuer knows what the commands before have changed.
     Runs,
     /// As [`Proof::Runs`], but it is a server: it gets ready, and stays until the end of the list.
     Serves,
@@ -70,6 +72,57 @@ pub const COMMANDS: &[Documented] = &[
     },
     Documented {
         command: "tessera --config issuer/tessera.toml keys rotate",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml client set orders --status",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "curl --fail --user orders:$SECRET --data-urlencode token=$TOKEN \
+                  http://127.0.0.1:7400/v1/introspect",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml client add stock --scope stock:reserve",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml grant add orders stock --scope stock:reserve \
+                  --exchange orders:read=stock:reserve",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "curl --fail --user orders:$SECRET http://127.0.0.1:7400/v1/token --data-urlencode \
+                  grant_type=urn:ietf:params:oauth:grant-type:token-exchange --data-urlencode \
+                  subject_token=$TOKEN --data-urlencode \
+                  subject_token_type=urn:ietf:params:oauth:token-type:access_token --data-urlencode \
+                  audience=stock",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml revoke token - < token",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml revoke client billing",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml revoke grant billing orders",
+        proof: Proof::Runs,
+        line: line!(),
+    },
+    Documented {
+        command: "tessera --config issuer/tessera.toml revoke key $KID",
         proof: Proof::Runs,
         line: line!(),
     },

@@ -203,12 +203,12 @@ async fn exchanges_go_with_the_scopes_on_either_side() {
     let refused = refusal(&store, trading("list", "read=reserve")).await;
     assert_eq!(refused, ChangeError::ExchangeNotGranted { scope: scope("reserve") });
 
-    let (all, changed) = ("read=list read=reserve write=reserve", store.revision().await.unwrap());
+    let (all, before) = ("read=list read=reserve write=reserve", store.revision().await.unwrap());
     store.apply(&actor(), &trading("list reserve", all), NOW).await.unwrap();
     let stored = async || {
         let grant = store.load().await.unwrap().directory.grant("orders", "stock").unwrap().clone();
         // Whoever follows the store reads the same.
-        let changes = store.changes(changed).await.unwrap().unwrap();
+        let changes = store.changes(before).await.unwrap().unwrap();
         let (_, entry) = changes.clients.into_iter().find(|(client, _)| *client == id("orders")).unwrap();
         let followed = Directory::new(entry);
         assert_eq!(followed.grant("orders", "stock"), Some(&grant));

@@ -26,7 +26,7 @@ const CUT_OFF: u64 = 250;
 /// Longest way of a key set to a verifier, in seconds.
 const ON_THE_WAY: u64 = 5;
 
-/// Numbers that are the same each time (the generator SplitMix, of 64 bits).
+/// Numbers that are the same each time (the generator `SplitMix`, of 64 bits).
 struct Random(u64);
 
 /// A verifier, and when it gets its next key set.

@@ -149,7 +149,8 @@ fn lists_are_tables_for_people_and_json_for_programs() {
     let table = String::from_utf8(stage.run(&["grant", "list"]).stdout).unwrap();
     assert_eq!(
         table,
-        "CLIENT  AUDIENCE  SCOPES       SECONDS  EXPIRES  REASON\nshop    orders    orders:read  120\n"
+        "CLIENT  AUDIENCE  SCOPES       EXCHANGES  SECONDS  EXPIRES  REASON\n\
+         shop    orders    orders:read             120\n"
     );
 }
 

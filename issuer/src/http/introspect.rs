@@ -6,14 +6,14 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::header::ACCEPT;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
 use super::answer;
 use super::error::OAuthError;
 use super::posted::{self, Head};
 use super::record;
-use super::request::{self, AboutToken, RequestError};
+use super::request::{self, AboutToken};
 use crate::service::{AnswerFormat, Introspection, TokenError, TokenService};
 
 const JSON: &str = "application/json";
@@ -26,17 +26,10 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    if let Some(response) = answer::other_than(&[Method::POST], &head.method) {
-        return response;
-    }
     let format = format(&head.headers);
-    let question = match read(head, body).await {
+    let question = match posted::read(head, body, request::parse_about_token).await {
         Ok(question) => question,
-        Err(error) => {
-            let answer = OAuthError::from(&error);
-            record::malformed(&error, &answer);
-            return answer.into_response();
-        }
+        Err(response) => return response,
     };
     match decide(&service, &question, format).await {
         Err(error) => {
@@ -65,16 +58,6 @@ async fn decide(
         }
     };
     Ok((introspection, answer::no_store(response)))
-}
-
-async fn read<S, D, E>(head: Head, body: S) -> Result<AboutToken, RequestError>
-where
-    S: Stream<Item = Result<D, E>>,
-    D: Buf,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    let body = posted::form(&head, body).await?;
-    request::parse_about_token(&head.headers, head.certificate, &body)
 }
 
 /// A JWT for who asks for one (RFC 9701 §4) and would not rather have JSON. Media ranges with `*` ask for neither.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use warp::reply::Response;
 
 use super::answer;
 use super::error::OAuthError;
 use super::posted::{self, Head};
 use super::record;
-use super::request::{self, AboutToken, RequestError};
+use super::request;
 use crate::service::TokenService;
 
 /// Answers one request, and leaves one record of it.
@@ -22,16 +22,9 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    if let Some(response) = answer::other_than(&[Method::POST], &head.method) {
-        return response;
-    }
-    let request = match read(head, body).await {
+    let request = match posted::read(head, body, request::parse_about_token).await {
         Ok(request) => request,
-        Err(error) => {
-            let answer = OAuthError::from(&error);
-            record::malformed(&error, &answer);
-            return answer.into_response();
-        }
+        Err(response) => return response,
     };
     match service.revoke(&request.client, &request.token).await {
         // One answer for all (RFC 7009 §2.2): the token is good for nothing, or is none of this client's business.
@@ -45,14 +38,4 @@ where
             answer.into_response()
         }
     }
-}
-
-async fn read<S, D, E>(head: Head, body: S) -> Result<AboutToken, RequestError>
-where
-    S: Stream<Item = Result<D, E>>,
-    D: Buf,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    let body = posted::form(&head, body).await?;
-    request::parse_about_token(&head.headers, head.certificate, &body)
 }

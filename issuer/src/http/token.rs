@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use warp::reply::Response;
 
@@ -13,8 +13,8 @@ use super::answer;
 use super::error::OAuthError;
 use super::posted::{self, Head};
 use super::record;
-use super::request::{self, RequestError};
-use crate::service::{TokenRequest, TokenService, TokenType};
+use super::request;
+use crate::service::{TokenService, TokenType};
 
 /// RFC 6749 §5.1, RFC 8693 §2.2.1.
 #[derive(Serialize)]
@@ -35,16 +35,9 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    if let Some(response) = answer::other_than(&[Method::POST], &head.method) {
-        return response;
-    }
-    let request = match read(head, body).await {
+    let request = match posted::read(head, body, request::parse).await {
         Ok(request) => request,
-        Err(error) => {
-            let answer = OAuthError::from(&error);
-            record::malformed(&error, &answer);
-            return answer.into_response();
-        }
+        Err(response) => return response,
     };
     match service.issue(&request).await {
         Err(error) => {
@@ -67,14 +60,4 @@ where
             ))
         }
     }
-}
-
-async fn read<S, D, E>(head: Head, body: S) -> Result<TokenRequest, RequestError>
-where
-    S: Stream<Item = Result<D, E>>,
-    D: Buf,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    let body = posted::form(&head, body).await?;
-    request::parse(&head.headers, head.certificate, &body)
 }

@@ -27,7 +27,7 @@ const CHANGES_KEPT: i64 = 10_000;
 /// Takes the write lock at once.
 const WRITE: &str = "BEGIN IMMEDIATE";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+static MIGRATIONS: Migrator = sqlx_macros::migrate!("./migrations");
 /// Where sqlx keeps what was applied, unless told otherwise.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 

@@ -187,7 +187,7 @@ impl Build {
         let component = ComponentEncoder::default()
             .validate(true)
             .module(&module)
-            .and_then(ComponentEncoder::encode)
+            .and_then(|mut encoder| encoder.encode())
             .map_err(|error| self.unfit(format!("it does not make a component: {error:#}")))?;
         self.inspect_component(&component, imports)?;
         Ok(component)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tessera_net::fetch::{Destination, Fetcher, Http};
+use tessera_fetch::{Destination, Fetcher, Http};
 use tokio::sync::OnceCell;
 
 use crate::error::TokenError;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tessera_net::fetch::{Destination, DestinationError, FetchError};
+use tessera_fetch::{Destination, DestinationError, FetchError};
 
 use crate::credential::ProviderError;
 

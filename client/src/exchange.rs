@@ -7,8 +7,8 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
-use tessera_net::body;
-use tessera_net::fetch::{Destination, FetchError, Fetcher};
+use tessera_fetch::body;
+use tessera_fetch::{Destination, FetchError, Fetcher};
 use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use tessera_net::fetch::{self, FetchOptions, Fetcher, Http};
+use tessera_fetch::{FetchOptions, Fetcher, Http};
 use tokio::sync::watch;
 
 use crate::cache::{CAPACITY, Cache, Grant, Lookup};
@@ -230,7 +230,7 @@ impl Builder {
             user_agent: Some(self.user_agent.clone()),
             ..FetchOptions::default()
         })?;
-        let client = fetch::client_builder()
+        let client = tessera_fetch::client_builder()
             .user_agent(self.user_agent)
             .build()
             .map_err(|error| TokenError::Setup { source: Arc::new(error) })?;

@@ -1,5 +1,7 @@
 //! `tessera-proxy`: a reverse proxy that lets through what the verifier allows.
 
+mod proxy;
+
 use std::{
     env, fs,
     io::{self, IsTerminal as _, Write as _},
@@ -10,14 +12,13 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use tessera_host_demo::{Limits, LoadError, Options, Proxy, RuntimeError, Timeouts, Upstream, Verifier};
-use tessera_net::{
-    chain,
-    listener::{self, Listener},
-    shutdown,
-};
+use tessera_fetch::chain;
+use tessera_host::{Limits, LoadError, Options, RuntimeError, Verifier};
+use tessera_listener::{Listener, shutdown};
 use tessera_policy_file::{PolicyFile, ReadError};
 use tracing_subscriber::EnvFilter;
+
+use crate::proxy::{Proxy, Timeouts, Upstream};
 
 /// A reverse proxy that lets through what the verifier allows.
 ///
@@ -96,7 +97,7 @@ enum StartError {
     #[error("TESSERA_LOG: {0}")]
     LogFilter(String),
     #[error("{}", chain(.0))]
-    Address(#[from] listener::BindError),
+    Address(#[from] tessera_listener::BindError),
     #[error("{0}")]
     System(#[from] io::Error),
 }
@@ -168,7 +169,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     });
     let proxy = Proxy::new(verifier, arguments.upstream, Timeouts::default());
     writeln!(io::stdout(), "listening on http://{address}")?;
-    let summary = listener.serve(proxy, listener::Limits::default(), stop).await;
+    let summary = listener.serve(proxy, tessera_listener::Limits::default(), stop).await;
     tracing::info!("{summary}");
     Ok(())
 }

@@ -21,25 +21,23 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tessera_net::{chain, listener::Peer};
+use tessera_fetch::chain;
+use tessera_host::{self as host, Decision, Document, Grant, Identity, Rejection, Verifier};
+use tessera_listener::Peer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{info, warn};
 
-use crate::{
-    instance::{Document, Grant, Identity, Rejection},
-    verifier::{self, Decision, Verifier},
-};
 use progress::{Progress, Watched};
 
 /// Where allowed requests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     authority: Authority,
 }
 
 /// Why an upstream is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpstreamError {
+pub(crate) enum UpstreamError {
     /// The text is no URL.
     #[error("`{0}` is no URL; expected something like http://127.0.0.1:8080")]
     NotAUrl(String),
@@ -56,17 +54,17 @@ pub enum UpstreamError {
 
 /// How long the upstream may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
+pub(crate) struct Timeouts {
     /// To take the connection.
-    pub connect: Duration,
+    pub(crate) connect: Duration,
     /// To begin its answer, from the moment at which it last took a part of the request. An upload may
     /// take as long as it goes on.
-    pub answer: Duration,
+    pub(crate) answer: Duration,
 }
 
 /// A reverse proxy, as a hyper service. Clones share connections.
 #[derive(Clone)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     verifier: Verifier,
     upstream: Upstream,
     timeouts: Timeouts,
@@ -116,7 +114,7 @@ impl std::str::FromStr for Upstream {
 impl Proxy {
     /// A proxy that passes on to `upstream` what `verifier` allows.
     #[must_use]
-    pub fn new(verifier: Verifier, upstream: Upstream, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(verifier: Verifier, upstream: Upstream, timeouts: Timeouts) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(timeouts.connect));
@@ -171,7 +169,7 @@ impl Proxy {
         };
         let decision = self
             .verifier
-            .authorize(&verifier::Request {
+            .authorize(&host::Request {
                 method: request.method().as_str(),
                 host: authority.as_str(),
                 target: request.uri().path_and_query().map_or("", PathAndQuery::as_str),

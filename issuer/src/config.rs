@@ -9,8 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tessera_net::fetch::{FetchError, Network, OriginAccess};
-use tessera_net::tls::{TlsError, TlsFiles};
+use tessera_fetch::{FetchError, Network, OriginAccess};
+use tessera_listener::tls::{TlsError, TlsFiles};
 use tracing_subscriber::filter::ParseError;
 
 use crate::domain::{ActDepth, IssuerId, LifetimeBounds, RotateEvery, StatusTtl};

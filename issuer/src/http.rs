@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use ::http::{HeaderMap, Method};
 use documents::{Documents, Which};
-pub(crate) use openapi::document as openapi_document;
+pub use openapi::document as openapi_document;
 use posted::Head;
 use status::Asked;
 use tracing::field::Empty;

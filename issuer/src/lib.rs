@@ -2,7 +2,7 @@
 //!
 //! A service proves itself by a secret or by a JWT of a platform it trusts, names the audience it wants to call,
 //! and gets a short-lived access token (RFC 9068) if a grant says so. Arrows point one way:
-//! [`domain`] ← [`keys`], [`store`] ← [`service`] ← [`http`] ← [`cli`].
+//! [`domain`] ← [`keys`], [`store`] ← [`service`] ← [`http`].
 //!
 //! - [`domain`]: the state and the decision. No HTTP, no SQL, no clock.
 //! - [`keys`]: signing keys, safe at rest, behind a seam.
@@ -10,9 +10,8 @@
 //! - [`presets`]: what to register on the platforms that people run on.
 //! - [`service`]: one token request, from proof to token.
 //! - [`http`]: the endpoints.
-//! - [`config`] and [`cli`]: the `tessera` command.
+//! - [`config`]: `tessera.toml`.
 
-pub mod cli;
 pub mod config;
 pub mod domain;
 mod excerpt;
@@ -21,6 +20,6 @@ pub mod keys;
 pub mod presets;
 pub mod service;
 pub mod store;
-mod suggest;
+pub mod suggest;
 #[cfg(test)]
 mod testing;

@@ -85,7 +85,7 @@ fn clippy_guests(cx: &Context) -> Result<String, Failure> {
 fn clippy_bench(cx: &Context) -> Result<String, Failure> {
     let run = cx
         .cargo("clippy")
-        .args(["--package", "tessera-bench", "--all-targets", "--", "-D", "warnings"])
+        .args(["--package", "tessera-bench-verifier", "--all-targets", "--", "-D", "warnings"])
         .shown();
     held("clippy on the measuring program", "cargo clippy --fix --package tessera-bench", run)
 }

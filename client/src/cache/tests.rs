@@ -18,10 +18,8 @@ fn grant(token: &str, lifetime: Duration) -> Grant {
 }
 
 fn status(retry_after: Option<Duration>) -> TokenError {
-    let endpoint = tessera_net::fetch::Destination::parse(
-        "https://issuer.example/token",
-        tessera_net::fetch::Http::Never,
-    );
+    let endpoint =
+        tessera_fetch::Destination::parse("https://issuer.example/token", tessera_fetch::Http::Never);
     TokenError::Status { endpoint: endpoint.unwrap(), status: reqwest::StatusCode::BAD_GATEWAY, retry_after }
 }
 

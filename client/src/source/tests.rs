@@ -12,8 +12,8 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use tessera_net::body;
-use tessera_net::listener::{Limits, Listener};
+use tessera_fetch::body;
+use tessera_listener::{Limits, Listener};
 use tokio::sync::Notify;
 
 use super::*;

@@ -11,7 +11,7 @@ use http::{
 use hyper::body::Body;
 
 use super::request::connection_options;
-use crate::instance::Grant;
+use tessera_host::Grant;
 
 /// Fields that are about one connection, whether or not `Connection` names them (RFC 9110 §7.6.1).
 /// `TE` may stay when it says `trailers` and nothing else, and is dropped for simplicity's sake.

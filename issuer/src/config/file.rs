@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
-use tessera_net::fetch::{Destination, Http, Network, Origin, OriginAccess};
-use tessera_net::tls::TlsFiles;
+use tessera_fetch::{Destination, Http, Network, Origin, OriginAccess};
+use tessera_listener::tls::TlsFiles;
 use toml::Spanned;
 
 use self::pkcs11::Pkcs11Table;

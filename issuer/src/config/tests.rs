@@ -1,6 +1,6 @@
 mod keys;
 
-use tessera_net::fetch::{Http, Origin};
+use tessera_fetch::{Http, Origin};
 
 use super::*;
 use crate::domain::{Algorithm, Lifetime};

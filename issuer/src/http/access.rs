@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use http::header::HeaderValue;
 use http::{HeaderMap, Method};
-use tessera_net::listener::Peer;
+use tessera_listener::Peer;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};

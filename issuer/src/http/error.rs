@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use serde_json::json;
-use tessera_net::body::BodyError;
+use tessera_fetch::body::BodyError;
 use warp::reply::Response;
 
 use super::answer;

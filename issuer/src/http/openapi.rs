@@ -30,7 +30,8 @@ pub(super) fn answer(method: &Method) -> Response {
 }
 
 /// The document, indented, with a line end.
-pub(crate) fn document() -> String {
+#[must_use]
+pub fn document() -> String {
     // Strings, numbers and maps with text keys: there is nothing in it that JSON cannot say.
     let mut text = Api::openapi().to_pretty_json().unwrap_or_default();
     text.push('\n');

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::{HeaderMap, Method};
-use tessera_net::body::collect_stream;
-use tessera_net::tls::PeerCertificate;
+use tessera_fetch::body::collect_stream;
+use tessera_listener::tls::PeerCertificate;
 use warp::reply::Response;
 
 use super::error::OAuthError;

@@ -50,7 +50,7 @@ pub(super) fn refused(request: &TokenRequest, error: &TokenError, answer: &OAuth
         audience = request.audience.as_deref().map(|name| excerpt(name, SHOWN)),
         scope = request.scopes.as_ref().map(ToString::to_string),
         error = answer.code(),
-        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+        reason = excerpt(&tessera_fetch::chain(error), REASON_SHOWN),
     );
 }
 
@@ -69,7 +69,7 @@ pub(super) fn introspected(introspection: &Introspection) {
         jti = token.map(|token| &*token.id).or(reason.and_then(|reason| reason.token_id())),
         subject = token.map(|token| token.subject.as_str()),
         scope = active.map(|active| active.scopes.to_string()),
-        reason = reason.map(|reason| excerpt(&tessera_net::chain(reason), REASON_SHOWN).to_owned()),
+        reason = reason.map(|reason| excerpt(&tessera_fetch::chain(reason), REASON_SHOWN).to_owned()),
     );
 }
 
@@ -81,7 +81,7 @@ pub(super) fn not_answered(question: &AboutToken, error: &TokenError, answer: &O
         client = question.client.claimed_client().map(|name| excerpt(name, SHOWN)),
         method = question.client.method(),
         error = answer.code(),
-        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+        reason = excerpt(&tessera_fetch::chain(error), REASON_SHOWN),
     );
 }
 
@@ -91,7 +91,7 @@ pub(super) fn malformed(error: &RequestError, answer: &OAuthError) {
         target: "decision",
         outcome = "refused",
         error = answer.code(),
-        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+        reason = excerpt(&tessera_fetch::chain(error), REASON_SHOWN),
     );
 }
 
@@ -106,7 +106,7 @@ pub(super) fn revoked(request: &RevocationRequest) {
         RevocationOutcome::NotTheClients(token) => {
             ("not_revoked", Some(token), Some("the token is neither of nor for the client".to_owned()))
         }
-        RevocationOutcome::NotGood(error) => ("not_revoked", None, Some(tessera_net::chain(error))),
+        RevocationOutcome::NotGood(error) => ("not_revoked", None, Some(tessera_fetch::chain(error))),
     };
     info!(
         target: "decision",
@@ -130,6 +130,6 @@ pub(super) fn not_revoked(client: &ClientAuthentication, error: &TokenError, ans
         client = client.claimed_client().map(|name| excerpt(name, SHOWN)),
         method = client.method(),
         error = answer.code(),
-        reason = excerpt(&tessera_net::chain(error), REASON_SHOWN),
+        reason = excerpt(&tessera_fetch::chain(error), REASON_SHOWN),
     );
 }

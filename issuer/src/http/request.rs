@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use tessera_net::body::BodyError;
+use tessera_fetch::body::BodyError;
 use url::Url;
 
 use super::form::{Form, FormError, decode, names};
@@ -14,7 +14,7 @@ use crate::domain::{ClientSecret, ScopeError, ScopeSet};
 use crate::service::{
     ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
 };
-use tessera_net::tls::PeerCertificate;
+use tessera_listener::tls::PeerCertificate;
 
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

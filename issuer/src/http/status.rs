@@ -51,7 +51,7 @@ pub(super) async fn answer(service: Arc<TokenService>, asked: Asked) -> Response
         Ok(list) => signed(list, &method, &headers),
         Err(ListError::Unknown) => answer::not_found(),
         Err(error) => {
-            tracing::error!(error = tessera_net::chain(&error), %list, "cannot publish a status list");
+            tracing::error!(error = tessera_fetch::chain(&error), %list, "cannot publish a status list");
             failed(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
         }
     }

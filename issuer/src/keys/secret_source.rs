@@ -149,7 +149,7 @@ mod tests {
     }
 
     async fn refusal(source: SecretSource) -> String {
-        tessera_net::chain(&source.read("PIN").await.unwrap_err())
+        tessera_fetch::chain(&source.read("PIN").await.unwrap_err())
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Each preset against tokens as its platform mints them, every claim of them, signed by another library.
 
 use serde_json::{Map, Value, json};
-use tessera_net::fetch::{FetchOptions, Fetcher};
+use tessera_fetch::{FetchOptions, Fetcher};
 
 use super::*;
 use crate::domain::CredentialKind;

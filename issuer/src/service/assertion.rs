@@ -14,7 +14,7 @@ mod sources;
 
 use std::sync::Arc;
 
-use tessera_net::fetch::Fetcher;
+use tessera_fetch::Fetcher;
 use tessera_verifier::{Authentication, Error, Timestamp, UnverifiedClaims, VerifiedToken};
 
 use self::candidates::Candidate;

@@ -2,7 +2,7 @@
 //! that they have its key; what it is worth is decided here, against what is registered.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use tessera_net::tls::PeerCertificate;
+use tessera_listener::tls::PeerCertificate;
 
 use crate::domain::{
     Authenticated, AuthenticationFailure, CertificateMatch, CredentialKind, Directory, Method, UnixTime,

@@ -57,7 +57,10 @@ impl LastUsed {
         loop {
             ticks.tick().await;
             if let Err(error) = self.flush(store).await {
-                tracing::warn!(error = tessera_net::chain(&error), "cannot note when credentials were used");
+                tracing::warn!(
+                    error = tessera_fetch::chain(&error),
+                    "cannot note when credentials were used"
+                );
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tessera_net::tls::PeerCertificate;
+use tessera_listener::tls::PeerCertificate;
 
 use crate::domain::{ClientSecret, ScopeSet};
 

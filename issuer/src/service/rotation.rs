@@ -115,7 +115,10 @@ impl Rotator {
                 Err(error) => {
                     // Said once, and again when it is another matter of another day.
                     if !failing {
-                        tracing::error!(error = tessera_net::chain(&error), "cannot rotate the signing keys");
+                        tracing::error!(
+                            error = tessera_fetch::chain(&error),
+                            "cannot rotate the signing keys"
+                        );
                     }
                     failing = true;
                     sleep(RETRY_AFTER).await;

@@ -207,7 +207,7 @@ pub async fn follow(snapshots: Arc<Snapshots>, store: Arc<dyn Store>, vault: Vau
             // Said once, not twice a second.
             Err(error) => {
                 if !failing {
-                    tracing::error!(error = tessera_net::chain(&error), "cannot follow the store");
+                    tracing::error!(error = tessera_fetch::chain(&error), "cannot follow the store");
                 }
                 failing = true;
             }

@@ -79,7 +79,7 @@ async fn work(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Waiting>, clock: 
             }
             _ = purges.tick() => {
                 if let Err(error) = store.purge(clock()).await {
-                    tracing::warn!(error = tessera_net::chain(&error), "cannot forget spent assertions");
+                    tracing::warn!(error = tessera_fetch::chain(&error), "cannot forget spent assertions");
                 }
             }
         }

@@ -86,7 +86,7 @@ fn measure(cx: &Context, args: &BenchArgs) -> Result<Report, Failure> {
 }
 
 fn program(cx: &Context) -> Result<PathBuf, Failure> {
-    compiled(cx, &["--release", "--package", "tessera-bench"], "bench-verify")
+    compiled(cx, &["--release", "--package", "tessera-bench-verifier"], "bench-verify")
 }
 
 /// The versions of the peers in other languages.

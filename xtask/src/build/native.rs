@@ -20,7 +20,7 @@ const ORDERS: &str = "orders";
 
 /// The features that turn the tests with real processes on. Building with them from the start means that the test
 /// run, which needs them, finds everything compiled.
-pub(crate) const END_TO_END: &str = "tessera-tests/e2e,tessera-issuer/e2e";
+pub(crate) const END_TO_END: &str = "tessera-tests/e2e,tessera-cli/e2e";
 
 fn binaries(cx: &Context) -> Result<String, Failure> {
     let built = compile(cx)?;

@@ -3,7 +3,7 @@
 use super::stage::{BEARER, GRANT, JWT_TYPE, OWN, Server, basic, certificate, post, san_dns};
 use super::*;
 use crate::domain::{CertificateMatch, CredentialKind, Thumbprint};
-use tessera_net::tls::PeerCertificate;
+use tessera_listener::tls::PeerCertificate;
 
 /// RFC 8705 §2: the certificate of the connection, and `client_id` to say whose it should be.
 #[tokio::test]

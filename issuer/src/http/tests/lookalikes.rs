@@ -5,7 +5,7 @@ use super::stage::{Answer, GRANT, JWT_TYPE, OWN, Server, basic, certificate, cla
 use super::*;
 use crate::domain::{Credential, UnixTime};
 use crate::testing::{Platform, credential};
-use tessera_net::tls::PeerCertificate;
+use tessera_listener::tls::PeerCertificate;
 use warp::test::RequestBuilder;
 
 async fn assert_alike(server: &Server, requests: Vec<(&str, RequestBuilder)>, status: u16) {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tessera_net::fetch::{FetchOptions, Fetcher};
+use tessera_fetch::{FetchOptions, Fetcher};
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::test::RequestBuilder;
@@ -21,7 +21,7 @@ use crate::keys::Vault;
 use crate::service::{Assertions, MutualTls, Statuses};
 use crate::store::{Snapshots, SqliteStore, Store as _, follow};
 use crate::testing::{Platform, actor, credential, id, pepper, store, trust, vault};
-use tessera_net::tls::PeerCertificate;
+use tessera_listener::tls::PeerCertificate;
 
 pub(super) type Answer = ::http::Response<Bytes>;
 

@@ -87,7 +87,7 @@ impl Signer for ModuleSigner {
                 let signed = sign(&token, &kid, method, &input);
                 drop(permit);
                 signed.map_err(|error| {
-                    let (kid, error) = (&*kid, tessera_net::chain(&error));
+                    let (kid, error) = (&*kid, tessera_fetch::chain(&error));
                     tracing::error!(kid, error, "the PKCS #11 token does not sign");
                     SigningError::Key
                 })

@@ -85,7 +85,7 @@ impl Token {
                     return Ok(done);
                 }
                 Err(error @ ModuleError::Call(_)) => {
-                    let (error, token) = (tessera_net::chain(&error), &*self.label);
+                    let (error, token) = (tessera_fetch::chain(&error), &*self.label);
                     tracing::warn!(
                         token,
                         error,

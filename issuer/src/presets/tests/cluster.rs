@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tessera_net::fetch::{Addresses, Http, Origin, OriginAccess};
-use tessera_net::listener::{Limits, Listener, TowerToHyperService};
-use tessera_net::tls::{ServerTls, TlsFiles};
+use tessera_fetch::{Addresses, Http, Origin, OriginAccess};
+use tessera_listener::tls::{ServerTls, TlsFiles};
+use tessera_listener::{Limits, Listener, TowerToHyperService};
 use warp::http::StatusCode;
 use warp::{Filter as _, Reply as _};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tessera_net::fetch::{self, Fetcher};
+use tessera_fetch::Fetcher;
 use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, limits};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -266,13 +266,13 @@ impl Shared {
     }
 
     async fn deliver(&self, want: Want, clock: Clock) {
-        let url = fetch::redacted(&want.url);
+        let url = tessera_fetch::redacted(&want.url);
         let fetched = self.fetcher.get(&want.url, want.timeout, want.limit).await;
         // Now, not when the fetch began: pauses and freshness count from its end.
         let now = read(clock);
         match fetched {
             Err(error) => {
-                tracing::warn!(url, error = tessera_net::chain(&error), "a key set could not be fetched");
+                tracing::warn!(url, error = tessera_fetch::chain(&error), "a key set could not be fetched");
                 lock(&self.verifier).fail(want.id, now);
             }
             Ok(document) => {

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use tessera_net::fetch::{FetchOptions, Fetcher};
-use tessera_net::listener::{Limits, Listener, TowerToHyperService};
+use tessera_fetch::{FetchOptions, Fetcher};
+use tessera_listener::{Limits, Listener, TowerToHyperService};
 use warp::Filter as _;
 
 use super::*;

@@ -40,7 +40,7 @@ async fn a_copy_of_the_database_without_the_key_encryption_key_signs_nothing_and
 
     let copy = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
     let refused = Snapshots::load(&copy, &crate::testing::vault()).await.unwrap_err();
-    assert!(tessera_net::chain(&refused).contains("which is not the configured one"), "{refused}");
+    assert!(tessera_fetch::chain(&refused).contains("which is not the configured one"), "{refused}");
 }
 
 #[tokio::test]

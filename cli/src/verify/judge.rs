@@ -1,0 +1,209 @@
+//! Whoever judges: the library in this program, or the component under wasmtime. Both are asked the same.
+
+use std::path::PathBuf;
+
+use tessera_host::Component;
+use tessera_verifier::{Backend, Problem, limits};
+
+use super::{component, native};
+use crate::Failure;
+
+/// A request to be judged.
+#[derive(Clone, Default)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// The Host field or the authority.
+    pub(super) host: String,
+    /// Path and query, undecoded.
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+}
+
+/// What was decided.
+pub(super) enum Verdict {
+    Allow(Grant),
+    Deny(Rejection),
+    /// The verifier answers with a document of its own.
+    Answer {
+        status: u16,
+    },
+}
+
+/// What goes upstream.
+pub(super) struct Grant {
+    pub(super) identity: Option<Identity>,
+    pub(super) remove: Vec<String>,
+    pub(super) set: Vec<(String, String)>,
+    pub(super) target: Option<String>,
+    /// The refusal that a dry run lets through.
+    pub(super) refusal: Option<Box<Rejection>>,
+}
+
+pub(super) struct Identity {
+    pub(super) issuer: String,
+    pub(super) subject: String,
+    pub(super) client: Option<String>,
+    pub(super) scopes: Vec<String>,
+    pub(super) expiry: u64,
+}
+
+pub(super) struct Rejection {
+    pub(super) error: String,
+    pub(super) reason: String,
+    /// How the caller is answered; nothing when there is no request to answer.
+    pub(super) status: Option<u16>,
+    pub(super) challenge: Option<String>,
+    /// Where the library judged: its error, with the evidence.
+    pub(super) evidence: Option<tessera_verifier::Error>,
+}
+
+impl Verdict {
+    /// Why the request is refused, or would be but for a dry run.
+    pub(super) fn refusal(&self) -> Option<&Rejection> {
+        match self {
+            Self::Allow(grant) => grant.refusal.as_deref(),
+            Self::Deny(rejection) => Some(rejection),
+            Self::Answer { .. } => None,
+        }
+    }
+}
+
+/// A document that is needed for the decision.
+pub(super) struct Want {
+    pub(super) id: u32,
+    pub(super) url: String,
+}
+
+/// A document that was fetched.
+pub(super) struct Document {
+    pub(super) text: String,
+    pub(super) cache_control: String,
+}
+
+/// What a judge says when asked.
+pub(super) enum Answer {
+    Decided(Verdict),
+    Need(Vec<Want>),
+}
+
+/// A verifier with a policy loaded.
+pub(super) trait Judge {
+    /// Answers a question. One that is asked without patience decides with what there is.
+    fn ask(&mut self, question: Question<'_>, patient: bool, now: u64) -> Answer;
+    fn supply(&mut self, id: u32, document: &Document, now: u64);
+    fn fail(&mut self, id: u32, now: u64);
+}
+
+/// What is asked about.
+#[derive(Clone, Copy)]
+pub(super) enum Question<'q> {
+    Request(&'q Request),
+    /// A token apart from any request. Only the library is asked that.
+    Token(&'q str),
+}
+
+/// Who judges.
+pub(super) enum Engine {
+    Native(Backend),
+    Component(Box<Component>),
+}
+
+impl Engine {
+    /// The component in a file, or the usual one.
+    pub(super) fn component(file: Option<PathBuf>) -> Result<Self, Failure> {
+        component::find(file).map(Box::new).map(Self::Component)
+    }
+
+    /// Loads a policy, or gives every problem of it.
+    pub(super) fn load(&self, policy: &str) -> Result<Box<dyn Judge>, Vec<Problem>> {
+        match self {
+            Self::Native(backend) => Ok(Box::new(native::load(policy, *backend)?)),
+            Self::Component(component) => Ok(Box::new(component::load(component, policy)?)),
+        }
+    }
+}
+
+/// Asks until there is a decision. `fetch` GETs a document, if it can be had.
+pub(super) fn decide(
+    judge: &mut dyn Judge,
+    question: Question<'_>,
+    now: u64,
+    mut fetch: impl FnMut(&Want) -> Option<Document>,
+) -> Verdict {
+    for _ in 0..limits::FETCH_ROUNDS {
+        match judge.ask(question, true, now) {
+            Answer::Decided(verdict) => return verdict,
+            Answer::Need(wants) => {
+                for want in wants {
+                    match fetch(&want) {
+                        Some(document) => judge.supply(want.id, &document, now),
+                        None => judge.fail(want.id, now),
+                    }
+                }
+            }
+        }
+    }
+    match judge.ask(question, false, now) {
+        Answer::Decided(verdict) => verdict,
+        Answer::Need(_) => {
+            Verdict::Deny(Rejection::failed("the verifier asks for documents although it may not".to_owned()))
+        }
+    }
+}
+
+impl Request {
+    /// A request to a URL, or to a path and query; as it is, nothing decoded or normalised on the way.
+    pub(super) fn to(url: &str, headers: Vec<(String, String)>) -> Self {
+        let (host, target) = match url.split_once("://") {
+            Some((_, rest)) if !url.starts_with('/') => {
+                let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+                rest.split_at_checked(end).unwrap_or((rest, ""))
+            }
+            _ => ("", url),
+        };
+        let target = if target.starts_with(['?', '#']) || target.is_empty() {
+            format!("/{target}")
+        } else {
+            target.to_owned()
+        };
+        let named =
+            || headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| &**value);
+        let host = if host.is_empty() { named().unwrap_or_default() } else { host };
+        Self { method: "GET".to_owned(), host: host.to_owned(), target, headers }
+    }
+}
+
+impl Rejection {
+    /// What a host says when its verifier fails.
+    pub(super) fn failed(reason: String) -> Self {
+        Self {
+            error: "verifier-failed".to_owned(),
+            reason,
+            status: Some(503),
+            challenge: None,
+            evidence: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart_and_not_touched() {
+        for (url, host, target) in [
+            ("https://orders.example/a/../b%2f?x=1", "orders.example", "/a/../b%2f?x=1"),
+            ("https://orders.example:8443", "orders.example:8443", "/"),
+            ("https://orders.example?x", "orders.example", "/?x"),
+            ("/orders?next=https://shop.example/", "", "/orders?next=https://shop.example/"),
+            ("orders", "", "orders"),
+            ("", "", "/"),
+        ] {
+            let request = Request::to(url, Vec::new());
+            assert_eq!((&*request.host, &*request.target), (host, target), "{url}");
+        }
+        let request = Request::to("/x", vec![("HOST".to_owned(), "orders.example".to_owned())]);
+        assert_eq!(request.host, "orders.example");
+    }
+}

@@ -1,0 +1,255 @@
+//! GETs a small document from another party: a key set, a metadata document.
+//!
+//! The other party is trusted for what it says only after its words were checked, and never for how much it says or
+//! how long it takes. Redirects are not followed, proxies from the environment are not used: a document comes from
+//! the address that was configured, or not at all.
+//!
+//! Where others choose the address, [`Addresses::Public`] keeps this process from being sent to its own neighbours:
+//! what a name resolves to is checked as it is connected to. [`OriginAccess`] makes exceptions for a party inside the
+//! network, such as a cluster's API server, and gives it the roots and the token that it wants.
+
+mod address;
+pub mod body;
+mod chain;
+mod destination;
+mod error;
+mod guard;
+mod origin;
+#[cfg(test)]
+#[path = "../../testing.rs"]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::string::FromUtf8Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL};
+use reqwest::{Certificate, Client, redirect};
+
+pub use self::address::{Forbidden, Network, NetworkError, Range};
+pub use self::chain::chain;
+pub use self::destination::{Destination, DestinationError, Http, redacted};
+pub use self::error::FetchError;
+use self::guard::{Guard, Lookup};
+use self::origin::Rooted;
+pub use self::origin::{Origin, OriginAccess, OriginError, OriginFileError};
+
+/// Named to servers when the caller names nothing better.
+const USER_AGENT: &str = concat!("tessera/", env!("CARGO_PKG_VERSION"));
+
+/// How a [`Fetcher`] behaves.
+#[derive(Debug, Clone, Default)]
+pub struct FetchOptions {
+    /// Also fetch over `http:` from this machine: `127.0.0.0/8`, `[::1]` and `localhost`, whatever `addresses` says.
+    /// For development and tests.
+    pub allow_http_loopback: bool,
+    /// The `User-Agent`; `tessera/VERSION` when absent.
+    pub user_agent: Option<String>,
+    /// Where documents may come from over `https:`.
+    pub addresses: Addresses,
+    /// Settings of single origins. Of several for one origin the last counts.
+    pub origins: Vec<OriginAccess>,
+}
+
+/// Which addresses to connect to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Addresses {
+    /// Any: the operator of this process wrote every URL.
+    #[default]
+    Any,
+    /// Those that any party on the internet may have: no [`Range`] holds them. Others register the URLs.
+    Public {
+        /// Networks to connect to nevertheless.
+        allowed: Vec<Network>,
+    },
+}
+
+/// A client for documents. It keeps its connections; make one and clone it.
+#[derive(Debug, Clone)]
+pub struct Fetcher(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: Http,
+    maker: Maker,
+    /// Over `https:`, without settings of the origin.
+    common: Route,
+    /// Over `http:`, which [`Destination`] keeps to this machine.
+    loopback: Route,
+    origins: HashMap<Origin, Route>,
+}
+
+/// How a request goes out.
+#[derive(Debug)]
+struct Route {
+    /// `None`: to any address.
+    guard: Option<Guard>,
+    trust: Trust,
+    bearer: Option<std::path::PathBuf>,
+}
+
+/// The client, by where its roots come from.
+#[derive(Debug)]
+enum Trust {
+    System(Client),
+    File(Rooted),
+}
+
+/// Makes clients that differ in guard and roots only.
+#[derive(Debug)]
+struct Maker {
+    user_agent: String,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The body.
+    pub text: String,
+    /// The `Cache-Control` field, several joined by `, `; empty when there was none.
+    pub cache_control: String,
+}
+
+impl Fetcher {
+    /// A fetcher with its own connections. Reads the roots of each origin that has its own.
+    pub fn new(options: FetchOptions) -> Result<Self, FetchError> {
+        Self::with_lookup(options, &guard::system())
+    }
+
+    fn with_lookup(options: FetchOptions, lookup: &Lookup) -> Result<Self, FetchError> {
+        let FetchOptions { allow_http_loopback, user_agent, addresses, origins } = options;
+        let maker = Maker { user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()) };
+        let guard = |more: &[Network]| match &addresses {
+            Addresses::Any => None,
+            Addresses::Public { allowed } => Some(Guard::new([allowed, more].concat(), Arc::clone(lookup))),
+        };
+        let common = maker.route(guard(&[]), None)?;
+        let loopback = maker.route(None, None)?;
+        let origins = origins
+            .into_iter()
+            .map(|access| {
+                let guard = access.origin.is_https().then(|| guard(&access.allowed)).flatten();
+                let origin = access.origin.clone();
+                Ok((origin, maker.route(guard, Some(access))?))
+            })
+            .collect::<Result<_, FetchError>>()?;
+        let http = if allow_http_loopback { Http::Loopback } else { Http::Never };
+        Ok(Self(Arc::new(Inner { http, maker, common, loopback, origins })))
+    }
+
+    /// GETs `url`: the answer must be 200, UTF-8, at most `limit` bytes, and complete within `timeout`.
+    pub async fn get(&self, url: &str, timeout: Duration, limit: usize) -> Result<Document, FetchError> {
+        let destination =
+            Destination::parse(url, self.0.http).map_err(|source| FetchError::Destination { source })?;
+        match tokio::time::timeout(timeout, self.0.exchange(&destination, timeout, limit)).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => Err(FetchError::Deadline { destination, after: timeout }),
+        }
+    }
+}
+
+impl Inner {
+    async fn exchange(
+        &self,
+        destination: &Destination,
+        timeout: Duration,
+        limit: usize,
+    ) -> Result<Document, FetchError> {
+        let answer = self.ask(destination).await?;
+        let status = answer.status();
+        if status.is_redirection() {
+            return Err(FetchError::Redirected { destination: destination.clone(), status });
+        }
+        if status != http::StatusCode::OK {
+            return Err(FetchError::Status { destination: destination.clone(), status });
+        }
+        let cache_control = cache_control(answer.headers());
+        let bytes = body::collect(reqwest::Body::from(answer), limit, timeout)
+            .await
+            .map_err(|error| FetchError::body(destination, error))?;
+        let text = String::from_utf8(bytes.into()).map_err(|error: FromUtf8Error| FetchError::NotUtf8 {
+            destination: destination.clone(),
+            source: error.utf8_error(),
+        })?;
+        Ok(Document { text, cache_control })
+    }
+
+    async fn ask(&self, destination: &Destination) -> Result<reqwest::Response, FetchError> {
+        let url = destination.as_url();
+        let origin = Origin::of(url);
+        let general = if origin.is_https() { &self.common } else { &self.loopback };
+        let route = self.origins.get(&origin).unwrap_or(general);
+        let forbidden = |source| FetchError::Forbidden { destination: destination.clone(), source };
+        if let Some(guard) = &route.guard {
+            guard.literal(url).map_err(forbidden)?;
+        }
+        let client = match &route.trust {
+            Trust::System(client) => client.clone(),
+            Trust::File(rooted) => {
+                rooted.client(&origin, |roots| self.maker.client(route.guard.as_ref(), Some(roots))).await?
+            }
+        };
+        let mut request = client.get(url.clone()).header(ACCEPT, DOCUMENTS);
+        if let Some(path) = &route.bearer {
+            let value = origin::authorization(path)
+                .await
+                .map_err(|source| FetchError::Origin { origin: origin.clone(), source })?;
+            request = request.header(AUTHORIZATION, value);
+        }
+        request.send().await.map_err(|error| match guard::refusal(&error) {
+            Some(source) => forbidden(source),
+            None => FetchError::Unreachable { destination: destination.clone(), source: error.without_url() },
+        })
+    }
+}
+
+/// The media types of what is fetched: key sets and metadata, and status lists.
+const DOCUMENTS: &str = "application/json, application/statuslist+jwt";
+
+impl Maker {
+    fn route(&self, guard: Option<Guard>, access: Option<OriginAccess>) -> Result<Route, FetchError> {
+        let (ca, bearer) = access.map_or((None, None), |it| (it.ca.map(|ca| (it.origin, ca)), it.bearer));
+        let trust = match ca {
+            None => Trust::System(self.client(guard.as_ref(), None)?),
+            Some((origin, ca)) => {
+                let make = |roots| self.client(guard.as_ref(), Some(roots));
+                Trust::File(Rooted::load(&origin, &ca, make)?)
+            }
+        };
+        Ok(Route { guard, trust, bearer })
+    }
+
+    fn client(&self, guard: Option<&Guard>, roots: Option<Vec<Certificate>>) -> Result<Client, FetchError> {
+        let mut builder = match guard {
+            None => client_builder(),
+            Some(guard) => direct_builder().dns_resolver(guard.clone()),
+        };
+        if let Some(roots) = roots {
+            builder = builder.tls_certs_only(roots);
+        }
+        builder.user_agent(&*self.user_agent).build().map_err(|source| FetchError::Setup { source })
+    }
+}
+
+/// The settings that every outgoing client of Tessera shares: no redirects, no proxy from the environment, and
+/// `localhost` never asked from a name server (RFC 6761 §6.3).
+#[must_use]
+pub fn client_builder() -> reqwest::ClientBuilder {
+    let localhost = destination::LOOPBACK.map(|ip| (ip, 0).into());
+    direct_builder().resolve_to_addrs("localhost", &localhost)
+}
+
+/// What is resolved here goes around a resolver, so this resolves nothing.
+fn direct_builder() -> reqwest::ClientBuilder {
+    Client::builder().redirect(redirect::Policy::none()).no_proxy().referer(false)
+}
+
+fn cache_control(headers: &HeaderMap) -> String {
+    let fields: Vec<&str> =
+        headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).collect();
+    fields.join(", ")
+}

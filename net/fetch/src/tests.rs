@@ -1,0 +1,182 @@
+//! The fetcher against real servers.
+
+mod guarded;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use http::{Request, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::*;
+use tessera_listener::{Limits, Listener, ServeSummary};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(100);
+const LIMIT: usize = 10_000;
+
+fn serve() -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<ServeSummary>) {
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = listener.local_addr();
+    let (stop, stopped) = oneshot::channel();
+    let service = service_fn(async |request| Ok::<_, Infallible>(handle(&request).await));
+    (addr, stop, tokio::spawn(listener.serve(service, Limits::default(), stopped)))
+}
+
+fn whole(bytes: impl Into<Bytes>) -> BoxBody<Bytes, Infallible> {
+    BodyExt::boxed(Full::new(bytes.into()))
+}
+
+fn streamed(
+    stream: impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + Sync + 'static,
+) -> BoxBody<Bytes, Infallible> {
+    BodyExt::boxed(StreamBody::new(stream))
+}
+
+async fn handle(request: &Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>> {
+    let chunk = || Ok(Frame::data(Bytes::from_static(&[b'x'; 1024])));
+    let empty = || BodyExt::boxed(Full::default());
+    let answer = match request.uri().path() {
+        "/document" => Response::builder()
+            .header(CACHE_CONTROL, "public")
+            .header(CACHE_CONTROL, "max-age=60")
+            .body(whole("{}")),
+        "/redirect" => Response::builder().status(302).header(header::LOCATION, "/document").body(empty()),
+        "/missing" => Response::builder().status(404).body(empty()),
+        "/created" => Response::builder().status(201).body(empty()),
+        "/large" => Response::builder().body(whole(vec![b'x'; LIMIT + 1])),
+        "/endless" => Response::builder().body(streamed(stream::repeat_with(chunk))),
+        "/stuck" => {
+            let stuck = stream::iter([chunk()]).chain(stream::pending());
+            Response::builder().body(streamed(stuck))
+        }
+        "/silent" => std::future::pending().await,
+        "/binary" => Response::builder().body(whole(&b"{\xff}"[..])),
+        path => panic!("the test asked for {path}"),
+    };
+    answer.unwrap()
+}
+
+fn fetcher() -> Fetcher {
+    Fetcher::new(FetchOptions { allow_http_loopback: true, ..FetchOptions::default() }).unwrap()
+}
+
+async fn fetch(path: &str, timeout: Duration) -> Result<Document, FetchError> {
+    let (addr, _stop, _task) = serve();
+    fetcher().get(&format!("http://{addr}{path}"), timeout, LIMIT).await
+}
+
+#[tokio::test]
+async fn a_document_comes_with_its_cache_control() {
+    let document = fetch("/document", TIMEOUT).await.unwrap();
+    let expected = Document { text: "{}".to_owned(), cache_control: "public, max-age=60".to_owned() };
+    assert_eq!(document, expected);
+}
+
+#[tokio::test]
+async fn connections_are_reused_and_localhost_is_this_machine() {
+    let (addr, stop, task) = serve();
+    let fetcher = fetcher();
+    for _ in 0..3 {
+        fetcher.get(&format!("http://localhost:{}/document", addr.port()), TIMEOUT, LIMIT).await.unwrap();
+    }
+    stop.send(()).unwrap();
+    assert_eq!(task.await.unwrap().accepted, 1);
+}
+
+/// Environment variables belong to a process, so the test above runs again in one of its own.
+#[test]
+fn a_proxy_in_the_environment_is_not_used() {
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "fetch::tests::a_document_comes_with_its_cache_control"])
+        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9")))
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+}
+
+#[tokio::test]
+async fn v43_only_200_is_a_document() {
+    assert!(matches!(
+        fetch("/redirect", TIMEOUT).await,
+        Err(FetchError::Redirected { status: StatusCode::FOUND, .. })
+    ));
+    assert!(matches!(
+        fetch("/missing", TIMEOUT).await,
+        Err(FetchError::Status { status: StatusCode::NOT_FOUND, .. })
+    ));
+    assert!(matches!(
+        fetch("/created", TIMEOUT).await,
+        Err(FetchError::Status { status: StatusCode::CREATED, .. })
+    ));
+}
+
+#[tokio::test]
+async fn too_much_is_refused_announced_or_not() {
+    for path in ["/large", "/endless"] {
+        let refused = fetch(path, TIMEOUT).await;
+        assert!(matches!(refused, Err(FetchError::TooLarge { limit: LIMIT, .. })), "{path}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_covers_the_header_and_the_body() {
+    for path in ["/silent", "/stuck"] {
+        let refused = fetch(path, SHORT).await;
+        assert!(matches!(refused, Err(FetchError::Deadline { after: SHORT, .. })), "{path}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_refused() {
+    let Err(FetchError::NotUtf8 { source, .. }) = fetch("/binary", TIMEOUT).await else {
+        panic!("binary must be refused");
+    };
+    assert_eq!(source.valid_up_to(), 1);
+}
+
+#[tokio::test]
+async fn a_document_that_breaks_off_is_refused() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = server.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}").await.unwrap();
+    });
+    let refused = fetcher().get(&format!("http://{addr}/"), TIMEOUT, LIMIT).await;
+    assert!(matches!(refused, Err(FetchError::Broken { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_without_the_query() {
+    let free = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap().local_addr();
+    let error = fetcher().get(&format!("http://{free}/keys?key=hunter2"), TIMEOUT, LIMIT).await.unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable { .. }), "{error:?}");
+    assert_eq!(error.to_string(), format!("http://{free}/keys did not answer"));
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn plain_http_is_refused_unless_loopback_is_allowed() {
+    let strict = Fetcher::new(FetchOptions::default()).unwrap();
+    for (fetcher, url) in [(strict, "http://127.0.0.1:1/"), (fetcher(), "http://issuer.example/")] {
+        let refused = fetcher.get(url, TIMEOUT, LIMIT).await;
+        assert!(
+            matches!(refused, Err(FetchError::Destination { source: DestinationError::Scheme { .. } })),
+            "{url}: {refused:?}"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use super::args::{ClientCommand, ClientSettings};
 use super::credential;
 use super::output::{Answer, table};
 use super::{Failure, Session};
-use tessera_issuer::domain::{Change, Client, Directory, Labels, ScopeSet, Settings};
+use tessera_issuer::domain::{Change, Client, ClientUpdate, Directory, Labels, ScopeSet};
 
 pub(super) async fn run(session: Session, command: ClientCommand) -> Result<Answer, Failure> {
     match command {
@@ -26,7 +26,7 @@ pub(super) async fn run(session: Session, command: ClientCommand) -> Result<Answ
         }
         ClientCommand::Set { id, settings, withdraw, enable, disable } => {
             let enabled = (enable || disable).then_some(enable);
-            let settings = Settings { enabled, withdraw, ..read(settings)? };
+            let settings = ClientUpdate { enabled, withdraw, ..read(settings)? };
             session.apply(Change::SetClient { id: id.clone(), settings }).await?;
             let state = session.load().await?;
             let json = state.directory.client(id.as_str()).map_or(Value::Null, client_json);
@@ -40,7 +40,7 @@ pub(super) async fn run(session: Session, command: ClientCommand) -> Result<Answ
     }
 }
 
-fn read(settings: ClientSettings) -> Result<Settings, Failure> {
+fn read(settings: ClientSettings) -> Result<ClientUpdate, Failure> {
     let ClientSettings {
         description,
         labels,
@@ -53,7 +53,7 @@ fn read(settings: ClientSettings) -> Result<Settings, Failure> {
     } = settings;
     let labels = if labels.is_empty() { None } else { Some(Labels::new(labels)?) };
     let default_scopes = if default_scopes.is_empty() { None } else { Some(ScopeSet::new(default_scopes)?) };
-    Ok(Settings {
+    Ok(ClientUpdate {
         description,
         labels,
         offer: scopes,
@@ -61,7 +61,7 @@ fn read(settings: ClientSettings) -> Result<Settings, Failure> {
         lifetime: lifetime.map(Some),
         algorithm: algorithm.map(Some),
         status: (status || no_status).then_some(status),
-        ..Settings::default()
+        ..ClientUpdate::default()
     })
 }
 

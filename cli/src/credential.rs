@@ -9,8 +9,9 @@ use super::args::{AddWorkload, Certificate, CredentialCommand, Keys};
 use super::output::{self, Answer, table};
 use super::{Failure, Session, now};
 use tessera_issuer::domain::{
-    Accepts, AudienceRule, CertificateMatch, Change, ClientId, ClientSecret, Conditions, Credential,
-    CredentialId, CredentialKind, KeySource, MAX_INLINE_JWKS, OwnKeys, Thumbprint, Trust, UnixTime,
+    Accepts, AudienceRule, CertificateMatch, Change, ClientId, ClientKeys, ClientSecret, Conditions,
+    Credential, CredentialId, CredentialKind, KeySource, MAX_INLINE_JWKS, Thumbprint, UnixTime,
+    WorkloadRegistration,
 };
 use tessera_issuer::keys::load_pepper;
 use tessera_issuer::presets;
@@ -31,7 +32,7 @@ pub(super) async fn run(session: Session, command: CredentialCommand) -> Result<
         }
         CredentialCommand::AddKeys { id, keys, audience_token_endpoint, max_lifetime, expiry } => {
             let accepts = if audience_token_endpoint { Accepts::TokenEndpoint } else { Accepts::Issuer };
-            let kind = CredentialKind::Keys(OwnKeys {
+            let kind = CredentialKind::Keys(ClientKeys {
                 keys: key_source(&keys)?.ok_or(Failure::Usage("give --jwks or --jwks-uri"))?,
                 audience: AudienceRule { accepts, sole: true },
                 max_lifetime,
@@ -102,7 +103,7 @@ async fn add(session: &Session, credential: Credential) -> Result<Answer, Failur
 }
 
 /// What a preset makes of its parameters; the flags that say the same as one are taken for it.
-fn on_platform(preset: &str, arguments: &AddWorkload) -> Result<Trust, Failure> {
+fn on_platform(preset: &str, arguments: &AddWorkload) -> Result<WorkloadRegistration, Failure> {
     let jwks = arguments.keys.jwks.as_deref().map(|path| read(path, MAX_JWKS_FILE)).transpose()?;
     let flags = [
         ("jwks", jwks),
@@ -144,7 +145,7 @@ fn list_presets() -> Answer {
     Answer { text, json: json!({ "presets": presets, "parameters": of(presets::common_parameters()) }) }
 }
 
-fn workload(arguments: AddWorkload) -> Result<Trust, Failure> {
+fn workload(arguments: AddWorkload) -> Result<WorkloadRegistration, Failure> {
     let keys = match key_source(&arguments.keys)? {
         Some(keys) => keys,
         None if arguments.discovery => KeySource::Discovery,
@@ -157,7 +158,7 @@ fn workload(arguments: AddWorkload) -> Result<Trust, Failure> {
     };
     let subject = arguments.subject.map(|subject| json!({ "claim": "sub", "equals": subject }));
     let conditions: Vec<Value> = subject.into_iter().chain(arguments.conditions).collect();
-    Ok(Trust {
+    Ok(WorkloadRegistration {
         // clap asks for it unless there is a preset.
         issuer: arguments.issuer.unwrap_or_default(),
         keys,

@@ -11,8 +11,8 @@ use tessera_verifier::Problem;
 
 use tessera_issuer::config::ConfigError;
 use tessera_issuer::domain::{
-    ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, ScopeError, TooManyExchanges,
-    TrustError,
+    ChangeError, ConditionsError, CustomClaimError, LabelError, RandomError, RegistrationError, ScopeError,
+    TooManyExchanges,
 };
 use tessera_issuer::keys::{KeyError, SecretFileError, VaultError};
 use tessera_issuer::presets::PresetError;
@@ -59,7 +59,7 @@ pub(crate) enum Failure {
     Exchanges(#[from] TooManyExchanges),
     /// A registration cannot be taken as given. Exit code 1.
     #[error(transparent)]
-    Trust(#[from] TrustError),
+    InvalidRegistration(#[from] RegistrationError),
     /// Conditions cannot be taken as given. Exit code 1.
     #[error(transparent)]
     Conditions(#[from] ConditionsError),
@@ -178,7 +178,7 @@ impl Failure {
             Self::Refused { .. }
             | Self::Scopes(_)
             | Self::Exchanges(_)
-            | Self::Trust(_)
+            | Self::InvalidRegistration(_)
             | Self::Conditions(_)
             | Self::Preset(_)
             | Self::Label(_)

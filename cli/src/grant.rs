@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::args::GrantCommand;
 use super::output::{self, Answer, table};
 use super::{Failure, Session, now};
-use tessera_issuer::domain::{Change, CustomClaims, Exchange, Exchanges, Grant, ScopeSet};
+use tessera_issuer::domain::{Change, ClientGrant, CustomClaims, Exchange, Exchanges, ScopeSet};
 
 pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answer, Failure> {
     match command {
@@ -14,7 +14,7 @@ pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answe
             for (claim, value) in claims {
                 custom.add(claim, value)?;
             }
-            let grant = Grant {
+            let grant = ClientGrant {
                 client,
                 audience,
                 scopes: ScopeSet::new(scopes)?,
@@ -56,7 +56,7 @@ pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answe
     }
 }
 
-fn row(grant: &Grant) -> [String; 7] {
+fn row(grant: &ClientGrant) -> [String; 7] {
     [
         grant.client.to_string(),
         grant.audience.to_string(),
@@ -73,8 +73,8 @@ fn shown(Exchange { from, to }: &Exchange) -> String {
     if from == to { from.to_string() } else { format!("{from}={to}") }
 }
 
-fn grant_json(grant: &Grant) -> Value {
-    let Grant { client, audience, scopes, lifetime, expires_at, reason, claims, exchanges } = grant;
+fn grant_json(grant: &ClientGrant) -> Value {
+    let ClientGrant { client, audience, scopes, lifetime, expires_at, reason, claims, exchanges } = grant;
     json!({
         "client": client,
         "audience": audience,

@@ -8,8 +8,8 @@ use super::args::{Confirmed, KeysCommand};
 use super::output::{self, Answer, table};
 use super::{Failure, Session, now};
 use tessera_issuer::domain::{
-    Algorithm, Change, ChangeError, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_STALENESS,
-    PUBLICATION_LEAD, Plan, PrivateKey, Prospect, RotateEvery, RotationReason, StoredKey, UnixTime,
+    Algorithm, Change, ChangeError, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_STALENESS, NextEvent,
+    PUBLICATION_LEAD, Plan, PrivateKey, RotateEvery, RotationReason, StoredKey, UnixTime,
 };
 use tessera_issuer::keys::Vault;
 
@@ -215,7 +215,7 @@ fn confirm(breaks: &[String], confirmed: &Confirmed) -> Result<(), Failure> {
 
 fn list(keys: &[StoredKey], every: RotateEvery, now: UnixTime) -> Answer {
     let plan = Plan::by_stored_times(keys, every, now);
-    let prospect = |key: &StoredKey| plan.prospects.iter().find(|it| it.kid == key.kid);
+    let next_event = |key: &StoredKey| plan.next_events.iter().find(|it| it.kid == key.kid);
     let rows: Vec<[String; 5]> = keys
         .iter()
         .map(|key| {
@@ -224,7 +224,7 @@ fn list(keys: &[StoredKey], every: RotateEvery, now: UnixTime) -> Answer {
                 key.algorithm.to_string(),
                 key.state.as_str().to_owned(),
                 output::time(key.since),
-                prospect(key).map(|it| told(it, key, now)).unwrap_or_default(),
+                next_event(key).map(|it| told(it, key, now)).unwrap_or_default(),
             ]
         })
         .collect();
@@ -239,21 +239,21 @@ fn list(keys: &[StoredKey], every: RotateEvery, now: UnixTime) -> Answer {
                 "created_at": key.created_at,
                 "rotation_asked_at": key.rotation_asked_at,
                 "published_until": published_until(key),
-                "next": prospect(key).map(|it| json!({ "event": event(it.event), "at": it.at })),
+                "next": next_event(key).map(|it| json!({ "event": event(it.event), "at": it.at })),
             })
         })
         .collect();
     Answer { text: table(["KEY", "ALGORITHM", "STATE", "SINCE", "THEN"], &rows), json: json.into() }
 }
 
-fn told(prospect: &Prospect, key: &StoredKey, now: UnixTime) -> String {
-    let when = if prospect.at <= now {
+fn told(next_event: &NextEvent, key: &StoredKey, now: UnixTime) -> String {
+    let when = if next_event.at <= now {
         "as soon as an issuer runs".to_owned()
     } else {
-        format!("at {}", output::time(prospect.at))
+        format!("at {}", output::time(next_event.at))
     };
     let asked = if key.rotation_asked_at.is_some() { ", as was asked for" } else { "" };
-    match prospect.event {
+    match next_event.event {
         Event::Activation => format!("signs {when}"),
         Event::Retirement => format!("retired {when}{asked}"),
         Event::Removal => format!("gone {when}"),

@@ -19,7 +19,7 @@ use tessera_issuer::config::{Config, ConfigError};
 use tessera_issuer::domain::IssuerId;
 use tessera_issuer::keys::{Vault, load_pepper};
 use tessera_issuer::service::{Assertions, MutualTls, Rotator, Statuses, TokenService};
-use tessera_issuer::store::{Snapshots, Spending, SqliteFile, Store, follow};
+use tessera_issuer::store::{ReplayGuard, Snapshots, SqliteFile, Store, follow};
 
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "TESSERA_LOG";
@@ -58,7 +58,7 @@ pub(super) async fn serve(config: Config, arguments: Serve) -> Result<(), Failur
 
     let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(address));
     let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
-        .remembering(Spending::new(Arc::clone(&store) as Arc<dyn Store>, now));
+        .with_replay_guard(ReplayGuard::new(Arc::clone(&store) as Arc<dyn Store>, now));
     let service = TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now)
         .with_max_act_depth(config.max_act_depth)
         .with_statuses(Statuses::new(Arc::clone(&store) as Arc<dyn Store>, config.status_ttl, now));

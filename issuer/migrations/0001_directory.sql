@@ -90,13 +90,13 @@ CREATE INDEX client_grant_exchange_from ON client_grant_exchange (client_id, fro
 CREATE INDEX client_grant_exchange_to ON client_grant_exchange (client_id, audience_id, to_scope);
 
 -- Assertions that were used and may be used once only, until they expire by themselves.
-CREATE TABLE spent_assertion (
+CREATE TABLE used_assertion (
     client_id  TEXT   NOT NULL,
     jti_sha256 TEXT   NOT NULL,
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (client_id, jti_sha256)
 );
-CREATE INDEX spent_assertion_expiry ON spent_assertion (expires_at);
+CREATE INDEX used_assertion_expiry ON used_assertion (expires_at);
 
 -- Signing keys. `private` is sealed under a key-encryption key that is not in this database, or names the PKCS #11
 -- token that holds the private key. Each is what it is since `since`. A retired key stays published until

@@ -1,6 +1,6 @@
 //! Presets: what a registration has to ask for on the platforms that people run on.
 //!
-//! A preset turns a few parameters into a [`Trust`]. It refuses what it does not know and what would let in more than one
+//! A preset turns a few parameters into a [`WorkloadRegistration`]. It refuses what it does not know and what would let in more than one
 //! workload by accident; what it makes can be said without it, by conditions.
 
 mod parameters;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::parameters::Parameters;
 pub use self::parameters::PresetError;
-use crate::domain::{AudienceRule, Conditions, KeySource, Profile, Trust};
+use crate::domain::{AudienceRule, Conditions, KeySource, Profile, WorkloadRegistration};
 use crate::suggest::nearest;
 
 /// A platform.
@@ -79,7 +79,10 @@ pub const fn common_parameters() -> &'static [Parameter] {
 }
 
 /// The registration of a workload on a platform.
-pub fn registration(preset: &str, parameters: &BTreeMap<String, String>) -> Result<Trust, PresetError> {
+pub fn registration(
+    preset: &str,
+    parameters: &BTreeMap<String, String>,
+) -> Result<WorkloadRegistration, PresetError> {
     let known = list().iter().find(|known| known.name == preset).ok_or_else(|| PresetError::Unknown {
         preset: preset.to_owned(),
         nearest: nearest(preset, list().iter().map(|known| known.name)),
@@ -101,7 +104,7 @@ pub fn registration(preset: &str, parameters: &BTreeMap<String, String>) -> Resu
             })?
         }
     };
-    let trust = Trust {
+    let trust = WorkloadRegistration {
         issuer,
         keys,
         audience: parameters.optional("audience").map_or_else(AudienceRule::default, AudienceRule::other),

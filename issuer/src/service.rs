@@ -3,34 +3,34 @@
 mod assertion;
 mod certificate;
 mod exchange;
-mod inspection;
 mod introspection;
 mod last_used;
 mod request;
 mod revocation;
 mod rotation;
 mod status;
+mod validation;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 pub use certificate::CertificateError;
-pub use inspection::{Inspected, InspectionError, Inspector};
 pub use introspection::{Active, AnswerFormat, Inactive, Introspection};
 pub use last_used::LastUsed;
 pub use request::{
-    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
+    ClientAssertionType, ClientAuthentication, GrantType, PresentedJwt, SecretPlace, TokenRequest, TokenType,
 };
 pub use revocation::{RevocationOutcome, RevocationRequest};
-pub use rotation::{Moment, Pass, RotationError, Rotator};
+pub use rotation::{ClockReading, RotationError, RotationOutcome, Rotator};
 use status::NewToken;
 pub use status::{ListError, SignedList, Statuses};
+pub use validation::{TokenValidator, ValidatedToken, ValidationError};
 
 use crate::domain::{
-    ActDepth, Algorithm, Authenticated, AuthenticationFailure, Claims, Holder, Issuance, IssuerId,
-    LifetimeBounds, ListId, Method, Pepper, RandomError, Refusal, StatusClaim, StatusReference, TokenId,
-    UnixTime, Wish, authenticate, decide,
+    ActDepth, Algorithm, Authenticated, AuthenticationFailure, Claims, Issuance, IssuerId, LifetimeBounds,
+    ListId, Method, Pepper, RandomError, Refusal, RequestedAccess, StatusClaim, StatusReference, TokenId,
+    TokenParties, UnixTime, authenticate, decide,
 };
 use crate::keys::{Signer, SigningError, sign_token};
 use crate::store::{AllocationError, Snapshot, Snapshots, Stale, StoreError};
@@ -47,7 +47,7 @@ pub struct TokenService {
     pepper: Pepper,
     snapshots: Arc<Snapshots>,
     assertions: Assertions,
-    inspector: Inspector,
+    validator: TokenValidator,
     mutual_tls: Option<MutualTls>,
     statuses: Option<Statuses>,
     last_used: LastUsed,
@@ -109,7 +109,7 @@ pub enum TokenError {
         client: Authenticated,
         /// What is wrong with it.
         #[source]
-        error: InspectionError,
+        error: ValidationError,
     },
     /// The client may not have what it asks for.
     #[error("refused: {refusal}")]
@@ -127,7 +127,7 @@ pub enum TokenError {
     NoKeyOf(Option<Algorithm>),
     /// A token that came back cannot be looked at, which is no fault of it.
     #[error("the token could not be inspected")]
-    Inspection(#[source] InspectionError),
+    Validation(#[source] ValidationError),
     /// The token needs a place in a status list, and there is none to be had.
     #[error("the token could not get a status")]
     Status(#[from] AllocationError),
@@ -153,7 +153,7 @@ impl TokenService {
         assertions: Assertions,
         clock: Clock,
     ) -> Self {
-        let inspector = Inspector::new(issuer.clone());
+        let validator = TokenValidator::new(issuer.clone());
         let max_act_depth = ActDepth::default();
         let (mutual_tls, statuses, last_used) = (None, None, LastUsed::default());
         Self {
@@ -163,7 +163,7 @@ impl TokenService {
             pepper,
             snapshots,
             assertions,
-            inspector,
+            validator,
             mutual_tls,
             statuses,
             last_used,
@@ -238,8 +238,8 @@ impl TokenService {
 
     /// Reads tokens of this server that come back to it.
     #[must_use]
-    pub const fn inspector(&self) -> &Inspector {
-        &self.inspector
+    pub const fn validator(&self) -> &TokenValidator {
+        &self.validator
     }
 
     /// Decides one request for a token.
@@ -249,7 +249,7 @@ impl TokenService {
         let snapshot = self.snapshots.current()?;
         let now = self.now();
         self.last_used.note(client.credential(), now);
-        let wish = Wish { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
+        let wish = RequestedAccess { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
         let (issuance, subject) = match &request.grant {
             GrantType::TokenExchange { subject_token, .. } => {
                 let decided = self.exchange(&snapshot, &client, subject_token, wish, now)?;
@@ -299,7 +299,7 @@ impl TokenService {
     ) -> Result<(), TokenError> {
         let statuses = self.statuses.as_ref().ok_or(AllocationError::Stopped)?;
         let token = NewToken {
-            holder: Holder {
+            parties: TokenParties {
                 client: claims.client_id.clone(),
                 subject: claims.sub.clone(),
                 audience: claims.aud.clone(),
@@ -419,7 +419,7 @@ mod tests {
     #[test]
     fn debug_shows_no_token() {
         let issued = IssuedToken { token: "eyJ.a.b".to_owned(), lifetime: 900, scope: None };
-        let shown = format!("{issued:?} {:?}", Presented::new("eyJ.c.d".to_owned()));
-        assert_eq!(shown, "IssuedToken { lifetime: 900, scope: None, .. } Presented(…)");
+        let shown = format!("{issued:?} {:?}", PresentedJwt::new("eyJ.c.d".to_owned()));
+        assert_eq!(shown, "IssuedToken { lifetime: 900, scope: None, .. } PresentedJwt(…)");
     }
 }

@@ -8,10 +8,10 @@ mod allocation;
 mod apply;
 mod error;
 mod follow;
+mod replay_guard;
 mod revocation;
 mod rows;
 mod signing_keys;
-mod spending;
 mod sqlite;
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use futures_util::future::BoxFuture;
 pub use allocation::{Allocation, AllocationError};
 pub use error::StoreError;
 pub use follow::{FollowError, MAX_AGE, POLL_INTERVAL, Snapshot, Snapshots, Stale, follow};
-pub use spending::{SpendError, Spending};
+pub use replay_guard::{ReplayGuard, ReplayGuardError};
 pub use sqlite::{SqliteFile, SqliteStore};
 
 use crate::domain::{
@@ -61,7 +61,7 @@ pub struct Changes {
 
 /// An assertion that may be used once: the client that signed it, its `jti`, and until when it could be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpentAssertion {
+pub struct UsedAssertion {
     /// Who signed it.
     pub client: ClientId,
     /// What it calls itself, of whatever length.
@@ -92,7 +92,10 @@ pub trait Store: Send + Sync {
 
     /// Uses up assertions, in one transaction that is durable when this returns. For each, whether it is used for the
     /// first time, by any process on this database.
-    fn spend<'a>(&'a self, assertions: &'a [SpentAssertion]) -> BoxFuture<'a, Result<Vec<bool>, StoreError>>;
+    fn mark_used<'a>(
+        &'a self,
+        assertions: &'a [UsedAssertion],
+    ) -> BoxFuture<'a, Result<Vec<bool>, StoreError>>;
 
     /// Hands out positions of status lists, in one transaction that is durable when this returns: nobody gets them again.
     /// One block for each request, in their order.
@@ -112,7 +115,7 @@ pub trait Store: Send + Sync {
     fn purge(&self, now: UnixTime) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
-impl SpentAssertion {
+impl UsedAssertion {
     /// What is stored of `jti`: of one length, whatever the client wrote.
     fn jti_sha256(&self) -> String {
         URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, self.jti.as_bytes()))

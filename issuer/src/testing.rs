@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::domain::{
-    Actor, Algorithm, Audience, AudienceRule, Change, Client, ClientId, ClientSecret, Conditions, Credential,
-    CredentialId, CredentialKind, Description, Directory, Entry, Grant, KeyChange, KeySource, KeyState,
-    Labels, Lifetime, Pepper, Profile, ScopeSet, Settings, StoredKey, Trust, UnixTime,
+    Actor, Algorithm, Audience, AudienceRule, Change, Client, ClientGrant, ClientId, ClientSecret,
+    ClientUpdate, Conditions, Credential, CredentialId, CredentialKind, Description, Directory, Entry,
+    KeyChange, KeySource, KeyState, Labels, Lifetime, Pepper, Profile, ScopeSet, StoredKey, UnixTime,
+    WorkloadRegistration,
 };
 use crate::keys::{KeyEncryptionKey, Keyring, Vault};
 use crate::store::{Snapshot, SqliteStore, Store as _};
@@ -75,8 +76,8 @@ pub(crate) fn secret_of(client: &str) -> Credential {
 }
 
 /// A registration with keys that nobody fetches.
-pub(crate) fn trust(issuer: &str, conditions: Conditions) -> Trust {
-    Trust {
+pub(crate) fn trust(issuer: &str, conditions: Conditions) -> WorkloadRegistration {
+    WorkloadRegistration {
         issuer: issuer.to_owned(),
         keys: KeySource::uri("https://keys.example/jwks").unwrap(),
         audience: AudienceRule::default(),
@@ -86,9 +87,9 @@ pub(crate) fn trust(issuer: &str, conditions: Conditions) -> Trust {
     }
 }
 
-pub(crate) fn offering(text: &str) -> Settings {
+pub(crate) fn offering(text: &str) -> ClientUpdate {
     let offer = scopes(text).iter().map(|scope| (scope.clone(), Description::default())).collect();
-    Settings { offer, ..Settings::default() }
+    ClientUpdate { offer, ..ClientUpdate::default() }
 }
 
 /// `shop` (with the [`secret`]) may call `orders` with two scopes and `mail` with none; nobody may call `stock`.
@@ -99,8 +100,8 @@ pub(crate) fn changes() -> Vec<Change> {
         credential,
     };
     let grant = |audience: &str, granted: &str, seconds: u64| {
-        let grant = Grant::new(id("shop"), id(audience), scopes(granted));
-        Change::AddGrant(Grant { lifetime: Lifetime::from_seconds(seconds).ok(), ..grant })
+        let grant = ClientGrant::new(id("shop"), id(audience), scopes(granted));
+        Change::AddGrant(ClientGrant { lifetime: Lifetime::from_seconds(seconds).ok(), ..grant })
     };
     vec![
         add("shop", "", Some(secret_of("shop"))),

@@ -6,7 +6,7 @@ use super::algorithm::Algorithm;
 use super::client::{Description, Labels};
 use super::credential::{Credential, CredentialId, CredentialKind, MAX_CREDENTIALS, MAX_SECRETS};
 use super::decision::TokenId;
-use super::grant::Grant;
+use super::grant::ClientGrant;
 use super::id::ClientId;
 use super::key::KeyChange;
 use super::lifetime::Lifetime;
@@ -25,7 +25,7 @@ pub enum Change {
         /// Its name.
         id: ClientId,
         /// What else is known of it.
-        settings: Settings,
+        settings: ClientUpdate,
         /// Its first credential, if it gets one.
         credential: Option<Credential>,
     },
@@ -34,7 +34,7 @@ pub enum Change {
         /// Which client.
         id: ClientId,
         /// What is to be different.
-        settings: Settings,
+        settings: ClientUpdate,
     },
     /// Removes a client with its credentials and every grant from or to it.
     RemoveClient {
@@ -49,7 +49,7 @@ pub enum Change {
         id: CredentialId,
     },
     /// Grants, or replaces an existing grant as a whole.
-    AddGrant(Grant),
+    AddGrant(ClientGrant),
     /// Withdraws a grant.
     RemoveGrant {
         /// Who could call.
@@ -65,7 +65,7 @@ pub enum Change {
 
 /// What is to be known of a client; what is absent stays as it is, or is nothing for a new client.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct ClientUpdate {
     /// What it is.
     pub description: Option<Description>,
     /// Who it belongs to; as a whole.
@@ -270,7 +270,7 @@ impl Change {
     }
 }
 
-impl Settings {
+impl ClientUpdate {
     /// What changes, for the audit record.
     fn detail(&self) -> Value {
         let offer: Vec<&Scope> = self.offer.iter().map(|(scope, _)| scope).collect();

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::id::ClientId;
+use super::registration::{AudienceRule, KeySource, MAX_NAME, RegistrationError, WorkloadRegistration};
 use super::secret::{RandomError, SecretHash, random};
 use super::time::UnixTime;
-use super::trust::{AudienceRule, KeySource, MAX_NAME, Trust, TrustError};
 
 /// Most credentials of one client.
 pub const MAX_CREDENTIALS: usize = 32;
@@ -48,16 +48,16 @@ pub enum CredentialKind {
     /// A generated secret (`client_secret_basic`, `client_secret_post`; RFC 6749 §2.3.1).
     Secret(SecretHash),
     /// The client's own keys, with which it signs assertions about itself (`private_key_jwt`; RFC 7523 §2.2).
-    Keys(OwnKeys),
+    Keys(ClientKeys),
     /// The JWTs of a platform that the client runs on (RFC 7523).
-    Workload(Trust),
+    Workload(WorkloadRegistration),
     /// A TLS client certificate (RFC 8705 §2).
     Certificate(CertificateMatch),
 }
 
 /// A client's own keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnKeys {
+pub struct ClientKeys {
     /// Where they are.
     pub keys: KeySource,
     /// What its assertions have to say in `aud`.
@@ -134,7 +134,7 @@ impl CredentialKind {
     }
 
     /// Checks the texts in it; the other parts are already what they should be.
-    pub fn checked(self) -> Result<Self, TrustError> {
+    pub fn checked(self) -> Result<Self, RegistrationError> {
         match &self {
             Self::Secret(_) => {}
             Self::Keys(keys) => {
@@ -162,13 +162,13 @@ impl CertificateMatch {
         }
     }
 
-    fn check(&self) -> Result<(), TrustError> {
+    fn check(&self) -> Result<(), RegistrationError> {
         let text = match self {
             Self::SubjectDn(text) | Self::SanDns(text) | Self::SanUri(text) | Self::SanEmail(text) => text,
             Self::SanIp(_) | Self::Thumbprint(_) => return Ok(()),
         };
         if text.is_empty() || text.len() > MAX_NAME {
-            return Err(TrustError::Name { field: self.as_str() });
+            return Err(RegistrationError::Name { field: self.as_str() });
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn what_is_stored_comes_back() {
-        let workload = Trust {
+        let workload = WorkloadRegistration {
             issuer: "https://platform.example".to_owned(),
             keys: KeySource::Discovery,
             audience: AudienceRule { accepts: super::super::Accepts::TokenEndpoint, sole: false },
@@ -275,7 +275,7 @@ mod tests {
             profile: Profile::Jwt,
             max_lifetime: Some(60),
         };
-        let keys = OwnKeys {
+        let keys = ClientKeys {
             keys: KeySource::uri("https://shop.example/jwks").unwrap(),
             audience: AudienceRule::default(),
             max_lifetime: None,

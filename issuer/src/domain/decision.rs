@@ -10,7 +10,7 @@ use super::issuer::IssuerId;
 use super::lifetime::LifetimeBounds;
 use super::scope::{Scope, ScopeSet};
 use super::secret::{ClientSecret, Pepper, RandomError, SecretHash, random};
-use super::status::{ListId, StatusClaim, StatusPlace};
+use super::status::{ListId, StatusClaim, StatusIndex};
 use super::time::UnixTime;
 use std::fmt;
 use std::str::FromStr;
@@ -249,7 +249,7 @@ impl TokenId {
     }
 
     /// A new one of a token whose status is there.
-    pub fn with_status(place: StatusPlace) -> Result<Self, RandomError> {
+    pub fn with_status(place: StatusIndex) -> Result<Self, RandomError> {
         let [_, index @ ..] = place.index.to_be_bytes();
         let random = random::<RANDOM_BESIDE_STATUS>()?;
         Ok(Self(URL_SAFE_NO_PAD.encode([place.list.as_bytes().as_slice(), &index, &random].concat())))
@@ -257,12 +257,12 @@ impl TokenId {
 
     /// Where the token's status is, if it has one.
     #[must_use]
-    pub fn status(&self) -> Option<StatusPlace> {
+    pub fn status(&self) -> Option<StatusIndex> {
         let bytes = URL_SAFE_NO_PAD.decode(&self.0).ok().filter(|it| it.len() == STATUS_TOKEN_ID_BYTES)?;
         let (list, rest) = bytes.split_first_chunk()?;
         let [high, middle, low] = *rest.first_chunk::<INDEX_BYTES>()?;
         let index = u32::from_be_bytes([0, high, middle, low]);
-        Some(StatusPlace { list: ListId::from_bytes(*list), index })
+        Some(StatusIndex { list: ListId::from_bytes(*list), index })
     }
 
     /// The identifier as text.
@@ -326,7 +326,7 @@ pub fn authenticate(
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+pub struct RequestedAccess<'a> {
     /// For whom the token is to be.
     pub audience: Option<&'a str>,
     /// Which scopes; `None` for the audience's choice.
@@ -343,7 +343,7 @@ pub fn decide(
     issuer: &IssuerId,
     bounds: &LifetimeBounds,
     client: &Authenticated,
-    wish: Wish<'_>,
+    wish: RequestedAccess<'_>,
     token_id: TokenId,
     now: UnixTime,
 ) -> Result<Issuance, Refusal> {
@@ -354,7 +354,7 @@ pub fn decide(
     let audience = wish.audience.ok_or(Refusal::NoAudience)?;
     let called = directory.client(audience).ok_or(Refusal::UnknownAudience)?;
     let grant = directory.grant(client, audience).ok_or(Refusal::NotGranted)?;
-    if !grant.stands_at(now) {
+    if !grant.is_active_at(now) {
         return Err(Refusal::GrantExpired);
     }
     if !called.enabled {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::credential::{Credential, CredentialKind};
-use super::grant::Grant;
+use super::grant::ClientGrant;
 use super::id::ClientId;
-use super::trust::Trust;
+use super::registration::WorkloadRegistration;
 
 /// Clients, grants and workload registrations, indexed for the token decision.
 ///
@@ -25,7 +25,7 @@ pub struct Directory {
 pub struct Entry {
     /// The client.
     pub client: Client,
-    grants: HashMap<ClientId, Grant>,
+    grants: HashMap<ClientId, ClientGrant>,
 }
 
 /// The registrations for the JWTs of one issuer.
@@ -39,7 +39,7 @@ struct Workloads {
 impl Entry {
     /// A client with its grants, whose `client` it is.
     #[must_use]
-    pub fn new(client: Client, grants: impl IntoIterator<Item = Grant>) -> Self {
+    pub fn new(client: Client, grants: impl IntoIterator<Item = ClientGrant>) -> Self {
         let grants = grants.into_iter().map(|grant| (grant.audience.clone(), grant)).collect();
         Self { client, grants }
     }
@@ -88,7 +88,7 @@ impl Directory {
 
     /// What `client` may do at `audience`.
     #[must_use]
-    pub fn grant(&self, client: &str, audience: &str) -> Option<&Grant> {
+    pub fn grant(&self, client: &str, audience: &str) -> Option<&ClientGrant> {
         self.clients.get(client)?.grants.get(audience)
     }
 
@@ -122,7 +122,7 @@ impl Directory {
 
     /// All grants, by client, then by audience.
     #[must_use]
-    pub fn grants(&self) -> Vec<&Grant> {
+    pub fn grants(&self) -> Vec<&ClientGrant> {
         let mut grants: Vec<_> = self.clients.values().flat_map(|entry| entry.grants.values()).collect();
         grants.sort_by_key(|grant| (&grant.client, &grant.audience));
         grants
@@ -131,7 +131,7 @@ impl Directory {
 
 impl Workloads {
     /// Where the registrations for what this one is for are.
-    fn of_subject(&mut self, trust: &Trust) -> &mut Vec<Arc<Credential>> {
+    fn of_subject(&mut self, trust: &WorkloadRegistration) -> &mut Vec<Arc<Credential>> {
         match trust.conditions.exact_subject() {
             Some(subject) => self.by_subject.entry(subject.to_owned()).or_default(),
             None => &mut self.others,
@@ -139,7 +139,7 @@ impl Workloads {
     }
 }
 
-fn workloads_of(client: &Client) -> impl Iterator<Item = (&Arc<Credential>, &Trust)> {
+fn workloads_of(client: &Client) -> impl Iterator<Item = (&Arc<Credential>, &WorkloadRegistration)> {
     client.credentials.iter().filter_map(|credential| match &credential.kind {
         CredentialKind::Workload(trust) => Some((credential, trust)),
         _ => None,
@@ -158,7 +158,7 @@ mod tests {
         let mut client = client(name, "");
         let kinds = conditions.iter().map(|it| CredentialKind::Workload(trust(ISSUER, it.clone())));
         client.credentials = kinds.map(|kind| Arc::new(credential(name, kind))).collect();
-        Entry::new(client, [Grant::new(id(name), id("orders"), scopes(""))])
+        Entry::new(client, [ClientGrant::new(id(name), id("orders"), scopes(""))])
     }
 
     fn found(directory: &Directory, subject: &str) -> Vec<String> {

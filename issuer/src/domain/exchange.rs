@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use super::access_token::AccessToken;
 use super::actors::ActDepth;
-use super::decision::{Authenticated, Issuance, Refusal, TokenId, Wish, decide};
+use super::decision::{Authenticated, Issuance, Refusal, RequestedAccess, TokenId, decide};
 use super::directory::Directory;
 use super::issuer::IssuerId;
 use super::lifetime::LifetimeBounds;
-use super::own_token::OwnToken;
 use super::scope::{Scope, ScopeError, ScopeSet};
 use super::time::UnixTime;
 
@@ -37,13 +37,13 @@ pub struct TooManyExchanges;
 
 /// A token that a client wants to trade, and for what.
 #[derive(Clone, Copy, Debug)]
-pub struct ExchangeWish<'a> {
+pub struct ExchangeRequest<'a> {
     /// The token (`subject_token`), verified and standing.
-    pub subject: &'a OwnToken,
+    pub subject: &'a AccessToken,
     /// The scopes that are left of it.
     pub held: &'a ScopeSet,
     /// What it is to be traded for.
-    pub wish: Wish<'a>,
+    pub wish: RequestedAccess<'a>,
     /// How many may act one after the other.
     pub max_act_depth: ActDepth,
 }
@@ -95,11 +95,11 @@ pub fn decide_exchange(
     issuer: &IssuerId,
     bounds: &LifetimeBounds,
     client: &Authenticated,
-    exchange: ExchangeWish<'_>,
+    exchange: ExchangeRequest<'_>,
     token_id: TokenId,
     now: UnixTime,
 ) -> Result<Issuance, Refusal> {
-    let ExchangeWish { subject, held, wish, max_act_depth } = exchange;
+    let ExchangeRequest { subject, held, wish, max_act_depth } = exchange;
     let actor = client.client();
     if subject.audience != *actor {
         return Err(Refusal::SubjectForAnother { audience: subject.audience.clone() });
@@ -115,7 +115,7 @@ pub fn decide_exchange(
     let grant = wish.audience.and_then(|audience| directory.grant(actor.as_str(), audience));
     let traded = grant.map(|grant| grant.exchanges.traded(held, &grant.scopes)).unwrap_or_default();
     let scopes = wish.scopes.unwrap_or(&traded);
-    let wish = Wish { scopes: Some(scopes), ..wish };
+    let wish = RequestedAccess { scopes: Some(scopes), ..wish };
     let mut issuance = decide(directory, issuer, bounds, client, wish, token_id, now)?;
     if grant.is_none_or(|grant| grant.exchanges.is_empty()) {
         return Err(Refusal::NotExchangeable);

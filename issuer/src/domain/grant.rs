@@ -10,7 +10,7 @@ use super::time::UnixTime;
 
 /// "This client may call that audience with these scopes."
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub struct ClientGrant {
     /// Who calls.
     pub client: ClientId,
     /// Who is called.
@@ -29,7 +29,7 @@ pub struct Grant {
     pub exchanges: Exchanges,
 }
 
-impl Grant {
+impl ClientGrant {
     /// A grant of scopes that says nothing else.
     #[must_use]
     pub fn new(client: ClientId, audience: ClientId, scopes: ScopeSet) -> Self {
@@ -47,7 +47,7 @@ impl Grant {
 
     /// Whether it has not expired.
     #[must_use]
-    pub fn stands_at(&self, now: UnixTime) -> bool {
+    pub fn is_active_at(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|expiry| now < expiry)
     }
 }

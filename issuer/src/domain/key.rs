@@ -9,8 +9,8 @@ mod plan;
 
 pub use change::{KeyChange, Resealed, RotationReason};
 pub use plan::{
-    DEFAULT_ROTATE_EVERY, Event, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY, Plan, Prospect, RotateEvery,
-    RotateEveryError, Sightings, Step, key_set_max_age,
+    DEFAULT_ROTATE_EVERY, Event, FirstSeen, MAX_ROTATE_EVERY, MIN_ROTATE_EVERY, NextEvent, Plan, RotateEvery,
+    RotateEveryError, Step, key_set_max_age,
 };
 
 use super::algorithm::Algorithm;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::access_token::AccessToken;
 use super::decision::TokenId;
 use super::id::ClientId;
 use super::lifetime::MAX_LIFETIME;
-use super::own_token::OwnToken;
 use super::status::{LIST_RETENTION, ListId, StatusList};
 use super::time::UnixTime;
 
@@ -196,7 +196,7 @@ impl Revocations {
 
     /// By what the token is revoked, if it is.
     #[must_use]
-    pub fn is_revoked(&self, token: &OwnToken) -> Option<RevokedBy> {
+    pub fn is_revoked(&self, token: &AccessToken) -> Option<RevokedBy> {
         let meant = |record: Option<&RevocationRecord>| record.is_some_and(|it| token.issued_at <= it.at);
         if self.tokens.contains_key(&token.id) {
             return Some(RevokedBy::Token);
@@ -257,7 +257,7 @@ impl RevokedList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ActorChain, Algorithm, Capacity, Seed, StatusPlace};
+    use crate::domain::{ActorChain, Algorithm, Capacity, Seed, StatusIndex};
     use crate::testing::{NOW, id, scopes};
 
     const LIST: ListId = ListId::from_bytes([1; ListId::BYTES]);
@@ -277,8 +277,8 @@ mod tests {
 
     const NAME: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-    fn token() -> OwnToken {
-        OwnToken {
+    fn token() -> AccessToken {
+        AccessToken {
             id: NAME.to_owned(),
             kid: "k1".to_owned(),
             subject: id("user"),
@@ -307,7 +307,7 @@ mod tests {
         ] {
             let revocations = Revocations::default().with(changes(vec![record(what.clone(), 0)]));
             assert_eq!(revocations.is_revoked(&token()), by, "{what:?}");
-            let later = OwnToken { issued_at: NOW.plus(1), ..token() };
+            let later = AccessToken { issued_at: NOW.plus(1), ..token() };
             assert_eq!(revocations.is_revoked(&later), None, "{what:?}");
         }
     }
@@ -317,7 +317,7 @@ mod tests {
         let what = Revocation::Token(NAME.parse().unwrap());
         let revocations = Revocations::default().with(changes(vec![record(what, 0)]));
         assert_eq!(revocations.is_revoked(&token()), Some(RevokedBy::Token));
-        let other = OwnToken { id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(), ..token() };
+        let other = AccessToken { id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(), ..token() };
         assert_eq!(revocations.is_revoked(&other), None);
     }
 
@@ -325,7 +325,7 @@ mod tests {
     fn blocks_and_positions_of_a_list_are_revoked_and_no_others() {
         let list = list(NOW.plus(600));
         let name =
-            |position| TokenId::with_status(StatusPlace { list: LIST, index: list.index(position) }).unwrap();
+            |position| TokenId::with_status(StatusIndex { list: LIST, index: list.index(position) }).unwrap();
         let single = name(9);
         let revocations = Revocations::default().with(RevocationChanges {
             lists: vec![list.clone()],
@@ -335,7 +335,7 @@ mod tests {
         });
         for (position, expected) in [(3, false), (4, true), (7, true), (8, false), (9, true), (10, false)] {
             assert_eq!(revocations.covers(LIST, position), expected, "{position}");
-            let token = OwnToken { id: name(position).as_str().to_owned(), ..token() };
+            let token = AccessToken { id: name(position).as_str().to_owned(), ..token() };
             assert_eq!(revocations.is_revoked(&token).is_some(), expected, "{position}");
         }
         let mut indices: Vec<u32> = revocations.list(LIST).unwrap().indices_beyond(None).collect();

@@ -88,7 +88,7 @@ pub struct StatusList {
 
 /// Whose tokens take the positions of one block, so that they can be revoked together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Holder {
+pub struct TokenParties {
     /// Who gets the tokens (`client_id`).
     pub client: ClientId,
     /// Whom they are about (`sub`).
@@ -101,7 +101,7 @@ pub struct Holder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockRequest {
     /// For whom.
-    pub holder: Holder,
+    pub parties: TokenParties,
     /// Which key signs the tokens.
     pub kid: String,
     /// With what.
@@ -125,7 +125,7 @@ pub struct Block {
 
 /// Where a token's status is: its list, and the index in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StatusPlace {
+pub struct StatusIndex {
     /// The list.
     pub list: ListId,
     /// The index, below the list's capacity.

@@ -158,7 +158,7 @@ impl From<&TokenError> for OAuthError {
             TokenError::SubjectToken { .. } => Self::subject_token(),
             TokenError::Refused { refusal, .. } => Self::from(refusal),
             TokenError::NoKeyOf(_)
-            | TokenError::Inspection(_)
+            | TokenError::Validation(_)
             | TokenError::Signing(_)
             | TokenError::Random(_) => Self::server_error(),
         }

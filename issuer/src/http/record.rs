@@ -58,7 +58,7 @@ pub(super) fn refused(request: &TokenRequest, error: &TokenError, answer: &OAuth
 pub(super) fn introspected(introspection: &Introspection) {
     let Introspection { caller, verdict, .. } = introspection;
     let (active, reason) = (verdict.as_ref().ok(), verdict.as_ref().err());
-    let token = active.map(|active| &active.inspected.token);
+    let token = active.map(|active| &active.validated.token);
     info!(
         target: "decision",
         outcome = "introspected",

@@ -12,7 +12,7 @@ use url::Url;
 use super::form::{Form, FormError, decode, names};
 use crate::domain::{ClientSecret, ScopeError, ScopeSet};
 use crate::service::{
-    ClientAssertionType, ClientAuthentication, GrantType, Presented, SecretPlace, TokenRequest, TokenType,
+    ClientAssertionType, ClientAuthentication, GrantType, PresentedJwt, SecretPlace, TokenRequest, TokenType,
 };
 use tessera_listener::tls::PeerCertificate;
 
@@ -56,7 +56,7 @@ pub(super) struct AboutToken {
     /// Who asks, and how it proves that.
     pub(super) client: ClientAuthentication,
     /// The token. What the client takes it for (`token_type_hint`) makes no difference: there is one kind.
-    pub(super) token: Presented,
+    pub(super) token: PresentedJwt,
 }
 
 /// Why a request is none that an endpoint takes. The answer never repeats what it said.
@@ -166,7 +166,7 @@ pub(super) fn parse(
         }
         CLIENT_CREDENTIALS => GrantType::ClientCredentials,
         JWT_BEARER => {
-            GrantType::JwtBearer(Presented::new(form.take("assertion").ok_or(RequestError::NoAssertion)?))
+            GrantType::JwtBearer(PresentedJwt::new(form.take("assertion").ok_or(RequestError::NoAssertion)?))
         }
         TOKEN_EXCHANGE => token_exchange(&mut form)?,
         _ => return Err(RequestError::GrantType),
@@ -195,7 +195,7 @@ fn token_exchange(form: &mut Form<'_>) -> Result<GrantType, RequestError> {
     token_type(&kind)?;
     let requested = form.take("requested_token_type").map(|name| token_type(&name)).transpose()?;
     let requested = requested.unwrap_or(TokenType::AccessToken);
-    Ok(GrantType::TokenExchange { subject_token: Presented::new(token), requested })
+    Ok(GrantType::TokenExchange { subject_token: PresentedJwt::new(token), requested })
 }
 
 /// Reads a request about a token out of its headers and form.
@@ -209,7 +209,7 @@ pub(super) fn parse_about_token(
     if matches!(client, ClientAuthentication::None { .. }) {
         return Err(RequestError::NoAuthentication);
     }
-    let token = form.take("token").map(Presented::new).ok_or(RequestError::NoToken)?;
+    let token = form.take("token").map(PresentedJwt::new).ok_or(RequestError::NoToken)?;
     Ok(AboutToken { client, token })
 }
 
@@ -247,7 +247,7 @@ fn authentication(
                 ASSERTION_JWT_SPIFFE => ClientAssertionType::JwtSpiffe,
                 _ => return Err(RequestError::AssertionType),
             };
-            Ok(ClientAuthentication::Assertion { kind, assertion: Presented::new(assertion), client })
+            Ok(ClientAuthentication::Assertion { kind, assertion: PresentedJwt::new(assertion), client })
         }
         (None, None, None) => Ok(match (client, certificate) {
             (Some(client), Some(certificate)) => ClientAuthentication::Certificate { client, certificate },

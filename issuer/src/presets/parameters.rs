@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::{COMMON, Parameter, Preset};
-use crate::domain::{ConditionsError, TrustError};
+use crate::domain::{ConditionsError, RegistrationError};
 use crate::suggest::nearest;
 
 /// Longest value of a parameter, in bytes; the key set aside.
@@ -52,7 +52,7 @@ pub enum PresetError {
     },
     /// The registration as a whole cannot be taken.
     #[error(transparent)]
-    Trust(#[from] TrustError),
+    Registration(#[from] RegistrationError),
     /// A pattern among the conditions cannot be taken.
     #[error(transparent)]
     Conditions(#[from] ConditionsError),

@@ -14,14 +14,14 @@ mod tokens;
 
 const OURS: &str = "https://id.example";
 
-fn made(preset: &str, parameters: &[(&str, &str)]) -> Result<Trust, String> {
+fn made(preset: &str, parameters: &[(&str, &str)]) -> Result<WorkloadRegistration, String> {
     let parameters =
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     registration(preset, &parameters).map_err(|error| error.to_string())
 }
 
 /// What comes of a token where the preset's registration is the only one: nothing, or what is off.
-async fn judge(trust: &Trust, claims: &Value) -> Result<(), String> {
+async fn judge(trust: &WorkloadRegistration, claims: &Value) -> Result<(), String> {
     let platform = Platform::new("k");
     let usage = match trust.profile {
         Profile::JwtSvid => AssertionUse::Spiffe,
@@ -31,7 +31,7 @@ async fn judge(trust: &Trust, claims: &Value) -> Result<(), String> {
         AssertionUse::Spiffe => platform.jwks().replace(r#""kid""#, r#""use":"jwt-svid","kid""#),
         _ => platform.jwks(),
     };
-    let trust = Trust { keys: KeySource::inline(&keys).unwrap(), ..trust.clone() };
+    let trust = WorkloadRegistration { keys: KeySource::inline(&keys).unwrap(), ..trust.clone() };
     let state = snapshot(1, vec![credential("shop", CredentialKind::Workload(trust))]);
     let fetcher = Fetcher::new(FetchOptions::default()).unwrap();
     let assertions = Assertions::new(&OURS.parse().unwrap(), fetcher, false);

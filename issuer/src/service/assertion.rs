@@ -10,7 +10,7 @@
 
 mod candidates;
 mod error;
-mod sources;
+mod key_verifiers;
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use tessera_verifier::{Authentication, Error, Timestamp, UnverifiedClaims, Verif
 
 use self::candidates::Candidate;
 pub use self::error::{AssertionError, NearMiss};
-use self::sources::{Source, Sources};
+use self::key_verifiers::{KeyVerifiers, VerifierKey};
 
 use super::Clock;
-use crate::domain::{Authenticated, CLOCK_SKEW, IssuerId, Method, Trust, UnixTime};
-use crate::store::{Snapshot, Snapshots, Spending, SpentAssertion};
+use crate::domain::{Authenticated, CLOCK_SKEW, IssuerId, Method, UnixTime, WorkloadRegistration};
+use crate::store::{ReplayGuard, Snapshot, Snapshots, UsedAssertion};
 
 /// Longest life of what a client signs itself, in seconds. It can sign a new one at any time.
-const OWN_MAX_LIFETIME: u64 = 3600;
+const CLIENT_ASSERTION_MAX_LIFETIME: u64 = 3600;
 /// Longest life of a platform's JWT, in seconds: a day, as Kubernetes and Entra ID have it, and the five minutes by which
 /// Entra ID dates its tokens back.
 const WORKLOAD_MAX_LIFETIME: u64 = 86_400 + 300;
@@ -47,9 +47,9 @@ pub enum AssertionUse {
 pub struct Assertions {
     /// What `aud` may say if a registration does not: this issuer, or its token endpoint (RFC 7523 §3).
     audiences: [String; 2],
-    sources: Sources,
+    key_verifiers: KeyVerifiers,
     /// Where it is remembered what was used; without it nothing that may be used once is accepted.
-    spending: Option<Spending>,
+    replay_guard: Option<ReplayGuard>,
 }
 
 impl Assertions {
@@ -57,13 +57,13 @@ impl Assertions {
     #[must_use]
     pub fn new(issuer: &IssuerId, fetcher: Fetcher, allow_http_loopback: bool) -> Self {
         let audiences = [issuer.as_str().to_owned(), issuer.token_endpoint()];
-        Self { audiences, sources: Sources::new(fetcher, allow_http_loopback), spending: None }
+        Self { audiences, key_verifiers: KeyVerifiers::new(fetcher, allow_http_loopback), replay_guard: None }
     }
 
     /// Accepts what clients sign themselves as well, each once on all replicas of the store.
     #[must_use]
-    pub fn remembering(self, spending: Spending) -> Self {
-        Self { spending: Some(spending), ..self }
+    pub fn with_replay_guard(self, replay_guard: ReplayGuard) -> Self {
+        Self { replay_guard: Some(replay_guard), ..self }
     }
 
     /// Finds out whom `assertion` proves. If the request names a `client`, it can be nobody else.
@@ -103,12 +103,16 @@ impl Assertions {
 
     /// Refetches the key sets of what is registered as they age, until dropped.
     pub async fn keep_fresh(&self, snapshots: &Snapshots, clock: Clock) {
-        self.sources.keep_fresh(snapshots, clock).await;
+        self.key_verifiers.keep_fresh(snapshots, clock).await;
     }
 
     /// Whether a registration would make a policy that the verifier takes. Says what is wrong with it if not.
-    pub fn check(client: &str, trust: &Trust, allow_http_loopback: bool) -> Result<(), AssertionError> {
-        Source::of_trust(trust).verifier(allow_http_loopback).map(|_| ()).map_err(|error| {
+    pub fn check(
+        client: &str,
+        trust: &WorkloadRegistration,
+        allow_http_loopback: bool,
+    ) -> Result<(), AssertionError> {
+        VerifierKey::of_registration(trust).verifier(allow_http_loopback).map(|_| ()).map_err(|error| {
             AssertionError::Registration { client: client.to_owned(), problem: error.to_string() }
         })
     }
@@ -120,7 +124,7 @@ impl Assertions {
         assertion: &str,
         clock: Clock,
     ) -> Result<Arc<VerifiedToken>, AssertionError> {
-        let shared = self.sources.get(snapshot, candidate.credential).map_err(|error| {
+        let shared = self.key_verifiers.get(snapshot, candidate.credential).map_err(|error| {
             AssertionError::Registration {
                 client: candidate.credential.client.to_string(),
                 problem: error.to_string(),
@@ -164,11 +168,11 @@ impl Assertions {
 
     async fn use_up(&self, candidate: &Candidate<'_>, token: &VerifiedToken) -> Result<(), AssertionError> {
         let jti = token.token_id().ok_or(AssertionError::Refused(Error::ClaimMissing { claim: "jti" }))?;
-        let spending = self.spending.as_ref().ok_or(AssertionError::NoMemory)?;
+        let replay_guard = self.replay_guard.as_ref().ok_or(AssertionError::NoMemory)?;
         let expires_at = UnixTime::from_seconds(token.expiry().plus(CLOCK_SKEW + 1).as_seconds());
         let spent =
-            SpentAssertion { client: candidate.credential.client.clone(), jti: jti.to_owned(), expires_at };
-        let fresh = spending.spend(spent).await.map_err(AssertionError::Unavailable)?;
+            UsedAssertion { client: candidate.credential.client.clone(), jti: jti.to_owned(), expires_at };
+        let fresh = replay_guard.mark_used(spent).await.map_err(AssertionError::Unavailable)?;
         if fresh { Ok(()) } else { Err(AssertionError::Replayed) }
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::inspection::{Inspected, InspectionError};
 use super::request::ClientAuthentication;
+use super::validation::{ValidatedToken, ValidationError};
 use super::{TokenError, TokenService};
 use crate::domain::{Authenticated, ClientId, ScopeSet, UnixTime};
 use crate::keys::sign_jwt;
@@ -36,7 +36,7 @@ pub struct Introspection {
 #[derive(Debug)]
 pub struct Active {
     /// What it says.
-    pub inspected: Inspected,
+    pub validated: ValidatedToken,
     /// The scopes that are left of it.
     pub scopes: ScopeSet,
 }
@@ -46,7 +46,7 @@ pub struct Active {
 pub enum Inactive {
     /// It is not good, whoever asks.
     #[error(transparent)]
-    NotGood(InspectionError),
+    NotGood(ValidationError),
     /// It is another's.
     #[error("the token is for `{audience}`")]
     Foreign {
@@ -69,14 +69,14 @@ impl TokenService {
         let caller = self.authenticate_client(client).await?;
         let snapshot = self.snapshot()?;
         let at = self.now();
-        let verdict = match self.inspector().inspect(&snapshot, token, at) {
-            Err(error) if error.is_ours() => return Err(TokenError::Inspection(error)),
+        let verdict = match self.validator().validate(&snapshot, token, at) {
+            Err(error) if error.is_ours() => return Err(TokenError::Validation(error)),
             Err(error) => Err(Inactive::NotGood(error)),
-            Ok((inspected, scopes)) => {
-                let token = &inspected.token;
+            Ok((validated, scopes)) => {
+                let token = &validated.token;
                 let holder = format == AnswerFormat::Json && *caller.client() == token.client;
                 if *caller.client() == token.audience || holder {
-                    Ok(Active { inspected, scopes })
+                    Ok(Active { validated, scopes })
                 } else {
                     Err(Inactive::Foreign { token_id: token.id.clone(), audience: token.audience.clone() })
                 }
@@ -106,8 +106,8 @@ impl Introspection {
     /// The members of the answer (RFC 7662 §2.2): all claims of the token, its scopes as far as they are left.
     #[must_use]
     pub fn members(&self) -> Value {
-        let Ok(Active { inspected, scopes }) = &self.verdict else { return json!({ "active": false }) };
-        let mut members = inspected.claims.clone();
+        let Ok(Active { validated, scopes }) = &self.verdict else { return json!({ "active": false }) };
+        let mut members = validated.claims.clone();
         members.insert("active".to_owned(), true.into());
         members.insert("token_type".to_owned(), "Bearer".into());
         members.remove("scope");

@@ -26,12 +26,12 @@ pub enum GrantType {
     /// `client_credentials` (RFC 6749 §4.4): for whom the client authentication proves.
     ClientCredentials,
     /// `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 §2.1): for whom this assertion proves.
-    JwtBearer(Presented),
+    JwtBearer(PresentedJwt),
     /// `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693 §2.1): for the client, on behalf of the subject of
     /// this token, which was made for the client.
     TokenExchange {
         /// `subject_token`.
-        subject_token: Presented,
+        subject_token: PresentedJwt,
         /// `requested_token_type`, what the new token is to be called.
         requested: TokenType,
     },
@@ -69,7 +69,7 @@ pub enum ClientAuthentication {
         /// `client_assertion_type`.
         kind: ClientAssertionType,
         /// The JWT.
-        assertion: Presented,
+        assertion: PresentedJwt,
         /// `client_id`, which may be left out but must agree.
         client: Option<String>,
     },
@@ -101,7 +101,7 @@ pub enum ClientAssertionType {
 }
 
 /// A token that someone presented. `Debug` shows nothing of it.
-pub struct Presented(String);
+pub struct PresentedJwt(String);
 
 impl GrantType {
     /// The registered name.
@@ -165,7 +165,7 @@ impl ClientAuthentication {
     }
 }
 
-impl Presented {
+impl PresentedJwt {
     /// Takes a presented token.
     #[must_use]
     pub const fn new(token: String) -> Self {
@@ -179,8 +179,8 @@ impl Presented {
     }
 }
 
-impl fmt::Debug for Presented {
+impl fmt::Debug for PresentedJwt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Presented(…)")
+        f.write_str("PresentedJwt(…)")
     }
 }

@@ -1,9 +1,9 @@
 //! Clients that take a token back (RFC 7009).
 
-use super::{ClientAuthentication, InspectionError, Presented, TokenError, TokenService};
+use super::{ClientAuthentication, PresentedJwt, TokenError, TokenService, ValidationError};
 use crate::domain::{
-    Actor, Authenticated, Change, LIST_RETENTION, OwnToken, Revocation, RevocationRecord, RevokedBy, TokenId,
-    UnixTime,
+    AccessToken, Actor, Authenticated, Change, LIST_RETENTION, Revocation, RevocationRecord, RevokedBy,
+    TokenId, UnixTime,
 };
 use crate::store::AllocationError;
 
@@ -20,13 +20,13 @@ pub struct RevocationRequest {
 #[derive(Debug)]
 pub enum RevocationOutcome {
     /// It is revoked now.
-    Revoked(OwnToken),
+    Revoked(AccessToken),
     /// It was revoked before.
-    AlreadyRevoked(OwnToken, RevokedBy),
+    AlreadyRevoked(AccessToken, RevokedBy),
     /// It is another client's, and for yet another.
-    NotTheClients(OwnToken),
+    NotTheClients(AccessToken),
     /// There was nothing to revoke: none of this server's tokens, or one that has expired.
-    NotGood(InspectionError),
+    NotGood(ValidationError),
 }
 
 impl TokenService {
@@ -34,7 +34,7 @@ impl TokenService {
     pub async fn revoke(
         &self,
         client: &ClientAuthentication,
-        token: &Presented,
+        token: &PresentedJwt,
     ) -> Result<RevocationRequest, TokenError> {
         let client = self.authenticate_client(client).await?;
         let outcome = self.revoke_for(&client, token).await?;
@@ -44,13 +44,13 @@ impl TokenService {
     async fn revoke_for(
         &self,
         client: &Authenticated,
-        token: &Presented,
+        token: &PresentedJwt,
     ) -> Result<RevocationOutcome, TokenError> {
         let snapshot = self.snapshot()?;
         let now = self.now();
-        let token = match self.inspector().read(&snapshot.keyring, token.as_str(), now) {
-            Ok(inspected) => inspected.token,
-            Err(error) if error.is_ours() => return Err(TokenError::Inspection(error)),
+        let token = match self.validator().read(&snapshot.keyring, token.as_str(), now) {
+            Ok(validated) => validated.token,
+            Err(error) if error.is_ours() => return Err(TokenError::Validation(error)),
             Err(error) => return Ok(RevocationOutcome::NotGood(error)),
         };
         if ![&token.client, &token.audience].contains(&client.client()) {
@@ -60,7 +60,7 @@ impl TokenService {
             return Ok(RevocationOutcome::AlreadyRevoked(token, by));
         }
         let Ok(id) = token.id.parse::<TokenId>() else {
-            return Ok(RevocationOutcome::NotGood(InspectionError::Claims));
+            return Ok(RevocationOutcome::NotGood(ValidationError::Claims));
         };
         let record = record(Revocation::Token(id), token.expires_at, now);
         let statuses = self.statuses.as_ref().ok_or(AllocationError::Stopped)?;

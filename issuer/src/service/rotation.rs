@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Clock;
 use crate::domain::{
-    Actor, Algorithm, Change, ChangeError, KeyChange, KeyState, Plan, RandomError, RotateEvery,
-    RotationReason, Sightings, Step, StoredKey, UnixTime, random,
+    Actor, Algorithm, Change, ChangeError, FirstSeen, KeyChange, KeyState, Plan, RandomError, RotateEvery,
+    RotationReason, Step, StoredKey, UnixTime, random,
 };
 use crate::keys::{KeyError, Vault};
 use crate::store::{FollowError, Snapshots, Stale, Store, StoreError};
@@ -31,12 +31,12 @@ pub struct Rotator {
     snapshots: Arc<Snapshots>,
     vault: Vault,
     every: RotateEvery,
-    sightings: Sightings,
+    first_seen: FirstSeen,
 }
 
 /// A moment by the two clocks that a plan needs.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct ClockReading {
     /// By the clock on the wall.
     pub now: UnixTime,
     /// Seconds of a clock that is never put back.
@@ -44,7 +44,7 @@ pub struct Moment {
 }
 
 /// A step as a change.
-struct Move {
+struct KeyChangePlan {
     change: KeyChange,
     /// The key that nobody needs if the change is refused.
     made: Option<StoredKey>,
@@ -54,7 +54,7 @@ struct Move {
 
 /// What came of one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum RotationOutcome {
     /// Nothing is due.
     Idle,
     /// This was done.
@@ -87,13 +87,13 @@ impl Rotator {
     /// Lets the keys of `store` take turns every so often. `snapshots` follow that store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, snapshots: Arc<Snapshots>, vault: Vault, every: RotateEvery) -> Self {
-        Self { store, snapshots, vault, every, sightings: Sightings::default() }
+        Self { store, snapshots, vault, every, first_seen: FirstSeen::default() }
     }
 
     /// Does what is due, when it is due, until dropped.
     pub async fn keep_rotating(mut self, clock: Clock) {
         let started = Instant::now();
-        let moment = || Moment { now: clock(), running: started.elapsed().as_secs() };
+        let moment = || ClockReading { now: clock(), running: started.elapsed().as_secs() };
         let mut changes = self.snapshots.subscribe();
         let mut failing = false;
         loop {
@@ -128,14 +128,14 @@ impl Rotator {
     }
 
     /// Does one step, if one is due.
-    pub async fn pass(&mut self, at: Moment) -> Result<Pass, RotationError> {
+    pub async fn pass(&mut self, at: ClockReading) -> Result<RotationOutcome, RotationError> {
         self.snapshots.current()?;
-        let Some(step) = self.look(at).due.into_iter().next() else { return Ok(Pass::Idle) };
-        let Move { change, made, gone } = self.plan_move(&step, at.now).await?;
+        let Some(step) = self.look(at).due.into_iter().next() else { return Ok(RotationOutcome::Idle) };
+        let KeyChangePlan { change, made, gone } = self.plan_change(&step, at.now).await?;
         let applied = self.store.apply(&Actor::issuer(), &Change::Keys(change), at.now).await;
         let (pass, unused) = match applied {
-            Ok(_) => (Pass::Done(step), gone),
-            Err(StoreError::Refused(ChangeError::KeyMovedOn(_))) => (Pass::Overtaken(step), made),
+            Ok(_) => (RotationOutcome::Done(step), gone),
+            Err(StoreError::Refused(ChangeError::KeyMovedOn(_))) => (RotationOutcome::Overtaken(step), made),
             // Whether it was done is not known, so no key is given up.
             Err(error) => return Err(RotationError::Store(error)),
         };
@@ -148,31 +148,35 @@ impl Rotator {
     }
 
     /// The plan for what is in the store as far as it is known.
-    fn look(&mut self, at: Moment) -> Plan {
+    fn look(&mut self, at: ClockReading) -> Plan {
         let snapshot = self.snapshots.latest();
         let keys = snapshot.keyring.keys();
-        self.sightings.note(keys, at.running);
-        Plan::new(keys, self.every, at.now, |key| self.sightings.seconds(key, at.running))
+        self.first_seen.note(keys, at.running);
+        Plan::new(keys, self.every, at.now, |key| self.first_seen.seconds(key, at.running))
     }
 
-    async fn plan_move(&self, step: &Step, now: UnixTime) -> Result<Move, RotationError> {
+    async fn plan_change(&self, step: &Step, now: UnixTime) -> Result<KeyChangePlan, RotationError> {
         Ok(match step {
             Step::Publish { algorithm, active } => {
                 let next = self.fresh(*algorithm, now).await?;
                 let made = Some(next.clone());
-                Move { change: KeyChange::Publish { active: active.clone(), next }, made, gone: None }
+                KeyChangePlan {
+                    change: KeyChange::Publish { active: active.clone(), next },
+                    made,
+                    gone: None,
+                }
             }
             Step::Rotate { algorithm, active, next } => {
                 let fresh = self.fresh(*algorithm, now).await?;
                 let made = Some(fresh.clone());
                 let reason = self.reason(active.as_deref());
                 let (active, next) = (active.clone(), next.clone());
-                Move { change: KeyChange::Rotate { active, next, fresh, reason }, made, gone: None }
+                KeyChangePlan { change: KeyChange::Rotate { active, next, fresh, reason }, made, gone: None }
             }
             Step::Remove { kid } => {
                 let snapshot = self.snapshots.latest();
                 let gone = snapshot.keyring.keys().iter().find(|key| key.kid == *kid).cloned();
-                Move { change: KeyChange::Remove { kid: kid.clone() }, made: None, gone }
+                KeyChangePlan { change: KeyChange::Remove { kid: kid.clone() }, made: None, gone }
             }
         })
     }
@@ -194,7 +198,7 @@ impl Rotator {
     }
 }
 
-impl Pass {
+impl RotationOutcome {
     fn log(&self) {
         match self {
             Self::Idle => {}

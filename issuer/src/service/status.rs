@@ -1,17 +1,17 @@
-//! Where the status of each token is: places in status lists for new tokens, and the lists themselves.
+//! Where the status of each token is: blocks in status lists for new tokens, and the lists themselves.
 
+mod index_blocks;
 mod list;
-mod places;
 
 use std::fmt;
 use std::sync::Arc;
 
+use index_blocks::{Allocated, IndexBlocks, PartyBlocks};
 use list::SignedLists;
 pub use list::{ListError, SignedList};
-use places::{HolderPlaces, Places, Taken};
 
 use crate::domain::{
-    Algorithm, BlockRequest, Holder, Revocations, StatusPlace, StatusTtl, UnixTime, window_end,
+    Algorithm, BlockRequest, Revocations, StatusIndex, StatusTtl, TokenParties, UnixTime, window_end,
 };
 use crate::store::{Allocation, AllocationError, Store};
 
@@ -20,14 +20,14 @@ pub struct Statuses {
     ttl: StatusTtl,
     store: Arc<dyn Store>,
     allocation: Allocation,
-    places: Places,
+    blocks: IndexBlocks,
     lists: SignedLists,
 }
 
 /// The token that a place is for.
 #[derive(Clone, Debug)]
 pub(super) struct NewToken<'a> {
-    pub(super) holder: Holder,
+    pub(super) parties: TokenParties,
     /// Which key will sign it.
     pub(super) kid: &'a str,
     pub(super) algorithm: Algorithm,
@@ -41,7 +41,7 @@ impl Statuses {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, ttl: StatusTtl, clock: fn() -> UnixTime) -> Self {
         let allocation = Allocation::new(Arc::clone(&store), clock);
-        Self { ttl, store, allocation, places: Places::default(), lists: SignedLists::default() }
+        Self { ttl, store, allocation, blocks: IndexBlocks::default(), lists: SignedLists::default() }
     }
 
     /// How long a list may be kept.
@@ -65,40 +65,40 @@ impl Statuses {
         token: NewToken<'_>,
         revocations: &Revocations,
         now: UnixTime,
-    ) -> Result<StatusPlace, AllocationError> {
+    ) -> Result<StatusIndex, AllocationError> {
         let window = window_end(token.expires_at);
-        let held = self.places.of(&token.holder, window, now);
-        let place = match held.take(token.kid, revocations) {
-            Some(place) => place,
+        let held = self.blocks.of(&token.parties, window, now);
+        let allocated = match held.take(token.kid, revocations) {
+            Some(allocated) => allocated,
             None => self.refill(&held, token, window, revocations, now).await?,
         };
-        Ok(StatusPlace { list: place.list.id, index: place.list.index(place.position) })
+        Ok(StatusIndex { list: allocated.list.id, index: allocated.list.index(allocated.position) })
     }
 
     /// Gets the holder another block, and the token its first position. Of those who wait one asks for it, and the others
     /// find it.
     async fn refill(
         &self,
-        held: &HolderPlaces,
+        held: &PartyBlocks,
         token: NewToken<'_>,
         window: UnixTime,
         revocations: &Revocations,
         now: UnixTime,
-    ) -> Result<Taken, AllocationError> {
+    ) -> Result<Allocated, AllocationError> {
         let refilling = held.refilling().await;
-        if let Some(place) = held.take(token.kid, revocations) {
-            return Ok(place);
+        if let Some(allocated) = held.take(token.kid, revocations) {
+            return Ok(allocated);
         }
-        let NewToken { holder, kid, algorithm, .. } = token;
+        let NewToken { parties, kid, algorithm, .. } = token;
         let request = BlockRequest {
-            holder,
+            parties,
             kid: kid.to_owned(),
             algorithm,
             expires_at: window,
             length: refilling.length(),
         };
         let block = self.allocation.allocate(request).await?;
-        Ok(refilling.refill(self.places.with_known_list(block, now), kid))
+        Ok(refilling.refill(self.blocks.with_known_list(block, now), kid))
     }
 }
 

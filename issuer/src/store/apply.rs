@@ -10,8 +10,9 @@ use sqlx::sqlite::SqliteConnection;
 use super::rows::{SIGNING_KEYS, STATUS_LISTS};
 use super::{StoreError, revocation, signing_keys};
 use crate::domain::{
-    Actor, Algorithm, Change, ChangeError, ClientId, Credential, CredentialId, CredentialKind, Effect,
-    Exchange, Grant, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, Scope, Settings, Trust, UnixTime,
+    Actor, Algorithm, Change, ChangeError, ClientGrant, ClientId, ClientUpdate, Credential, CredentialId,
+    CredentialKind, Effect, Exchange, MAX_CREDENTIALS, MAX_SCOPES, MAX_SECRETS, Scope, UnixTime,
+    WorkloadRegistration,
 };
 
 /// A change that was made: its effect, and whom it was about.
@@ -160,7 +161,7 @@ async fn add_client(
 async fn set_client(
     connection: &mut SqliteConnection,
     id: &ClientId,
-    settings: &Settings,
+    settings: &ClientUpdate,
 ) -> Result<(), StoreError> {
     if let Some(description) = &settings.description {
         sqlx::query("UPDATE client SET description = $2 WHERE id = $1")
@@ -213,7 +214,7 @@ async fn set_client(
 async fn set_scopes(
     connection: &mut SqliteConnection,
     id: &ClientId,
-    settings: &Settings,
+    settings: &ClientUpdate,
 ) -> Result<(), StoreError> {
     for (scope, description) in &settings.offer {
         sqlx::query(
@@ -298,9 +299,9 @@ async fn add_credential(
 async fn workload_key(
     connection: &mut SqliteConnection,
     client: &ClientId,
-    trust: &Trust,
+    trust: &WorkloadRegistration,
 ) -> Result<String, StoreError> {
-    let Trust { issuer, audience, conditions, .. } = trust;
+    let WorkloadRegistration { issuer, audience, conditions, .. } = trust;
     let choice = json(&(issuer, audience, conditions.as_json()), "credential", client.as_str())?;
     let key = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, choice.as_bytes()));
     let holder: Option<String> =
@@ -332,10 +333,10 @@ async fn remove_credential(connection: &mut SqliteConnection, id: &CredentialId)
 
 async fn add_grant(
     connection: &mut SqliteConnection,
-    grant: &Grant,
+    grant: &ClientGrant,
     now: UnixTime,
 ) -> Result<Effect, StoreError> {
-    let Grant { client, audience, scopes, exchanges, .. } = grant;
+    let ClientGrant { client, audience, scopes, exchanges, .. } = grant;
     require(connection, client).await?;
     require(connection, audience).await?;
     require_offered(connection, audience, scopes.iter()).await?;

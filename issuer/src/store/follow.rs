@@ -57,7 +57,7 @@ pub struct Stale;
 pub struct Snapshots {
     current: watch::Sender<Arc<Snapshot>>,
     /// When the copy was last known to be the store's.
-    compared: watch::Sender<Moment>,
+    compared: watch::Sender<ClockReading>,
     /// Someone cannot wait for the next poll.
     wanted: Notify,
     /// Held by whoever refreshes, so that no older copy follows a newer one.
@@ -66,7 +66,7 @@ pub struct Snapshots {
 
 /// A moment by two clocks: one stands still while the machine is suspended, and the other can be put back.
 #[derive(Clone, Copy, Debug)]
-struct Moment {
+struct ClockReading {
     running: Instant,
     wall: SystemTime,
 }
@@ -104,7 +104,7 @@ impl Snapshot {
 impl Snapshots {
     /// Loads the first snapshot.
     pub async fn load(store: &dyn Store, vault: &Vault) -> Result<Self, FollowError> {
-        let compared = Moment::now();
+        let compared = ClockReading::now();
         let snapshot = Snapshot::new(store.load().await?, vault, None).await?;
         let (current, _) = watch::channel(Arc::new(snapshot));
         let (compared, _) = watch::channel(compared);
@@ -159,7 +159,7 @@ impl Snapshots {
     /// Compares with the store once, and takes over what is new.
     pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<(), FollowError> {
         let _alone = self.refreshing.lock().await;
-        let compared = Moment::now();
+        let compared = ClockReading::now();
         let before = Arc::clone(&self.current.borrow());
         if store.revision().await? != before.revision {
             let state = match store.changes(before.revision).await? {
@@ -175,7 +175,7 @@ impl Snapshots {
     }
 }
 
-impl Moment {
+impl ClockReading {
     fn now() -> Self {
         Self { running: Instant::now(), wall: SystemTime::now() }
     }

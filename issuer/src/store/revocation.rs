@@ -134,9 +134,9 @@ async fn allocate_one(
     .bind(list.id.to_string())
     .bind(start)
     .bind(length)
-    .bind(request.holder.client.as_str())
-    .bind(request.holder.subject.as_str())
-    .bind(request.holder.audience.as_str())
+    .bind(request.parties.client.as_str())
+    .bind(request.parties.subject.as_str())
+    .bind(request.parties.audience.as_str())
     .bind(&request.kid)
     .execute(connection)
     .await?;

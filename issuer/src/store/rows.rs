@@ -7,9 +7,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{Changes, State, StoreError, revocation};
 use crate::domain::{
-    Audience, Client, ClientId, Credential, CredentialKind, CustomClaims, Description, Directory, Entry,
-    Exchange, Exchanges, Grant, KeyState, Labels, Lifetime, PrivateKey, Revocations, Scope, ScopeSet,
-    StoredKey, UnixTime,
+    Audience, Client, ClientGrant, ClientId, Credential, CredentialKind, CustomClaims, Description,
+    Directory, Entry, Exchange, Exchanges, KeyState, Labels, Lifetime, PrivateKey, Revocations, Scope,
+    ScopeSet, StoredKey, UnixTime,
 };
 
 /// Characters of a malformed value that an error shows.
@@ -190,7 +190,7 @@ async fn credentials(
 async fn grants(
     connection: &mut SqliteConnection,
     only: Option<&str>,
-) -> Result<HashMap<String, Vec<Grant>>, StoreError> {
+) -> Result<HashMap<String, Vec<ClientGrant>>, StoreError> {
     let rows: Vec<(String, String, String)> =
         select!(&mut *connection, only, "client_id, audience_id, scope", "client_grant_scope", "client_id")?;
     let mut granted: HashMap<(String, String), Vec<Scope>> = HashMap::new();
@@ -205,10 +205,10 @@ async fn grants(
         "client_grant",
         "client_id"
     )?;
-    let mut grants: HashMap<String, Vec<Grant>> = HashMap::new();
+    let mut grants: HashMap<String, Vec<ClientGrant>> = HashMap::new();
     for (client, audience, seconds, expires_at, reason, claims) in rows {
         let edge = (client.clone(), audience.clone());
-        let grant = Grant {
+        let grant = ClientGrant {
             client: parse::<ClientId>("client identifier", &client)?,
             audience: parse("client identifier", &audience)?,
             lifetime: seconds.map(lifetime).transpose()?,

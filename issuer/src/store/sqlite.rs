@@ -13,7 +13,7 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Changes, SpentAssertion, State, Store, StoreError, apply, revocation, rows};
+use super::{Changes, State, Store, StoreError, UsedAssertion, apply, revocation, rows};
 use crate::domain::{Actor, Applied, Block, BlockRequest, Change, CredentialId, UnixTime};
 
 /// How long a statement waits for another process's transaction. Ours take milliseconds; whoever waits longer than
@@ -171,13 +171,16 @@ impl Store for SqliteStore {
         .boxed()
     }
 
-    fn spend<'a>(&'a self, assertions: &'a [SpentAssertion]) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
+    fn mark_used<'a>(
+        &'a self,
+        assertions: &'a [UsedAssertion],
+    ) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
         async move {
             let mut transaction = self.pool.begin_with(WRITE).await?;
             let mut fresh = Vec::with_capacity(assertions.len());
             for assertion in assertions {
                 let spent = sqlx::query(
-                    "INSERT INTO spent_assertion (client_id, jti_sha256, expires_at) VALUES ($1, $2, $3)
+                    "INSERT INTO used_assertion (client_id, jti_sha256, expires_at) VALUES ($1, $2, $3)
                      ON CONFLICT (client_id, jti_sha256) DO NOTHING",
                 )
                 .bind(assertion.client.as_str())
@@ -233,7 +236,7 @@ impl Store for SqliteStore {
     fn purge(&self, now: UnixTime) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             let mut transaction = self.pool.begin_with(WRITE).await?;
-            sqlx::query("DELETE FROM spent_assertion WHERE expires_at < $1")
+            sqlx::query("DELETE FROM used_assertion WHERE expires_at < $1")
                 .bind(apply::seconds(now))
                 .execute(&mut *transaction)
                 .await?;

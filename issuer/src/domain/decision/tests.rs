@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Client, Entry, Grant, Lifetime, parse_claim};
+use crate::domain::{Client, ClientGrant, Entry, Lifetime, parse_claim};
 use crate::testing::{NOW, client, id, pepper, scopes, secret, secret_of};
 
 /// `shop` may call `orders` with two scopes and `mail` with none; `stock` exists, but nobody may call it.
 fn directory() -> Directory {
     let mut shop = client("shop", "");
     shop.credentials = vec![Arc::new(secret_of("shop"))];
-    let grant = |audience: &str, granted: &str, seconds: u64| Grant {
+    let grant = |audience: &str, granted: &str, seconds: u64| ClientGrant {
         lifetime: Lifetime::from_seconds(seconds).ok(),
-        ..Grant::new(id("shop"), id(audience), scopes(granted))
+        ..ClientGrant::new(id("shop"), id(audience), scopes(granted))
     };
     Directory::new([
         Entry::new(shop, [grant("orders", "read write", 600), grant("mail", "", 60)]),
@@ -21,7 +21,7 @@ fn directory() -> Directory {
 }
 
 /// The same, a client changed, with its grants as `change` leaves them.
-fn changed(name: &str, change: impl FnOnce(&mut Client, &mut Vec<Grant>)) -> Directory {
+fn changed(name: &str, change: impl FnOnce(&mut Client, &mut Vec<ClientGrant>)) -> Directory {
     let mut directory = directory();
     let mut client = directory.client(name).unwrap().clone();
     let mut grants = directory.grants().into_iter().filter(|it| it.client == client.id).cloned().collect();
@@ -50,7 +50,7 @@ fn issue(
 ) -> Result<Issuance, Refusal> {
     let asked = asked.map(scopes);
     let issuer = "https://id.example".parse().unwrap();
-    let wish = Wish { audience, scopes: asked.as_ref() };
+    let wish = RequestedAccess { audience, scopes: asked.as_ref() };
     let token_id = TokenId("t".to_owned());
     decide(directory, &issuer, &LifetimeBounds::default(), client, wish, token_id, NOW)
 }

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{ActorChain, ClientSecret, Entry, Grant, Lifetime, Method, authenticate, parse_claim};
+use crate::domain::{
+    ActorChain, ClientGrant, ClientSecret, Entry, Lifetime, Method, authenticate, parse_claim,
+};
 use crate::testing::{NOW, client, id, pepper, scopes, secret, secret_of};
 
 /// `orders` was called by `shop` and calls `stock`, where it may trade `write` for `reserve`, and `read` for `list` and
@@ -9,14 +11,14 @@ use crate::testing::{NOW, client, id, pepper, scopes, secret, secret_of};
 fn directory() -> Directory {
     let mut orders = client("orders", "read write delete");
     orders.credentials = vec![Arc::new(secret_of("orders"))];
-    let mut stock = Grant::new(id("orders"), id("stock"), scopes("reserve list look admin"));
+    let mut stock = ClientGrant::new(id("orders"), id("stock"), scopes("reserve list look admin"));
     stock.exchanges = exchanges("write=reserve read=list read=look");
     stock.lifetime = Lifetime::from_seconds(300).ok();
     let (claim, value) = parse_claim("tenant=acme").unwrap();
     stock.claims.add(claim, value).unwrap();
     Directory::new([
         Entry::new(client("shop", ""), []),
-        Entry::new(orders, [stock, Grant::new(id("orders"), id("mail"), scopes("send"))]),
+        Entry::new(orders, [stock, ClientGrant::new(id("orders"), id("mail"), scopes("send"))]),
         Entry::new(client("stock", "reserve list look admin"), []),
         Entry::new(client("mail", "send"), []),
     ])
@@ -27,8 +29,8 @@ fn exchanges(text: &str) -> Exchanges {
 }
 
 /// The token that `shop` called `orders` with.
-fn subject() -> OwnToken {
-    OwnToken {
+fn subject() -> AccessToken {
+    AccessToken {
         id: "s".to_owned(),
         kid: "k".to_owned(),
         subject: id("shop"),
@@ -44,14 +46,14 @@ fn subject() -> OwnToken {
 /// The token `subject`, of which the scopes `held` are left, traded by `orders` at `now`.
 fn trade_at(
     directory: &Directory,
-    subject: &OwnToken,
+    subject: &AccessToken,
     held: &str,
     (audience, asked): (Option<&str>, Option<&str>),
     now: UnixTime,
 ) -> Result<Issuance, Refusal> {
     let (held, asked) = (scopes(held), asked.map(scopes));
-    let wish = Wish { audience, scopes: asked.as_ref() };
-    let exchange = ExchangeWish { subject, held: &held, wish, max_act_depth: ActDepth::default() };
+    let wish = RequestedAccess { audience, scopes: asked.as_ref() };
+    let exchange = ExchangeRequest { subject, held: &held, wish, max_act_depth: ActDepth::default() };
     let secret: ClientSecret = secret();
     let method = Method::SecretPost;
     let orders = authenticate(&self::directory(), &pepper(), "orders", &secret, method, NOW).unwrap();
@@ -60,7 +62,7 @@ fn trade_at(
     decide_exchange(directory, &issuer, &LifetimeBounds::default(), &orders, exchange, token_id, now)
 }
 
-fn trade(subject: &OwnToken, held: &str, asked: Option<&str>) -> Result<Issuance, Refusal> {
+fn trade(subject: &AccessToken, held: &str, asked: Option<&str>) -> Result<Issuance, Refusal> {
     trade_at(&directory(), subject, held, (Some("stock"), asked), NOW)
 }
 
@@ -82,7 +84,7 @@ fn the_new_token_speaks_for_the_subject_and_names_the_client() {
 
 #[test]
 fn those_who_acted_before_are_named_inside() {
-    let subject = OwnToken { client: id("front"), actors: chain(&["front", "gate"]), ..subject() };
+    let subject = AccessToken { client: id("front"), actors: chain(&["front", "gate"]), ..subject() };
     let claims = trade(&subject, "read", None).unwrap().claims;
     assert_eq!((claims.sub, claims.act), (id("shop"), chain(&["orders", "front", "gate"])));
 }
@@ -113,14 +115,14 @@ fn scopes_are_what_those_of_the_subject_are_traded_for() {
 #[test]
 fn the_new_token_ends_no_later_than_the_old_one() {
     for (left, lifetime) in [(600, 300), (300, 300), (299, 299), (1, 1)] {
-        let subject = OwnToken { expires_at: NOW.plus(left), ..subject() };
+        let subject = AccessToken { expires_at: NOW.plus(left), ..subject() };
         assert_eq!(trade(&subject, "read", None).unwrap().claims.exp, NOW.plus(lifetime), "{left}");
     }
 }
 
 #[test]
 fn only_the_audience_of_a_token_trades_it() {
-    let another = OwnToken { audience: id("stock"), ..subject() };
+    let another = AccessToken { audience: id("stock"), ..subject() };
     let refused = Refusal::SubjectForAnother { audience: id("stock") };
     assert_eq!(trade(&another, "read", None), Err(refused));
 }
@@ -137,7 +139,7 @@ fn an_edge_is_there_only_where_a_grant_says_so() {
 
 #[test]
 fn what_is_asked_of_every_token_is_asked_here_too() {
-    let changed = |change: &dyn Fn(&mut Grant)| {
+    let changed = |change: &dyn Fn(&mut ClientGrant)| {
         let mut directory = directory();
         let orders = directory.client("orders").unwrap().clone();
         let mut grant = directory.grant("orders", "stock").unwrap().clone();
@@ -170,8 +172,9 @@ fn what_is_asked_of_every_token_is_asked_here_too() {
 
 #[test]
 fn nobody_acts_twice() {
-    let own = OwnToken { subject: id("orders"), client: id("mail"), actors: chain(&["mail"]), ..subject() };
-    let again = OwnToken { client: id("stock"), actors: chain(&["stock", "orders"]), ..subject() };
+    let own =
+        AccessToken { subject: id("orders"), client: id("mail"), actors: chain(&["mail"]), ..subject() };
+    let again = AccessToken { client: id("stock"), actors: chain(&["stock", "orders"]), ..subject() };
     for subject in [own, again] {
         assert_eq!(trade(&subject, "read", None), Err(Refusal::ActsTwice));
     }
@@ -180,7 +183,7 @@ fn nobody_acts_twice() {
 #[test]
 fn a_chain_has_an_end() {
     let names = ["a", "b", "c", "d"];
-    let subject = |earlier: usize| OwnToken { actors: chain(&names[..earlier]), ..subject() };
+    let subject = |earlier: usize| AccessToken { actors: chain(&names[..earlier]), ..subject() };
     assert_eq!(trade(&subject(3), "read", None).map(|issued| issued.claims.act.len()), Ok(4));
     assert_eq!(trade(&subject(4), "read", None), Err(Refusal::TooManyActors { limit: 4 }));
 }

@@ -8,7 +8,7 @@
 //!
 //! The times in the store were written by clocks that may have been wrong, and by processes that may have been
 //! suspended in between. What must not happen too early therefore counts from when the planner itself first saw the key
-//! in its state, by a clock that is never put back ([`Sightings`]): a key that somebody has seen in the store is in
+//! in its state, by a clock that is never put back ([`FirstSeen`]): a key that somebody has seen in the store is in
 //! the store. Only the schedule goes by the times that are stored.
 
 use std::collections::{BTreeSet, HashMap};
@@ -40,7 +40,7 @@ pub struct RotateEveryError;
 
 /// Since when whoever plans has seen each key in its state, by seconds of a clock that is never put back.
 #[derive(Clone, Debug, Default)]
-pub struct Sightings(HashMap<(String, &'static str), u64>);
+pub struct FirstSeen(HashMap<(String, &'static str), u64>);
 
 /// One thing that is to be done. It names the keys that it is about, so that whoever comes second does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub enum Event {
 
 /// What becomes of a key next, and when if nobody interferes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prospect {
+pub struct NextEvent {
     /// The key.
     pub kid: String,
     /// What happens to it.
@@ -96,7 +96,7 @@ pub struct Plan {
     /// What is due. After one of these steps the rest has to be planned anew.
     pub due: Vec<Step>,
     /// What becomes of each key.
-    pub prospects: Vec<Prospect>,
+    pub next_events: Vec<NextEvent>,
 }
 
 /// The keys of one algorithm that do something.
@@ -140,7 +140,7 @@ impl Default for RotateEvery {
     }
 }
 
-impl Sightings {
+impl FirstSeen {
     /// Notes that these keys were in the store at `moment`, and no others.
     pub fn note(&mut self, keys: &[StoredKey], moment: u64) {
         let mut before = std::mem::take(&mut self.0);
@@ -174,7 +174,7 @@ impl Plan {
         now: UnixTime,
         seen: impl Fn(&StoredKey) -> u64,
     ) -> Self {
-        let mut plan = Self { due: Vec::new(), prospects: Vec::new() };
+        let mut plan = Self { due: Vec::new(), next_events: Vec::new() };
         for pair in pairs(keys) {
             plan.rotate(&pair, every, now, &seen);
         }
@@ -198,7 +198,7 @@ impl Plan {
     /// When something is to happen next.
     #[must_use]
     pub fn next_at(&self) -> Option<UnixTime> {
-        self.prospects.iter().map(|prospect| prospect.at).min()
+        self.next_events.iter().map(|next_event| next_event.at).min()
     }
 
     fn rotate(
@@ -234,7 +234,7 @@ impl Plan {
     }
 
     fn expect(&mut self, key: &StoredKey, event: Event, at: UnixTime) {
-        self.prospects.push(Prospect { kid: key.kid.clone(), event, at });
+        self.next_events.push(NextEvent { kid: key.kid.clone(), event, at });
     }
 }
 

@@ -1,7 +1,7 @@
 //! How clients authenticate (RFC 6749 §2.3, RFC 7521 §4).
 
 use super::stage::{BEARER, GRANT, JWT_TYPE, OWN, Server, basic, claims, post};
-use crate::domain::Settings;
+use crate::domain::ClientUpdate;
 use crate::testing::Platform;
 
 /// RFC 6749 §2.3.1: Basic, each half form-encoded, and `client_id` with `client_secret` in the body.
@@ -112,7 +112,7 @@ async fn an_assertion_is_client_authentication() {
     ] {
         server.assert_refused(post(&form), status, error, &form.chars().take(140).collect::<String>()).await;
     }
-    server.set("shop", Settings { enabled: Some(false), ..Settings::default() }).await;
+    server.set("shop", ClientUpdate { enabled: Some(false), ..ClientUpdate::default() }).await;
     let form = format!("{GRANT}&{JWT_TYPE}&client_assertion={assertion}");
     server.assert_refused(post(&form), 401, "invalid_client", "disabled").await;
 }

@@ -7,8 +7,8 @@ use warp::test::RequestBuilder;
 
 use super::stage::{GRANT, ISSUER, OWN, Server, basic, body, now, post};
 use crate::domain::{
-    ActorChain, Change, Exchange, Exchanges, Grant, MAX_ACT_DEPTH, OwnToken, Revocation, RevocationRecord,
-    Settings,
+    AccessToken, ActorChain, Change, ClientGrant, ClientUpdate, Exchange, Exchanges, MAX_ACT_DEPTH,
+    Revocation, RevocationRecord,
 };
 use crate::testing::{id, offering, scopes};
 
@@ -39,7 +39,7 @@ async fn server() -> Server {
 
 async fn edge(server: &Server, client: &str, audience: &str, exchange: &str) {
     let exchange: Exchange = exchange.parse().unwrap();
-    let mut grant = Grant::new(id(client), id(audience), scopes(exchange.to.as_str()));
+    let mut grant = ClientGrant::new(id(client), id(audience), scopes(exchange.to.as_str()));
     grant.exchanges = Exchanges::new([exchange]).unwrap();
     server.apply(&Change::AddGrant(grant)).await;
 }
@@ -158,7 +158,7 @@ async fn the_longest_chain_is_verified_and_read_back() {
     });
     let token = crate::keys::sign_token(snapshot.keyring.signer(None).unwrap(), &written).await.unwrap();
     assert_eq!(claims(&server, "s3", &token).await, written);
-    let read = server.service.inspector().read(&snapshot.keyring, &token, self::now()).unwrap();
+    let read = server.service.validator().read(&snapshot.keyring, &token, self::now()).unwrap();
     assert_eq!(read.token.actors, chain);
 }
 
@@ -237,11 +237,11 @@ async fn a_fallen_token_is_worth_nothing() {
     let said = {
         server.disable("shop").await;
         let said = refused("a disabled subject").await;
-        server.set("shop", Settings { enabled: Some(true), ..Settings::default() }).await;
+        server.set("shop", ClientUpdate { enabled: Some(true), ..ClientUpdate::default() }).await;
         said
     };
     server.assert_granted(trade("orders", &subject, "audience=stock"), "enabled again").await;
-    server.apply(&Change::AddGrant(Grant::new(id("shop"), id("orders"), scopes("read")))).await;
+    server.apply(&Change::AddGrant(ClientGrant::new(id("shop"), id("orders"), scopes("read")))).await;
     let narrowed = trade("orders", &subject, "audience=stock");
     server.assert_refused(narrowed, 400, "invalid_scope", "the scope is withdrawn").await;
     server.apply(&Change::RemoveGrant { client: id("shop"), audience: id("orders") }).await;
@@ -271,7 +271,7 @@ async fn an_exchanged_token_is_introspected_with_its_chain() {
 /// RFC 7009 §1 and §2.1: whatever was revoked, nothing more is to be had for it, and it is not active.
 #[tokio::test]
 async fn a_revoked_token_is_worth_nothing() {
-    type Of = fn(&OwnToken) -> Revocation;
+    type Of = fn(&AccessToken) -> Revocation;
     let revocations: [(Of, bool); 7] = [
         (|token| Revocation::Token(token.id.parse().unwrap()), true),
         (|_| Revocation::Client(id("shop")), true),
@@ -287,7 +287,7 @@ async fn a_revoked_token_is_worth_nothing() {
         let answer = server.assert_granted(trade("orders", &first, "audience=stock"), "stock").await;
         let second = token(&answer);
         let snapshot = server.service.latest();
-        let read = server.service.inspector().read(&snapshot.keyring, &second, now()).unwrap().token;
+        let read = server.service.validator().read(&snapshot.keyring, &second, now()).unwrap().token;
         let what = what(&read);
         let record = RevocationRecord { what: what.clone(), at: now(), expires_at: now().plus(3600) };
         server.apply(&Change::Revoke(record)).await;
@@ -309,7 +309,7 @@ async fn a_revoked_token_is_worth_nothing() {
 async fn an_exchanged_token_has_a_status_like_any_other() {
     for revoked in ["shop", "orders"] {
         let server = server().await;
-        server.set("stock", Settings { status: Some(true), ..Settings::default() }).await;
+        server.set("stock", ClientUpdate { status: Some(true), ..ClientUpdate::default() }).await;
         let subject = called(&server).await;
         let answer = server.assert_granted(trade("orders", &subject, "audience=stock"), "stock").await;
         let token = token(&answer);

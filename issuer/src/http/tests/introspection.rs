@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use warp::test::RequestBuilder;
 
 use super::stage::{GRANT, ISSUER, OWN, Server, basic, body, now, post};
-use crate::domain::{Algorithm, Change, Grant, KeyChange, KeyState, Settings};
+use crate::domain::{Algorithm, Change, ClientGrant, ClientUpdate, KeyChange, KeyState};
 use crate::testing::{id, scopes};
 
 const JWT: &str = "application/token-introspection+jwt";
@@ -96,9 +96,9 @@ async fn what_is_no_good_token_is_not_active() {
 async fn a_token_is_worth_what_its_grant_still_holds() {
     let (server, token) = server().await;
     let asked = || question("orders", "o", &token);
-    server.apply(&Change::AddGrant(Grant::new(id("shop"), id("orders"), scopes("read")))).await;
+    server.apply(&Change::AddGrant(ClientGrant::new(id("shop"), id("orders"), scopes("read")))).await;
     assert_eq!(told(&server, asked()).await["scope"], "read");
-    server.apply(&Change::AddGrant(Grant::new(id("shop"), id("orders"), scopes("")))).await;
+    server.apply(&Change::AddGrant(ClientGrant::new(id("shop"), id("orders"), scopes("")))).await;
     let answer = told(&server, asked()).await;
     assert_eq!((&answer["active"], answer.get("scope")), (&json!(true), None));
     server.apply(&Change::RemoveGrant { client: id("shop"), audience: id("orders") }).await;
@@ -141,7 +141,7 @@ async fn an_answer_is_signed_as_tokens_for_the_caller_are() {
     let (server, token) = server().await;
     let rs256 = server.vault().generate(Algorithm::Rs256, KeyState::Active, now()).unwrap();
     server.apply(&Change::Keys(KeyChange::Add(vec![rs256]))).await;
-    let settings = Settings { algorithm: Some(Some(Algorithm::Rs256)), ..Settings::default() };
+    let settings = ClientUpdate { algorithm: Some(Some(Algorithm::Rs256)), ..ClientUpdate::default() };
     server.set("orders", settings).await;
     let (algorithm, claims) = signed(&server, question("orders", "o", &token), "orders").await;
     assert_eq!(algorithm, jsonwebtoken::Algorithm::RS256);

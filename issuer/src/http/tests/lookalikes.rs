@@ -40,7 +40,7 @@ async fn clients_that_fail_by_secret() {
         (name, post(&format!("{GRANT}&client_id={client}&client_secret={secret}")))
     };
     assert_alike(&server, pairs.map(by_form).into(), 401).await;
-    server.set("disabled", crate::domain::Settings { enabled: Some(true), ..Default::default() }).await;
+    server.set("disabled", crate::domain::ClientUpdate { enabled: Some(true), ..Default::default() }).await;
     let (_, request) = by_form(("", "disabled", "s"));
     // It has no grant, but it is somebody.
     server.assert_refused(request, 400, "invalid_target", "enabled again").await;

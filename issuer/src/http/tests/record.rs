@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::stage::{self, BEARER, GRANT, JWT_TYPE, OWN, Server, basic, body, certificate, claims, post};
 use super::*;
-use crate::domain::{Change, CredentialId, CredentialKind, Exchanges, Grant};
+use crate::domain::{Change, ClientGrant, CredentialId, CredentialKind, Exchanges};
 use crate::testing::{Platform, id, offering, scopes};
 
 /// What was logged.
@@ -144,7 +144,7 @@ async fn an_exchange_leaves_a_record_of_what_was_traded() {
     let server = Server::start().await;
     let secret = server.secret("orders", "s").await.id;
     server.set("stock", offering("reserve")).await;
-    let mut grant = Grant::new(id("orders"), id("stock"), scopes("reserve"));
+    let mut grant = ClientGrant::new(id("orders"), id("stock"), scopes("reserve"));
     grant.exchanges = Exchanges::new(["write=reserve".parse().unwrap()]).unwrap();
     server.apply(&Change::AddGrant(grant)).await;
     let (log, _guard) = Log::start();

@@ -4,7 +4,7 @@ use ::http::StatusCode;
 use serde_json::json;
 
 use super::stage::{BEARER, GRANT, JWT_TYPE, OWN, Server, body, claims, now, post};
-use crate::domain::{Change, Conditions, CredentialKind, Grant, UnixTime};
+use crate::domain::{Change, ClientGrant, Conditions, CredentialKind, UnixTime};
 use crate::store::MAX_AGE;
 use crate::testing::{Platform, id, scopes, trust};
 
@@ -113,8 +113,8 @@ async fn a_token_is_asked_for_by_post() {
 async fn a_grant_ends() {
     let server = Server::start().await;
     let until = |seconds| {
-        let grant = Grant::new(id("shop"), id("orders"), scopes("read"));
-        Change::AddGrant(Grant { expires_at: Some(UnixTime::from_seconds(seconds)), ..grant })
+        let grant = ClientGrant::new(id("shop"), id("orders"), scopes("read"));
+        Change::AddGrant(ClientGrant { expires_at: Some(UnixTime::from_seconds(seconds)), ..grant })
     };
     server.apply(&until(now().as_seconds() + 60)).await;
     server.assert_granted(post(&format!("{GRANT}&{OWN}")), "before").await;

@@ -17,8 +17,8 @@ fn form(token: &str, client: &str) -> RequestBuilder {
 fn is_revoked(server: &Server, token: &str) -> Option<RevokedBy> {
     let snapshot = server.service.latest();
     let now = super::stage::now();
-    let inspected = server.service.inspector().read(&snapshot.keyring, token, now).unwrap();
-    snapshot.revocations.is_revoked(&inspected.token)
+    let validated = server.service.validator().read(&snapshot.keyring, token, now).unwrap();
+    snapshot.revocations.is_revoked(&validated.token)
 }
 
 async fn assert_answered(server: &Server, request: RequestBuilder, name: &str) {

@@ -14,8 +14,8 @@ use warp::test::RequestBuilder;
 
 use super::*;
 use crate::domain::{
-    CertificateMatch, Change, ClientSecret, Conditions, Credential, CredentialKind, KeySource,
-    LifetimeBounds, Settings, StatusTtl, Trust, UnixTime,
+    CertificateMatch, Change, ClientSecret, ClientUpdate, Conditions, Credential, CredentialKind, KeySource,
+    LifetimeBounds, StatusTtl, UnixTime, WorkloadRegistration,
 };
 use crate::keys::Vault;
 use crate::service::{Assertions, MutualTls, Statuses};
@@ -69,7 +69,7 @@ impl Server {
         let service = Arc::new(service);
         let routes = routes(&service);
         let server = Self { routes, service, platform, snapshots, store, vault, _folder: folder };
-        let trust = Trust {
+        let trust = WorkloadRegistration {
             keys: KeySource::inline(&server.platform.jwks()).unwrap(),
             ..trust(PLATFORM, Conditions::subject("pod"))
         };
@@ -97,12 +97,12 @@ impl Server {
         self.snapshots.refresh(&self.store, &self.vault).await.unwrap();
     }
 
-    pub(super) async fn set(&self, client: &str, settings: Settings) {
+    pub(super) async fn set(&self, client: &str, settings: ClientUpdate) {
         self.apply(&Change::SetClient { id: id(client), settings }).await;
     }
 
     pub(super) async fn disable(&self, client: &str) {
-        self.set(client, Settings { enabled: Some(false), ..Settings::default() }).await;
+        self.set(client, ClientUpdate { enabled: Some(false), ..ClientUpdate::default() }).await;
     }
 
     pub(super) async fn credential(&self, client: &str, kind: CredentialKind) -> Credential {
@@ -121,7 +121,7 @@ impl Server {
     pub(super) async fn client_with_secret(&self, name: &str, secret: &str, expires_at: Option<UnixTime>) {
         let hash = pepper().hash(&ClientSecret::presented(secret.to_owned()));
         let credential = Credential { expires_at, ..credential(name, CredentialKind::Secret(hash)) };
-        let settings = Settings::default();
+        let settings = ClientUpdate::default();
         self.apply(&Change::AddClient { id: id(name), settings, credential: Some(credential) }).await;
     }
 

@@ -12,7 +12,7 @@ use super::stage::{GRANT, ISSUER, OWN, Server, body, now, post};
 use base64::Engine as _;
 
 use crate::domain::{
-    Algorithm, Change, KeyChange, KeyState, REVOCATION_RETENTION, Revocation, RevocationRecord, Settings,
+    Algorithm, Change, ClientUpdate, KeyChange, KeyState, REVOCATION_RETENTION, Revocation, RevocationRecord,
     WINDOW,
 };
 use crate::testing::id;
@@ -20,7 +20,7 @@ use crate::testing::id;
 /// A server whose audience `orders` asks for a status.
 pub(super) async fn start() -> Server {
     let server = Server::start().await;
-    server.set("orders", Settings { status: Some(true), ..Settings::default() }).await;
+    server.set("orders", ClientUpdate { status: Some(true), ..ClientUpdate::default() }).await;
     server.follow();
     server
 }
@@ -84,7 +84,7 @@ async fn a_token_says_where_its_status_is_if_its_audience_asks() {
     assert_ne!(claims["jti"], other["jti"]);
     assert_ne!(claims["status"], other["status"]);
 
-    server.set("orders", Settings { status: Some(false), ..Settings::default() }).await;
+    server.set("orders", ClientUpdate { status: Some(false), ..ClientUpdate::default() }).await;
     let (_, without) = token(&server).await;
     assert_eq!(without.get("status"), None);
     assert_eq!(without["jti"].as_str().unwrap().len(), 22);
@@ -176,7 +176,9 @@ async fn a_list_is_signed_as_its_tokens_are() {
     let keys = [KeyState::Active, KeyState::Next]
         .map(|state| vault.generate(Algorithm::Rs256, state, now()).unwrap());
     server.apply(&Change::Keys(KeyChange::Add(keys.into()))).await;
-    server.set("orders", Settings { algorithm: Some(Some(Algorithm::Rs256)), ..Settings::default() }).await;
+    server
+        .set("orders", ClientUpdate { algorithm: Some(Some(Algorithm::Rs256)), ..ClientUpdate::default() })
+        .await;
     let (_, claims) = token(&server).await;
     let answer = server.get(&place(&claims).0).await;
     let header = decode_header(std::str::from_utf8(answer.body()).unwrap()).unwrap();
@@ -189,7 +191,7 @@ async fn lists_are_for_tokens_that_expire_together() {
     let server = start().await;
     let (_, long) = token(&server).await;
     let short = crate::domain::Lifetime::from_seconds(WINDOW - 1).unwrap();
-    server.set("orders", Settings { lifetime: Some(Some(short)), ..Settings::default() }).await;
+    server.set("orders", ClientUpdate { lifetime: Some(Some(short)), ..ClientUpdate::default() }).await;
     let (_, short) = token(&server).await;
     assert!(short["exp"].as_u64().unwrap() + WINDOW <= long["exp"].as_u64().unwrap());
     assert_ne!(place(&long).0, place(&short).0);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::stage::{OWN, Server, post};
-use crate::domain::{Change, Grant};
+use crate::domain::{Change, ClientGrant};
 use crate::testing::{id, offering, scopes};
 
 const GRANT: &str = "grant_type=client_credentials";
@@ -12,7 +12,7 @@ const URI: &str = "https://orders.example/v1?x=1";
 async fn server() -> Server {
     let server = Server::start().await;
     server.apply(&Change::AddClient { id: id(URI), settings: offering("read"), credential: None }).await;
-    server.apply(&Change::AddGrant(Grant::new(id("shop"), id(URI), scopes("read")))).await;
+    server.apply(&Change::AddGrant(ClientGrant::new(id("shop"), id(URI), scopes("read")))).await;
     server
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::stage::{GRANT, ISSUER, OWN, Server, body, now, post};
 use crate::domain::{
-    Algorithm, Change, CustomClaim, CustomClaims, Grant, KeyChange, KeyState, Lifetime, Settings,
+    Algorithm, Change, ClientGrant, ClientUpdate, CustomClaim, CustomClaims, KeyChange, KeyState, Lifetime,
 };
 use crate::keys::Vault;
 use crate::testing::{id, scopes};
@@ -83,7 +83,10 @@ async fn the_scope_is_told() {
         assert_eq!(answer["scope"], told, "{ask}");
     }
     server
-        .set("orders", Settings { default_scopes: Some(scopes("read delete")), ..Settings::default() })
+        .set(
+            "orders",
+            ClientUpdate { default_scopes: Some(scopes("read delete")), ..ClientUpdate::default() },
+        )
         .await;
     let answer =
         server.assert_granted(post(&format!("{GRANT}&{OWN}")), "the default, as far as granted").await;
@@ -100,7 +103,7 @@ async fn a_grant_adds_its_claims() {
     let mut claims = CustomClaims::default();
     claims.add(CustomClaim::Roles, "buyer".to_owned()).unwrap();
     claims.add(CustomClaim::Tenant, "acme".to_owned()).unwrap();
-    let grant = Grant { claims, ..Grant::new(id("shop"), id("orders"), scopes("read")) };
+    let grant = ClientGrant { claims, ..ClientGrant::new(id("shop"), id("orders"), scopes("read")) };
     server.apply(&Change::AddGrant(grant)).await;
     let answer = server.assert_granted(post(&format!("{GRANT}&{OWN}")), "with claims").await;
     let (_, claims) = verified(&server, &answer).await;
@@ -112,10 +115,10 @@ async fn a_grant_adds_its_claims() {
 async fn the_audience_chooses_algorithm_and_lifetime() {
     let server = Server::start().await;
     server.apply(&Change::Keys(KeyChange::Add(keys(Algorithm::Rs256, server.vault())))).await;
-    let settings = Settings {
+    let settings = ClientUpdate {
         algorithm: Some(Some(Algorithm::Rs256)),
         lifetime: Some(Lifetime::from_seconds(90).ok()),
-        ..Settings::default()
+        ..ClientUpdate::default()
     };
     server.set("orders", settings).await;
     let answer = server.assert_granted(post(&format!("{GRANT}&{OWN}")), "RS256").await;

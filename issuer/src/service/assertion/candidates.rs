@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tessera_verifier::{Excerpt, SpiffeId, UnverifiedClaims};
 
 use super::error::{AssertionError, NearMiss};
-use super::{AssertionUse, Assertions, OWN_MAX_LIFETIME, WORKLOAD_MAX_LIFETIME};
+use super::{AssertionUse, Assertions, CLIENT_ASSERTION_MAX_LIFETIME, WORKLOAD_MAX_LIFETIME};
 use crate::domain::{
-    Accepts, AudienceRule, Authenticated, Credential, CredentialKind, KeySource, Method, Profile, Trust,
-    UnixTime,
+    Accepts, AudienceRule, Authenticated, Credential, CredentialKind, KeySource, Method, Profile, UnixTime,
+    WorkloadRegistration,
 };
 use crate::store::Snapshot;
 
@@ -60,7 +60,7 @@ impl Candidate<'_> {
     pub(super) fn max_lifetime(&self) -> u64 {
         let (own, cap) = match &self.credential.kind {
             CredentialKind::Workload(trust) => (trust.max_lifetime, WORKLOAD_MAX_LIFETIME),
-            CredentialKind::Keys(keys) => (keys.max_lifetime, OWN_MAX_LIFETIME),
+            CredentialKind::Keys(keys) => (keys.max_lifetime, CLIENT_ASSERTION_MAX_LIFETIME),
             CredentialKind::Secret(_) | CredentialKind::Certificate(_) => (None, 0),
         };
         own.unwrap_or(cap).min(cap)
@@ -139,7 +139,7 @@ impl Assertions {
     }
 
     fn workloads<'s>(&self, snapshot: &'s Snapshot, asked: &Asked<'_>) -> Vec<Candidate<'s>> {
-        let meets = |trust: &Trust| {
+        let meets = |trust: &WorkloadRegistration| {
             self.is_for_us(&trust.audience, &asked.audiences) && trust.conditions.parsed().hold(asked.claims)
         };
         let registrations = registrations(snapshot, asked, || {
@@ -223,7 +223,7 @@ fn registrations<'s: 'a, 'a>(
     snapshot: &'s Snapshot,
     asked: &'a Asked<'_>,
     of_all: impl FnOnce() -> Box<dyn Iterator<Item = &'s Arc<Credential>> + 'a>,
-) -> impl Iterator<Item = (&'s Credential, &'s Trust)> + 'a {
+) -> impl Iterator<Item = (&'s Credential, &'s WorkloadRegistration)> + 'a {
     let credentials = match asked.client {
         Some(name) => Box::new(snapshot.directory.client(name).into_iter().flat_map(|it| &it.credentials)),
         None => of_all(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::{AuthenticationFailure, ClientId, CredentialId};
 use crate::excerpt::excerpt;
-use crate::store::SpendError;
+use crate::store::ReplayGuardError;
 
 /// Bytes of a claim that an error quotes.
 const SHOWN: usize = 128;
@@ -61,7 +61,7 @@ pub enum AssertionError {
     Replayed,
     /// It may be used once, and the store does not answer whether it was.
     #[error("whether the assertion was used before cannot be told")]
-    Unavailable(#[source] SpendError),
+    Unavailable(#[source] ReplayGuardError),
     /// It may be used once, and there is no store to remember that by.
     #[error("there is no store to remember used assertions by")]
     NoMemory,

@@ -8,8 +8,8 @@ use warp::Filter as _;
 
 use super::*;
 use crate::domain::{
-    Accepts, AudienceRule, AuthenticationFailure, Conditions, Credential, CredentialKind, KeySource, Method,
-    OwnKeys, Profile, UnixTime,
+    Accepts, AudienceRule, AuthenticationFailure, ClientKeys, Conditions, Credential, CredentialKind,
+    KeySource, Method, Profile, UnixTime,
 };
 use crate::testing::{self, NOW, Platform, snapshot};
 
@@ -29,7 +29,7 @@ fn trust(client: &str, subject: &str, keys: KeySource) -> Credential {
 
 fn trust_for(client: &str, subject: &str, keys: KeySource, audience: AudienceRule) -> Credential {
     let trust = testing::trust(ISSUER, Conditions::subject(subject));
-    testing::credential(client, CredentialKind::Workload(Trust { keys, audience, ..trust }))
+    testing::credential(client, CredentialKind::Workload(WorkloadRegistration { keys, audience, ..trust }))
 }
 
 fn inline(platform: &Platform) -> KeySource {
@@ -211,7 +211,7 @@ async fn a_withdrawn_registration_takes_its_verifier_along() {
         .unwrap_err();
     assert!(matches!(refused, AssertionError::Refused(Error::SignatureWrong)), "{refused:?}");
     assertions.authenticate(&after, &new.sign(&claims("pod")), AssertionUse::Grant, None, now).await.unwrap();
-    assert_eq!(assertions.sources.count(), 1);
+    assert_eq!(assertions.key_verifiers.count(), 1);
 }
 
 #[tokio::test]
@@ -258,17 +258,17 @@ async fn an_issuer_that_is_no_longer_trusted_is_no_longer_asked() {
         .authenticate(&before, &platform.sign(&claims("pod")), AssertionUse::Grant, None, now)
         .await
         .unwrap();
-    assert_eq!(assertions.sources.count(), 1);
+    assert_eq!(assertions.key_verifiers.count(), 1);
     // Later than any copy of the keys serves.
-    assertions.sources.refresh(&snapshot(2, vec![]), || NOW.plus(7 * 86_400));
-    assert_eq!(assertions.sources.count(), 0);
+    assertions.key_verifiers.refresh(&snapshot(2, vec![]), || NOW.plus(7 * 86_400));
+    assert_eq!(assertions.key_verifiers.count(), 0);
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn a_registration_is_checked_by_the_parser_that_will_read_it() {
     let check = |keys| {
-        let trust = Trust { keys, ..testing::trust(ISSUER, Conditions::subject("pod")) };
+        let trust = WorkloadRegistration { keys, ..testing::trust(ISSUER, Conditions::subject("pod")) };
         Assertions::check("shop", &trust, false)
     };
     let checked = check(KeySource::inline(r#"{"keys":[{"kty":"oct"}]}"#).unwrap());
@@ -309,7 +309,7 @@ async fn a_near_miss_says_what_is_off_and_nothing_is_fetched() {
         let keys = KeySource::uri(&uri).unwrap();
         testing::credential(
             client,
-            CredentialKind::Workload(Trust { keys, ..testing::trust(ISSUER, conditions) }),
+            CredentialKind::Workload(WorkloadRegistration { keys, ..testing::trust(ISSUER, conditions) }),
         )
     };
     let registered: Vec<Credential> = ["a", "b", "c", "d"].map(register).into();
@@ -398,5 +398,5 @@ async fn registrations_of_one_platform_share_its_keys() {
             assertions.authenticate(&state, &assertion, AssertionUse::Grant, None, now).await.unwrap();
         assert_eq!(client.client().as_str(), format!("client-{number}"));
     }
-    assert_eq!((assertions.sources.count(), asked.load(Ordering::SeqCst)), (1, 1));
+    assert_eq!((assertions.key_verifiers.count(), asked.load(Ordering::SeqCst)), (1, 1));
 }

@@ -46,8 +46,8 @@ async fn refresh(rotator: &Rotator) {
 }
 
 /// A moment in which all clocks agree.
-fn after(seconds: u64) -> Moment {
-    Moment { now: NOW.plus(seconds), running: seconds }
+fn after(seconds: u64) -> ClockReading {
+    ClockReading { now: NOW.plus(seconds), running: seconds }
 }
 
 #[tokio::test]
@@ -55,14 +55,14 @@ async fn one_of_two_replicas_does_what_is_due() {
     let mut stage = Stage::new().await;
     let (active, next) = (stage.key(KeyState::Active).await, stage.key(KeyState::Next).await);
     for rotator in [&mut stage.first, &mut stage.second] {
-        assert_eq!(rotator.pass(after(0)).await.unwrap(), Pass::Idle);
-        assert_eq!(rotator.pass(after(DEFAULT_ROTATE_EVERY - 1)).await.unwrap(), Pass::Idle);
+        assert_eq!(rotator.pass(after(0)).await.unwrap(), RotationOutcome::Idle);
+        assert_eq!(rotator.pass(after(DEFAULT_ROTATE_EVERY - 1)).await.unwrap(), RotationOutcome::Idle);
     }
     let due = after(DEFAULT_ROTATE_EVERY);
     let passes = tokio::join!(stage.first.pass(due), stage.second.pass(due));
     let (algorithm, active, next) = (Algorithm::Es256, Some(active.kid), next.kid);
     let step = Step::Rotate { algorithm, active: active.clone(), next: next.clone() };
-    let (one, other) = (Pass::Done(step.clone()), Pass::Overtaken(step));
+    let (one, other) = (RotationOutcome::Done(step.clone()), RotationOutcome::Overtaken(step));
     let passes = (passes.0.unwrap(), passes.1.unwrap());
     assert!([(one.clone(), other.clone()), (other, one)].contains(&passes), "{passes:?}");
     for rotator in [&stage.first, &stage.second] {
@@ -72,11 +72,14 @@ async fn one_of_two_replicas_does_what_is_due() {
 
     let gone = after(DEFAULT_ROTATE_EVERY + RETIRED_KEY_RETENTION);
     for rotator in [&mut stage.first, &mut stage.second] {
-        assert_eq!(rotator.pass(due).await.unwrap(), Pass::Idle, "sees what there is now");
+        assert_eq!(rotator.pass(due).await.unwrap(), RotationOutcome::Idle, "sees what there is now");
     }
     let kid = active.unwrap();
-    assert_eq!(stage.second.pass(gone).await.unwrap(), Pass::Done(Step::Remove { kid: kid.clone() }));
-    assert_eq!(stage.first.pass(gone).await.unwrap(), Pass::Overtaken(Step::Remove { kid }));
+    assert_eq!(
+        stage.second.pass(gone).await.unwrap(),
+        RotationOutcome::Done(Step::Remove { kid: kid.clone() })
+    );
+    assert_eq!(stage.first.pass(gone).await.unwrap(), RotationOutcome::Overtaken(Step::Remove { kid }));
     assert_eq!(stage.store.load().await.unwrap().keys.len(), 2);
 }
 
@@ -84,23 +87,23 @@ async fn one_of_two_replicas_does_what_is_due() {
 async fn what_was_asked_of_nobody_in_particular_is_done() {
     let mut stage = Stage::new().await;
     let (active, next) = (stage.key(KeyState::Active).await, stage.key(KeyState::Next).await);
-    assert_eq!(stage.first.pass(after(0)).await.unwrap(), Pass::Idle);
+    assert_eq!(stage.first.pass(after(0)).await.unwrap(), RotationOutcome::Idle);
     stage.change(KeyChange::AskForRotation { active: active.kid.clone() }).await;
     refresh(&stage.first).await;
-    assert_eq!(stage.first.pass(after(PUBLICATION_LEAD - 1)).await.unwrap(), Pass::Idle);
+    assert_eq!(stage.first.pass(after(PUBLICATION_LEAD - 1)).await.unwrap(), RotationOutcome::Idle);
     let step = Step::Rotate { algorithm: Algorithm::Es256, active: Some(active.kid), next: next.kid };
-    assert_eq!(stage.first.pass(after(PUBLICATION_LEAD)).await.unwrap(), Pass::Done(step));
+    assert_eq!(stage.first.pass(after(PUBLICATION_LEAD)).await.unwrap(), RotationOutcome::Done(step));
 }
 
 /// The key is in the store with a time long past; it may have been put there just now.
 #[tokio::test]
 async fn a_replica_that_just_came_trusts_no_stored_time() {
     let mut stage = Stage::new().await;
-    let later = |running| Moment { now: NOW.plus(2 * DEFAULT_ROTATE_EVERY), running };
-    assert_eq!(stage.first.pass(later(50)).await.unwrap(), Pass::Idle);
-    assert_eq!(stage.first.pass(later(49 + PUBLICATION_LEAD)).await.unwrap(), Pass::Idle);
+    let later = |running| ClockReading { now: NOW.plus(2 * DEFAULT_ROTATE_EVERY), running };
+    assert_eq!(stage.first.pass(later(50)).await.unwrap(), RotationOutcome::Idle);
+    assert_eq!(stage.first.pass(later(49 + PUBLICATION_LEAD)).await.unwrap(), RotationOutcome::Idle);
     let done = stage.first.pass(later(50 + PUBLICATION_LEAD)).await.unwrap();
-    assert!(matches!(done, Pass::Done(Step::Rotate { .. })), "{done:?}");
+    assert!(matches!(done, RotationOutcome::Done(Step::Rotate { .. })), "{done:?}");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ impl Stage {
         Self { statuses, snapshots, store, vault, folder }
     }
 
-    async fn place(&self, token: NewToken<'_>) -> StatusPlace {
+    async fn place(&self, token: NewToken<'_>) -> StatusIndex {
         let revocations = &self.snapshots.latest().revocations;
         self.statuses.place(token, revocations, NOW).await.unwrap()
     }
@@ -68,8 +68,8 @@ impl Stage {
 }
 
 fn token(client: &str) -> NewToken<'static> {
-    let holder = Holder { client: id(client), subject: id(client), audience: id("orders") };
-    NewToken { holder, kid: "k1", algorithm: Algorithm::Es256, expires_at: NOW.plus(600) }
+    let parties = TokenParties { client: id(client), subject: id(client), audience: id("orders") };
+    NewToken { parties, kid: "k1", algorithm: Algorithm::Es256, expires_at: NOW.plus(600) }
 }
 
 #[tokio::test]
@@ -123,8 +123,8 @@ async fn a_block_is_for_one_key_one_holder_and_one_window() {
         token("stock"),
         NewToken { kid: "k2", ..token("shop") },
         NewToken { expires_at: NOW.plus(600 + WINDOW), ..token("shop") },
-        NewToken { holder: Holder { subject: id("mail"), ..token("shop").holder }, ..token("shop") },
-        NewToken { holder: Holder { audience: id("mail"), ..token("shop").holder }, ..token("shop") },
+        NewToken { parties: TokenParties { subject: id("mail"), ..token("shop").parties }, ..token("shop") },
+        NewToken { parties: TokenParties { audience: id("mail"), ..token("shop").parties }, ..token("shop") },
     ] {
         let before = stage.blocks().await.len();
         let place = stage.place(other).await;

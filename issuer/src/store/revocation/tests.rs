@@ -1,20 +1,20 @@
 use std::collections::HashSet;
 
 use crate::domain::{
-    Algorithm, Block, BlockRequest, Change, ChangeError, Effect, Holder, LIST_RETENTION, MAX_BLOCK,
-    REVOCATION_RETENTION, Revocation, RevocationRecord, StatusPlace, TokenId, UnixTime, WINDOW,
+    Algorithm, Block, BlockRequest, Change, ChangeError, Effect, LIST_RETENTION, MAX_BLOCK,
+    REVOCATION_RETENTION, Revocation, RevocationRecord, StatusIndex, TokenId, TokenParties, UnixTime, WINDOW,
 };
 use crate::store::{SqliteStore, Store as _, StoreError};
 use crate::testing::{NOW, actor, id, store, vault};
 
 const END: UnixTime = NOW.plus(WINDOW);
 
-fn holder(client: &str, subject: &str, audience: &str) -> Holder {
-    Holder { client: id(client), subject: id(subject), audience: id(audience) }
+fn parties(client: &str, subject: &str, audience: &str) -> TokenParties {
+    TokenParties { client: id(client), subject: id(subject), audience: id(audience) }
 }
 
-fn request(holder: Holder, length: u32) -> BlockRequest {
-    BlockRequest { holder, kid: "k1".to_owned(), algorithm: Algorithm::Es256, expires_at: END, length }
+fn request(parties: TokenParties, length: u32) -> BlockRequest {
+    BlockRequest { parties, kid: "k1".to_owned(), algorithm: Algorithm::Es256, expires_at: END, length }
 }
 
 async fn allocate(store: &SqliteStore, requests: &[BlockRequest]) -> Vec<Block> {
@@ -37,7 +37,7 @@ async fn revoke(store: &SqliteStore, what: Revocation) -> Result<u64, ChangeErro
 }
 
 fn token(block: &Block, position: u32) -> TokenId {
-    TokenId::with_status(StatusPlace { list: block.list.id, index: block.list.index(position) }).unwrap()
+    TokenId::with_status(StatusIndex { list: block.list.id, index: block.list.index(position) }).unwrap()
 }
 
 async fn stage() -> (tempfile::TempDir, SqliteStore) {
@@ -50,7 +50,7 @@ async fn stage() -> (tempfile::TempDir, SqliteStore) {
 async fn no_position_is_handed_out_twice_by_any_replica() {
     let (folder, first) = stage().await;
     let second = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
-    let shop = request(holder("shop", "shop", "orders"), 4);
+    let shop = request(parties("shop", "shop", "orders"), 4);
     let requests: Vec<_> = (0..20).map(|_| shop.clone()).collect();
     let (one, other) = tokio::join!(allocate(&first, &requests), allocate(&second, &requests));
     let all = one.iter().chain(&other);
@@ -64,11 +64,11 @@ async fn no_position_is_handed_out_twice_by_any_replica() {
 async fn a_window_gets_larger_lists_as_it_fills_and_each_algorithm_its_own() {
     let (_folder, store) = stage().await;
     let before = store.revision().await.unwrap();
-    let full: Vec<_> = (0..64).map(|_| request(holder("shop", "shop", "orders"), MAX_BLOCK)).collect();
+    let full: Vec<_> = (0..64).map(|_| request(parties("shop", "shop", "orders"), MAX_BLOCK)).collect();
     let first = allocate(&store, &full).await;
     assert!(first.iter().all(|block| block.list.id == first[0].list.id));
     assert_eq!(first[0].list.capacity.positions(), 1 << 16);
-    let second = allocate(&store, &[request(holder("shop", "shop", "orders"), 4)]).await;
+    let second = allocate(&store, &[request(parties("shop", "shop", "orders"), 4)]).await;
     assert_eq!((second[0].list.capacity.positions(), second[0].start), (1 << 18, 0));
     let rs256 = BlockRequest { algorithm: Algorithm::Rs256, ..full[0].clone() };
     let later = BlockRequest { expires_at: END.plus(WINDOW), ..full[0].clone() };
@@ -90,10 +90,10 @@ async fn a_window_gets_larger_lists_as_it_fills_and_each_algorithm_its_own() {
 #[tokio::test]
 async fn all_positions_of_a_client_a_grant_or_a_key_are_revoked_and_no_others() {
     let holders = [
-        holder("shop", "shop", "orders"),
-        holder("shop", "shop", "mail"),
-        holder("orders", "shop", "mail"),
-        holder("stock", "stock", "mail"),
+        parties("shop", "shop", "orders"),
+        parties("shop", "shop", "mail"),
+        parties("orders", "shop", "mail"),
+        parties("stock", "stock", "mail"),
     ];
     let grant = |client, audience| Revocation::Grant { client: id(client), audience: id(audience) };
     for (what, expected) in [
@@ -130,7 +130,7 @@ async fn all_positions_of_a_client_a_grant_or_a_key_are_revoked_and_no_others() 
 #[tokio::test]
 async fn one_token_is_revoked_by_its_name() {
     let (_folder, store) = stage().await;
-    let block = allocate(&store, &[request(holder("shop", "shop", "orders"), 4)]).await.remove(0);
+    let block = allocate(&store, &[request(parties("shop", "shop", "orders"), 4)]).await.remove(0);
     assert_eq!(revoke(&store, Revocation::Token(token(&block, 2))).await, Ok(1));
     let revocations = store.load().await.unwrap().revocations;
     for (position, expected) in [(1, false), (2, true), (3, false)] {
@@ -143,11 +143,11 @@ async fn one_token_is_revoked_by_its_name() {
 #[tokio::test]
 async fn what_is_not_there_is_not_revoked() {
     let (_folder, store) = stage().await;
-    let block = allocate(&store, &[request(holder("shop", "shop", "orders"), 4)]).await.remove(0);
+    let block = allocate(&store, &[request(parties("shop", "shop", "orders"), 4)]).await.remove(0);
     let revision = store.revision().await.unwrap();
     let beyond = token(&block, 4);
     let elsewhere =
-        TokenId::with_status(StatusPlace { list: "AAAAAAAA".parse().unwrap(), index: 0 }).unwrap();
+        TokenId::with_status(StatusIndex { list: "AAAAAAAA".parse().unwrap(), index: 0 }).unwrap();
     for id in [beyond, elsewhere] {
         let refused = Err(ChangeError::UnknownToken(id.clone()));
         assert_eq!(revoke(&store, Revocation::Token(id)).await, refused);
@@ -166,7 +166,7 @@ async fn what_is_not_there_is_not_revoked() {
 #[tokio::test]
 async fn what_is_gone_can_be_revoked_while_its_tokens_live() {
     let (_folder, store) = stage().await;
-    allocate(&store, &[request(holder("shop", "shop", "orders"), 4)]).await;
+    allocate(&store, &[request(parties("shop", "shop", "orders"), 4)]).await;
     store.apply(&actor(), &Change::RemoveClient { id: id("shop") }, NOW).await.unwrap();
     assert_eq!(revoke(&store, Revocation::Client(id("shop"))).await, Ok(4));
 }
@@ -174,7 +174,7 @@ async fn what_is_gone_can_be_revoked_while_its_tokens_live() {
 #[tokio::test]
 async fn lists_and_revocations_are_forgotten_when_their_tokens_have_expired() {
     let (_folder, store) = stage().await;
-    allocate(&store, &[request(holder("shop", "shop", "orders"), 4)]).await;
+    allocate(&store, &[request(parties("shop", "shop", "orders"), 4)]).await;
     revoke(&store, Revocation::Client(id("shop"))).await.unwrap();
     let lists = async || {
         let changes = super::changes(&mut *store.acquire().await, 0).await.unwrap();

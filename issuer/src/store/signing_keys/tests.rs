@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use crate::domain::KeyState::{Active, Next};
 use crate::domain::{
-    Algorithm, Change, ChangeError, KeyChange, KeyState, RETIRED_KEY_RETENTION, RotationReason, Settings,
+    Algorithm, Change, ChangeError, ClientUpdate, KeyChange, KeyState, RETIRED_KEY_RETENTION, RotationReason,
     StoredKey, UnixTime,
 };
 use crate::keys::Vault;
@@ -191,7 +191,7 @@ async fn a_clock_that_was_put_back_does_not_shorten_the_time_of_a_retired_key() 
 #[tokio::test]
 async fn a_first_key_is_published_before_an_audience_can_ask_for_it() {
     let stage = Stage::new().await;
-    let wish = Settings { algorithm: Some(Some(Algorithm::Es384)), ..Settings::default() };
+    let wish = ClientUpdate { algorithm: Some(Some(Algorithm::Es384)), ..ClientUpdate::default() };
     let wish = Change::SetClient { id: id("orders"), settings: wish };
     let refusal = async || match stage.store.apply(&actor(), &wish, NOW).await {
         Err(StoreError::Refused(error)) => error,

@@ -7,8 +7,8 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::domain::{
-    Algorithm, Audience, ChangeError, ClientSecret, Conditions, Credential, CredentialKind, Directory,
-    Effect, Exchanges, Grant, KeyChange, Lifetime, MAX_SECRETS, Settings, StoredKey,
+    Algorithm, Audience, ChangeError, ClientGrant, ClientSecret, ClientUpdate, Conditions, Credential,
+    CredentialKind, Directory, Effect, Exchanges, KeyChange, Lifetime, MAX_SECRETS, StoredKey,
 };
 use crate::store::{Snapshots, follow};
 use crate::testing::{
@@ -25,7 +25,7 @@ fn workload(client: &str, subject: &str) -> Credential {
 }
 
 fn grant(client: &str, audience: &str, granted: &str) -> Change {
-    Change::AddGrant(Grant::new(id(client), id(audience), scopes(granted)))
+    Change::AddGrant(ClientGrant::new(id(client), id(audience), scopes(granted)))
 }
 
 async fn refusal(store: &SqliteStore, change: Change) -> ChangeError {
@@ -85,14 +85,14 @@ async fn what_cannot_be_is_refused_and_leaves_no_trace() {
         (
             Change::SetClient {
                 id: audience.clone(),
-                settings: Settings { default_scopes: Some(scopes("fly")), ..Settings::default() },
+                settings: ClientUpdate { default_scopes: Some(scopes("fly")), ..ClientUpdate::default() },
             },
             ChangeError::ScopeNotOffered { audience: audience.clone(), scope: "fly".parse().unwrap() },
         ),
         (
             Change::SetClient {
                 id: audience.clone(),
-                settings: Settings { algorithm: Some(Some(Algorithm::Rs256)), ..Settings::default() },
+                settings: ClientUpdate { algorithm: Some(Some(Algorithm::Rs256)), ..ClientUpdate::default() },
             },
             ChangeError::NoKeyOf(Algorithm::Rs256),
         ),
@@ -194,8 +194,8 @@ async fn exchanges_go_with_the_scopes_on_either_side() {
         Exchanges::new(exchanges).unwrap()
     };
     let trading = |granted: &str, exchanged: &str| {
-        let grant = Grant::new(id("orders"), id("stock"), scopes(granted));
-        Change::AddGrant(Grant { exchanges: exchanges(exchanged), ..grant })
+        let grant = ClientGrant::new(id("orders"), id("stock"), scopes(granted));
+        Change::AddGrant(ClientGrant { exchanges: exchanges(exchanged), ..grant })
     };
     let refused = refusal(&store, trading("list", "send=list")).await;
     let scope = |text: &str| text.parse().unwrap();
@@ -216,7 +216,7 @@ async fn exchanges_go_with_the_scopes_on_either_side() {
     };
     assert_eq!(stored().await, exchanges(all));
     let withdraw = async |client: &str, withdrawn: &str| {
-        let settings = Settings { withdraw: vec![withdrawn.parse().unwrap()], ..Settings::default() };
+        let settings = ClientUpdate { withdraw: vec![withdrawn.parse().unwrap()], ..ClientUpdate::default() };
         store.apply(&actor(), &Change::SetClient { id: id(client), settings }, NOW).await.unwrap();
     };
     withdraw("orders", "read").await;
@@ -254,7 +254,7 @@ async fn what_changed_is_read_again_and_nothing_else() {
     let vault = vault();
     let store = store(&folder, &vault).await;
     let start = store.revision().await.unwrap();
-    let settings = Settings { withdraw: vec!["write".parse().unwrap()], ..Settings::default() };
+    let settings = ClientUpdate { withdraw: vec!["write".parse().unwrap()], ..ClientUpdate::default() };
     let registration = workload("stock", "s");
     for change in [
         Change::SetClient { id: id("orders"), settings },
@@ -300,7 +300,7 @@ async fn following_step_by_step_leads_to_what_is_stored() {
         grant("stock", "orders", "read delete"),
         Change::SetClient {
             id: id("orders"),
-            settings: Settings { withdraw: vec!["delete".parse().unwrap()], ..Settings::default() },
+            settings: ClientUpdate { withdraw: vec!["delete".parse().unwrap()], ..ClientUpdate::default() },
         },
         Change::RemoveGrant { client: id("shop"), audience: id("mail") },
         Change::RemoveClient { id: id("shop") },
@@ -322,20 +322,20 @@ async fn an_assertion_is_spent_once_whoever_asks() {
     let store = store(&folder, &vault()).await;
     let replica = SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap();
     let before = store.revision().await.unwrap();
-    let one = |client: &str, jti: &str| SpentAssertion {
+    let one = |client: &str, jti: &str| UsedAssertion {
         client: id(client),
         jti: jti.to_owned(),
         expires_at: NOW.plus(60),
     };
-    let spent = store.spend(&[one("shop", "a"), one("shop", "b"), one("shop", "a")]).await.unwrap();
+    let spent = store.mark_used(&[one("shop", "a"), one("shop", "b"), one("shop", "a")]).await.unwrap();
     assert_eq!(spent, [true, true, false]);
-    let spent = replica.spend(&[one("shop", "a"), one("mail", "a"), one("shop", "A")]).await.unwrap();
+    let spent = replica.mark_used(&[one("shop", "a"), one("mail", "a"), one("shop", "A")]).await.unwrap();
     assert_eq!(spent, [false, true, true]);
 
     store.purge(NOW.plus(60)).await.unwrap();
-    assert_eq!(store.spend(&[one("shop", "a")]).await.unwrap(), [false], "good until then");
+    assert_eq!(store.mark_used(&[one("shop", "a")]).await.unwrap(), [false], "good until then");
     store.purge(NOW.plus(61)).await.unwrap();
-    assert_eq!(store.spend(&[one("shop", "a")]).await.unwrap(), [true]);
+    assert_eq!(store.mark_used(&[one("shop", "a")]).await.unwrap(), [true]);
     assert_eq!(store.revision().await.unwrap(), before, "this is no change");
 }
 

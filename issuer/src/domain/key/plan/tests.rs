@@ -24,7 +24,7 @@ fn a_key_takes_its_turn_when_the_active_one_is_old() {
     let keys = keys();
     let before = Plan::by_stored_times(&keys, EVERY, at(DEFAULT_ROTATE_EVERY - 1));
     assert_eq!((before.next_at(), &*before.due), (Some(at(DEFAULT_ROTATE_EVERY)), &[][..]));
-    let events: Vec<_> = before.prospects.iter().map(|it| (&*it.kid, it.event, it.at)).collect();
+    let events: Vec<_> = before.next_events.iter().map(|it| (&*it.kid, it.event, it.at)).collect();
     let turn = at(DEFAULT_ROTATE_EVERY);
     assert_eq!(events, [(&*keys[0].kid, Event::Retirement, turn), (&*keys[1].kid, Event::Activation, turn)]);
     assert_eq!(Plan::by_stored_times(&keys, EVERY, turn).due, [rotation(&keys)]);
@@ -70,8 +70,8 @@ fn an_active_key_without_a_next_one_gets_it_at_once() {
     let plan = Plan::by_stored_times(std::slice::from_ref(&active), EVERY, START);
     let kid = active.kid.clone();
     assert_eq!(plan.due, [Step::Publish { algorithm: Algorithm::Es256, active: kid.clone() }]);
-    let expected = [Prospect { kid, event: Event::Retirement, at: at(DEFAULT_ROTATE_EVERY) }];
-    assert_eq!(plan.prospects, expected);
+    let expected = [NextEvent { kid, event: Event::Retirement, at: at(DEFAULT_ROTATE_EVERY) }];
+    assert_eq!(plan.next_events, expected);
 }
 
 #[test]
@@ -110,15 +110,15 @@ fn algorithms_take_their_turns_apart() {
 #[test]
 fn a_sighting_is_of_a_key_in_its_state() {
     let [active, mut next] = keys();
-    let mut sightings = Sightings::default();
-    sightings.note(std::slice::from_ref(&active), 10);
-    sightings.note(&[active.clone(), next.clone()], 15);
-    let seconds = |sightings: &Sightings, key: &StoredKey| sightings.seconds(key, 20);
-    assert_eq!((seconds(&sightings, &active), seconds(&sightings, &next)), (10, 5));
+    let mut first_seen = FirstSeen::default();
+    first_seen.note(std::slice::from_ref(&active), 10);
+    first_seen.note(&[active.clone(), next.clone()], 15);
+    let seconds = |first_seen: &FirstSeen, key: &StoredKey| first_seen.seconds(key, 20);
+    assert_eq!((seconds(&first_seen, &active), seconds(&first_seen, &next)), (10, 5));
     next.state = Active;
-    assert_eq!(seconds(&sightings, &next), 0, "it was not seen as active");
-    sightings.note(&[next.clone()], 18);
-    assert_eq!((seconds(&sightings, &active), seconds(&sightings, &next)), (0, 2), "forgotten, and begun");
+    assert_eq!(seconds(&first_seen, &next), 0, "it was not seen as active");
+    first_seen.note(&[next.clone()], 18);
+    assert_eq!((seconds(&first_seen, &active), seconds(&first_seen, &next)), (0, 2), "forgotten, and begun");
 }
 
 /// What a server tells of a key set, and when a key signs, fit together: see [`PUBLICATION_LEAD`].

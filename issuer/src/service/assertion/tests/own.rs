@@ -3,7 +3,7 @@
 use super::*;
 
 fn own_keys(client: &str, keys: KeySource, max_lifetime: Option<u64>) -> Credential {
-    let own = OwnKeys { keys, audience: AudienceRule::default(), max_lifetime };
+    let own = ClientKeys { keys, audience: AudienceRule::default(), max_lifetime };
     testing::credential(client, CredentialKind::Keys(own))
 }
 
@@ -15,7 +15,7 @@ fn own_claims(client: &str, jti: &str) -> Value {
 async fn remembering() -> (Assertions, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = testing::store(&folder, &testing::vault()).await;
-    (assertions().remembering(Spending::new(Arc::new(store), now)), folder)
+    (assertions().with_replay_guard(ReplayGuard::new(Arc::new(store), now)), folder)
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_jwt_svid_is_for_its_own_assertion_type() {
     let authority = Platform::new("k");
     let bundle = authority.jwks().replace(r#""kid""#, r#""use":"jwt-svid","kid""#);
     let id = "spiffe://example.org/shop";
-    let trust = Trust {
+    let trust = WorkloadRegistration {
         keys: KeySource::inline(&bundle).unwrap(),
         profile: Profile::JwtSvid,
         max_lifetime: Some(300),

@@ -152,8 +152,8 @@ impl World {
         assert_eq!(active(&one), active(&other));
     }
 
-    fn moment(&self, replica: usize) -> Moment {
-        Moment { now: wall(replica, self.time), running: self.time }
+    fn moment(&self, replica: usize) -> ClockReading {
+        ClockReading { now: wall(replica, self.time), running: self.time }
     }
 
     /// When, by true time, the replica has something to do.
@@ -170,12 +170,12 @@ impl World {
         let [one, other] = &mut self.replicas;
         let removes = |due: &[Step]| matches!(due, [Step::Remove { .. }, ..]);
         let passes = if alone && removes(&one.look(moments[0]).due) && removes(&other.look(moments[1]).due) {
-            [one.pass(moments[0]).await.unwrap(), Pass::Idle]
+            [one.pass(moments[0]).await.unwrap(), RotationOutcome::Idle]
         } else {
             let (one, other) = tokio::join!(one.pass(moments[0]), other.pass(moments[1]));
             [one.unwrap(), other.unwrap()]
         };
-        if let [Pass::Done(one), Pass::Done(other)] = &passes {
+        if let [RotationOutcome::Done(one), RotationOutcome::Done(other)] = &passes {
             assert_ne!(one, other, "both did it");
         }
         // They may have done two things, in either order.
@@ -184,9 +184,9 @@ impl World {
         self.revision = newest.revision;
         self.history.push_back((self.time, newest));
         for (replica, pass) in passes.iter().enumerate() {
-            if let Pass::Done(Step::Rotate { next, .. }) = pass {
+            if let RotationOutcome::Done(Step::Rotate { next, .. }) = pass {
                 self.rotations += 1;
-                self.contested += u64::from(matches!(passes[1 - replica], Pass::Overtaken(_)));
+                self.contested += u64::from(matches!(passes[1 - replica], RotationOutcome::Overtaken(_)));
                 self.use_at_once(next).await;
             }
         }

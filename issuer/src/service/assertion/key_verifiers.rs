@@ -11,8 +11,8 @@ use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, l
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{CLOCK_SKEW, OWN_MAX_LIFETIME, WORKLOAD_MAX_LIFETIME};
-use crate::domain::{Credential, CredentialId, CredentialKind, KeySource, Profile, Trust};
+use super::{CLIENT_ASSERTION_MAX_LIFETIME, CLOCK_SKEW, WORKLOAD_MAX_LIFETIME};
+use crate::domain::{Credential, CredentialId, CredentialKind, KeySource, Profile, WorkloadRegistration};
 use crate::service::Clock;
 use crate::store::{Snapshot, Snapshots};
 
@@ -26,7 +26,7 @@ const REMEMBERED: u32 = 10_000;
 
 /// What makes one verifier: registrations that agree in all of this share it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Source {
+pub(super) struct VerifierKey {
     issuer: String,
     keys: KeySource,
     kind: Kind,
@@ -38,12 +38,12 @@ enum Kind {
     /// A platform's, by these rules.
     Workload(Profile),
     /// A client's own assertions.
-    Own,
+    ClientAssertion,
 }
 
 /// All verifiers in use.
 #[derive(Debug)]
-pub(super) struct Sources {
+pub(super) struct KeyVerifiers {
     fetcher: Fetcher,
     allow_http_loopback: bool,
     table: RwLock<Table>,
@@ -53,33 +53,35 @@ pub(super) struct Sources {
 struct Table {
     /// The revision whose registrations the table was last cut down to.
     revision: i64,
-    verifiers: HashMap<Source, Arc<Shared>>,
+    verifiers: HashMap<VerifierKey, Arc<SharedVerifier>>,
     /// The verifiers by the credentials that they are for, as far as these were asked about: a source may be long.
-    of_credential: HashMap<CredentialId, Arc<Shared>>,
+    of_credential: HashMap<CredentialId, Arc<SharedVerifier>>,
 }
 
 /// A verifier that many requests use.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedVerifier {
     verifier: Mutex<Verifier>,
     fetcher: Fetcher,
     /// Counts the fetches that ended, well or not; requests wait for the next.
     fetched: watch::Sender<u64>,
 }
 
-impl Source {
-    pub(super) fn of_trust(trust: &Trust) -> Self {
-        let Trust { issuer, keys, profile, .. } = trust.clone();
+impl VerifierKey {
+    pub(super) fn of_registration(trust: &WorkloadRegistration) -> Self {
+        let WorkloadRegistration { issuer, keys, profile, .. } = trust.clone();
         Self { issuer, keys, kind: Kind::Workload(profile) }
     }
 
     /// Of a credential that has keys.
     fn of(credential: &Credential) -> Option<Self> {
         match &credential.kind {
-            CredentialKind::Workload(trust) => Some(Self::of_trust(trust)),
-            CredentialKind::Keys(own) => {
-                Some(Self { issuer: credential.client.to_string(), keys: own.keys.clone(), kind: Kind::Own })
-            }
+            CredentialKind::Workload(trust) => Some(Self::of_registration(trust)),
+            CredentialKind::Keys(own) => Some(Self {
+                issuer: credential.client.to_string(),
+                keys: own.keys.clone(),
+                kind: Kind::ClientAssertion,
+            }),
             CredentialKind::Secret(_) | CredentialKind::Certificate(_) => None,
         }
     }
@@ -95,7 +97,7 @@ impl Source {
         // What comes once only is not worth remembering. Audiences are asked for with each token.
         let (profile, max_lifetime, remembered) = match self.kind {
             Kind::Workload(profile) => (profile.as_str(), WORKLOAD_MAX_LIFETIME, REMEMBERED),
-            Kind::Own => ("client-assertion", OWN_MAX_LIFETIME, 0),
+            Kind::ClientAssertion => ("client-assertion", CLIENT_ASSERTION_MAX_LIFETIME, 0),
         };
         let policy = json!({
             "issuers": [{
@@ -117,7 +119,7 @@ impl Source {
             (CredentialKind::Workload(trust), Kind::Workload(profile)) => {
                 self.issuer == trust.issuer && profile == trust.profile && self.keys == trust.keys
             }
-            (CredentialKind::Keys(own), Kind::Own) => self.keys == own.keys,
+            (CredentialKind::Keys(own), Kind::ClientAssertion) => self.keys == own.keys,
             _ => false,
         }
     }
@@ -128,7 +130,7 @@ impl Source {
             Kind::Workload(_) => {
                 snapshot.directory.workloads_of_issuer(&self.issuer).any(|credential| self.is_of(credential))
             }
-            Kind::Own => snapshot
+            Kind::ClientAssertion => snapshot
                 .directory
                 .client(&self.issuer)
                 .is_some_and(|client| client.credentials.iter().any(|credential| self.is_of(credential))),
@@ -136,7 +138,7 @@ impl Source {
     }
 }
 
-impl Sources {
+impl KeyVerifiers {
     pub(super) fn new(fetcher: Fetcher, allow_http_loopback: bool) -> Self {
         Self { fetcher, allow_http_loopback, table: RwLock::default() }
     }
@@ -146,7 +148,7 @@ impl Sources {
         &self,
         snapshot: &Snapshot,
         credential: &Credential,
-    ) -> Result<Arc<Shared>, PolicyError> {
+    ) -> Result<Arc<SharedVerifier>, PolicyError> {
         {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
             if table.revision >= snapshot.revision
@@ -158,15 +160,15 @@ impl Sources {
         let mut table = self.write();
         table.cut_down(snapshot);
         // A credential without keys is never asked about; were it, nothing would be verified.
-        let Some(source) = Source::of(credential) else {
-            return Ok(Arc::new(Shared::new(Verifier::load("{}")?, &self.fetcher)));
+        let Some(source) = VerifierKey::of(credential) else {
+            return Ok(Arc::new(SharedVerifier::new(Verifier::load("{}")?, &self.fetcher)));
         };
         if let Some(shared) = table.verifiers.get(&source).cloned() {
             table.of_credential.insert(credential.id.clone(), Arc::clone(&shared));
             return Ok(shared);
         }
         let verifier = source.verifier(self.allow_http_loopback)?;
-        let shared = Arc::new(Shared::new(verifier, &self.fetcher));
+        let shared = Arc::new(SharedVerifier::new(verifier, &self.fetcher));
         table.verifiers.insert(source, Arc::clone(&shared));
         table.of_credential.insert(credential.id.clone(), Arc::clone(&shared));
         Ok(shared)
@@ -193,7 +195,7 @@ impl Sources {
     /// Starts the fetches that are due for what is registered now: an issuer that nobody trusts any more is not
     /// asked for anything. Each runs on its own, so that one dead source delays no other.
     pub(super) fn refresh(&self, snapshot: &Snapshot, clock: Clock) {
-        let all: Vec<Arc<Shared>> = {
+        let all: Vec<Arc<SharedVerifier>> = {
             let mut table = self.write();
             table.cut_down(snapshot);
             table.verifiers.values().cloned().collect()
@@ -218,7 +220,7 @@ impl Table {
     }
 }
 
-impl Shared {
+impl SharedVerifier {
     fn new(verifier: Verifier, fetcher: &Fetcher) -> Self {
         Self { verifier: Mutex::new(verifier), fetcher: fetcher.clone(), fetched: watch::Sender::new(0) }
     }

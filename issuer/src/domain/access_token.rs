@@ -10,9 +10,9 @@ use super::time::UnixTime;
 pub const CLOCK_SKEW: u64 = 30;
 
 /// An access token of this server whose signature and times are good. Whether it was called back since is another
-/// question, and [`standing`](Self::standing) answers a part of it.
+/// question, and [`remaining_scopes`](Self::remaining_scopes) answers a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnToken {
+pub struct AccessToken {
     /// Its name (`jti`).
     pub id: String,
     /// The key that it is signed with (`kid`).
@@ -35,7 +35,7 @@ pub struct OwnToken {
 
 /// Why a token that was good when it was issued is so no longer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fallen {
+pub enum NoLongerValid {
     /// Someone it names is gone, or the name is another client's now.
     #[error("`{party}`, which the token names, is no longer registered")]
     Gone {
@@ -53,24 +53,24 @@ pub enum Fallen {
     GrantGone,
 }
 
-impl OwnToken {
+impl AccessToken {
     /// The scopes that it is still good for, which may be fewer than it was issued with.
     ///
     /// Everyone it names has to be there and enabled, and the grant it was issued by has to stand. A client that was
     /// registered after the token was issued is another one by the same name.
-    pub fn standing(&self, directory: &Directory, now: UnixTime) -> Result<ScopeSet, Fallen> {
+    pub fn remaining_scopes(&self, directory: &Directory, now: UnixTime) -> Result<ScopeSet, NoLongerValid> {
         let parties = [&self.subject, &self.client, &self.audience].into_iter().chain(self.actors.iter());
         for party in parties {
             let known = directory.client(party.as_str());
-            let gone = || Fallen::Gone { party: party.clone() };
+            let gone = || NoLongerValid::Gone { party: party.clone() };
             let client =
                 known.filter(|it| it.created_at <= self.issued_at.plus(CLOCK_SKEW)).ok_or_else(gone)?;
             if !client.enabled {
-                return Err(Fallen::Disabled { party: party.clone() });
+                return Err(NoLongerValid::Disabled { party: party.clone() });
             }
         }
         let grant = directory.grant(self.client.as_str(), self.audience.as_str());
-        let grant = grant.filter(|grant| grant.stands_at(now)).ok_or(Fallen::GrantGone)?;
+        let grant = grant.filter(|grant| grant.is_active_at(now)).ok_or(NoLongerValid::GrantGone)?;
         Ok(self.scopes.common(&grant.scopes))
     }
 }
@@ -78,11 +78,11 @@ impl OwnToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Client, Entry, Grant};
+    use crate::domain::{Client, ClientGrant, Entry};
     use crate::testing::{NOW, client, id, scopes};
 
-    fn directory(change: impl Fn(&mut Client), grant: Option<Grant>) -> Directory {
-        let entry = |name: &str, grants: Option<Grant>| {
+    fn directory(change: impl Fn(&mut Client), grant: Option<ClientGrant>) -> Directory {
+        let entry = |name: &str, grants: Option<ClientGrant>| {
             let mut client = client(name, "read write");
             change(&mut client);
             Entry::new(client, grants)
@@ -91,13 +91,13 @@ mod tests {
         Directory::new(names.into_iter().chain([entry("orders", grant)]))
     }
 
-    fn grant(scopes: &str) -> Grant {
-        Grant::new(id("orders"), id("stock"), self::scopes(scopes))
+    fn grant(scopes: &str) -> ClientGrant {
+        ClientGrant::new(id("orders"), id("stock"), self::scopes(scopes))
     }
 
     /// What `orders` holds for `stock`, on behalf of `shop`.
-    fn token() -> OwnToken {
-        OwnToken {
+    fn token() -> AccessToken {
+        AccessToken {
             id: "t".to_owned(),
             kid: "k".to_owned(),
             subject: id("shop"),
@@ -114,16 +114,16 @@ mod tests {
     fn a_token_is_worth_what_its_grant_still_holds() {
         for (granted, left) in [("read write", "read write"), ("read", "read"), ("", "")] {
             let directory = directory(|_| (), Some(grant(granted)));
-            assert_eq!(token().standing(&directory, NOW), Ok(scopes(left)), "{granted}");
+            assert_eq!(token().remaining_scopes(&directory, NOW), Ok(scopes(left)), "{granted}");
         }
     }
 
     #[test]
     fn it_falls_with_its_grant() {
-        assert_eq!(token().standing(&directory(|_| (), None), NOW), Err(Fallen::GrantGone));
-        let until = |at| directory(|_| (), Some(Grant { expires_at: Some(at), ..grant("read") }));
-        assert_eq!(token().standing(&until(NOW), NOW), Err(Fallen::GrantGone));
-        assert_eq!(token().standing(&until(NOW.plus(1)), NOW), Ok(scopes("read")));
+        assert_eq!(token().remaining_scopes(&directory(|_| (), None), NOW), Err(NoLongerValid::GrantGone));
+        let until = |at| directory(|_| (), Some(ClientGrant { expires_at: Some(at), ..grant("read") }));
+        assert_eq!(token().remaining_scopes(&until(NOW), NOW), Err(NoLongerValid::GrantGone));
+        assert_eq!(token().remaining_scopes(&until(NOW.plus(1)), NOW), Ok(scopes("read")));
     }
 
     #[test]
@@ -137,16 +137,16 @@ mod tests {
             directory.insert(Entry::new(proxy, []));
             directory
         };
-        assert_eq!(token.standing(&all(&|_| ()), NOW), Ok(scopes("read")));
+        assert_eq!(token.remaining_scopes(&all(&|_| ()), NOW), Ok(scopes("read")));
         for name in ["shop", "orders", "stock", "proxy"] {
             let party = id(name);
             let disabled = all(&|client| client.enabled = client.id != party);
-            let fallen = Err(Fallen::Disabled { party: party.clone() });
-            assert_eq!(token.standing(&disabled, NOW), fallen);
-            let gone = Err(Fallen::Gone { party: party.clone() });
+            let fallen = Err(NoLongerValid::Disabled { party: party.clone() });
+            assert_eq!(token.remaining_scopes(&disabled, NOW), fallen);
+            let gone = Err(NoLongerValid::Gone { party: party.clone() });
             let mut without = all(&|_| ());
             without.remove(&party);
-            assert_eq!(token.standing(&without, NOW), gone);
+            assert_eq!(token.remaining_scopes(&without, NOW), gone);
             let registered = |at| {
                 all(&|client| {
                     if client.id == party {
@@ -154,8 +154,8 @@ mod tests {
                     }
                 })
             };
-            assert_eq!(token.standing(&registered(NOW.plus(CLOCK_SKEW + 1)), NOW), gone);
-            assert_eq!(token.standing(&registered(NOW.plus(CLOCK_SKEW)), NOW), Ok(scopes("read")));
+            assert_eq!(token.remaining_scopes(&registered(NOW.plus(CLOCK_SKEW + 1)), NOW), gone);
+            assert_eq!(token.remaining_scopes(&registered(NOW.plus(CLOCK_SKEW)), NOW), Ok(scopes("read")));
         }
     }
 }

@@ -15,8 +15,8 @@ use tessera_verifier::{
 };
 
 use crate::domain::{
-    ActorChain, CLOCK_SKEW, Fallen, IssuerId, MAX_LIFETIME, OwnToken, RevokedBy, ScopeSet, StoredKey,
-    UnixTime,
+    AccessToken, ActorChain, CLOCK_SKEW, IssuerId, MAX_LIFETIME, NoLongerValid, RevokedBy, ScopeSet,
+    StoredKey, UnixTime,
 };
 use crate::keys::Keyring;
 use crate::store::Snapshot;
@@ -25,7 +25,7 @@ use crate::store::Snapshot;
 const REMEMBERED: u32 = 10_000;
 
 /// Verifies tokens of one issuer, its own, for whatever audience.
-pub struct Inspector {
+pub struct TokenValidator {
     issuer: IssuerId,
     /// Made of the keys that are published, and made anew when these change.
     verifying: Mutex<Option<Verifying>>,
@@ -38,16 +38,16 @@ struct Verifying {
 
 /// A token of this server: its signature and its times are good.
 #[derive(Clone, PartialEq)]
-pub struct Inspected {
+pub struct ValidatedToken {
     /// What it says, as far as this server acts on it.
-    pub token: OwnToken,
+    pub token: AccessToken,
     /// All that it says.
     pub claims: Map<String, Value>,
 }
 
 /// Why a token is not good. Whoever asks learns only that it is not.
 #[derive(Debug, thiserror::Error)]
-pub enum InspectionError {
+pub enum ValidationError {
     /// It is none of this server's, was tampered with, or has expired.
     #[error("the token does not verify: {0}")]
     Refused(Error),
@@ -67,11 +67,11 @@ pub enum InspectionError {
     },
     /// It was good, and something that it rests on is gone.
     #[error("{fallen}")]
-    Fallen {
+    NoLongerValid {
         /// Its name.
         token_id: String,
         /// What is gone.
-        fallen: Fallen,
+        fallen: NoLongerValid,
     },
 }
 
@@ -88,7 +88,7 @@ struct Payload {
     act: Option<Value>,
 }
 
-impl Inspector {
+impl TokenValidator {
     /// Verifies tokens of `issuer`.
     #[must_use]
     pub fn new(issuer: IssuerId) -> Self {
@@ -96,31 +96,36 @@ impl Inspector {
     }
 
     /// Reads a token of this server: its signature and its times, nothing else.
-    pub fn read(&self, keyring: &Keyring, token: &str, now: UnixTime) -> Result<Inspected, InspectionError> {
+    pub fn read(
+        &self,
+        keyring: &Keyring,
+        token: &str,
+        now: UnixTime,
+    ) -> Result<ValidatedToken, ValidationError> {
         let verified = self.verify(keyring, token, now)?;
         // Clocks may differ about when it was issued; when it ends is for this one to say.
         let expiry = verified.expiry();
         let now = timestamp(now);
         if expiry <= now {
-            return Err(InspectionError::Refused(Error::Expired { expiry, now }));
+            return Err(ValidationError::Refused(Error::Expired { expiry, now }));
         }
-        inspected(token, &verified).ok_or(InspectionError::Claims)
+        validated(token, &verified).ok_or(ValidationError::Claims)
     }
 
     /// Reads a token and finds out what it is still good for: the scopes that are left of it.
-    pub fn inspect(
+    pub fn validate(
         &self,
         snapshot: &Snapshot,
         token: &str,
         now: UnixTime,
-    ) -> Result<(Inspected, ScopeSet), InspectionError> {
-        let inspected = self.read(&snapshot.keyring, token, now)?;
-        if let Some(by) = snapshot.revocations.is_revoked(&inspected.token) {
-            return Err(InspectionError::Revoked { token_id: inspected.token.id, by });
+    ) -> Result<(ValidatedToken, ScopeSet), ValidationError> {
+        let validated = self.read(&snapshot.keyring, token, now)?;
+        if let Some(by) = snapshot.revocations.is_revoked(&validated.token) {
+            return Err(ValidationError::Revoked { token_id: validated.token.id, by });
         }
-        match inspected.token.standing(&snapshot.directory, now) {
-            Ok(scopes) => Ok((inspected, scopes)),
-            Err(fallen) => Err(InspectionError::Fallen { token_id: inspected.token.id, fallen }),
+        match validated.token.remaining_scopes(&snapshot.directory, now) {
+            Ok(scopes) => Ok((validated, scopes)),
+            Err(fallen) => Err(ValidationError::NoLongerValid { token_id: validated.token.id, fallen }),
         }
     }
 
@@ -129,11 +134,11 @@ impl Inspector {
         keyring: &Keyring,
         token: &str,
         now: UnixTime,
-    ) -> Result<std::sync::Arc<VerifiedToken>, InspectionError> {
+    ) -> Result<std::sync::Arc<VerifiedToken>, ValidationError> {
         // The verifier wants to know for whom a token should be. Here it may be for anyone: for whom it says.
-        let payload = UnverifiedClaims::payload(token).map_err(InspectionError::Refused)?;
-        let claims = UnverifiedClaims::read(&payload).map_err(InspectionError::Refused)?;
-        let audiences = claims.audiences().map_err(InspectionError::Refused)?;
+        let payload = UnverifiedClaims::payload(token).map_err(ValidationError::Refused)?;
+        let claims = UnverifiedClaims::read(&payload).map_err(ValidationError::Refused)?;
+        let audiences = claims.audiences().map_err(ValidationError::Refused)?;
 
         // A panic elsewhere leaves a verifier that is whole.
         let mut verifying = self.verifying.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,16 +147,16 @@ impl Inspector {
             Some(current) => current,
             None => Verifying {
                 kids: kids().cloned().collect(),
-                verifier: verifier(&self.issuer, keyring.keys()).map_err(InspectionError::Keys)?,
+                verifier: verifier(&self.issuer, keyring.keys()).map_err(ValidationError::Keys)?,
             },
         };
         match verifying.insert(current).verifier.authenticate_for(token, &audiences, timestamp(now)) {
             Authentication::Verified(token) => Ok(token),
-            Authentication::Refused(error) => Err(InspectionError::Refused(error)),
+            Authentication::Refused(error) => Err(ValidationError::Refused(error)),
             // The keys are in the policy, so that there is nothing to fetch.
             Authentication::Need(_) => {
                 let issuer = self.issuer.as_str().to_owned();
-                Err(InspectionError::Refused(Error::KeysUnavailable { issuer }))
+                Err(ValidationError::Refused(Error::KeysUnavailable { issuer }))
             }
         }
     }
@@ -175,14 +180,14 @@ fn verifier(issuer: &IssuerId, keys: &[StoredKey]) -> Result<Verifier, PolicyErr
 }
 
 /// What a token says whose signature is verified.
-fn inspected(token: &str, verified: &VerifiedToken) -> Option<Inspected> {
+fn validated(token: &str, verified: &VerifiedToken) -> Option<ValidatedToken> {
     let claims: Map<String, Value> = serde_json::from_str(verified.claims_json()).ok()?;
     let payload: Payload = serde_json::from_value(Value::Object(claims.clone())).ok()?;
     let (header, _) = token.split_once('.')?;
     let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
     let actors = payload.act.as_ref().map_or_else(|| Some(ActorChain::default()), ActorChain::from_claim)?;
     let scopes = payload.scope.map_or_else(|| Ok(ScopeSet::default()), |scopes| scopes.parse()).ok()?;
-    let token = OwnToken {
+    let token = AccessToken {
         id: payload.jti,
         kid: header.get("kid")?.as_str()?.to_owned(),
         subject: payload.sub.parse().ok()?,
@@ -193,14 +198,14 @@ fn inspected(token: &str, verified: &VerifiedToken) -> Option<Inspected> {
         expires_at: UnixTime::from_seconds(payload.exp),
         actors,
     };
-    Some(Inspected { token, claims })
+    Some(ValidatedToken { token, claims })
 }
 
 const fn timestamp(time: UnixTime) -> Timestamp {
     Timestamp::from_seconds(time.as_seconds())
 }
 
-impl InspectionError {
+impl ValidationError {
     /// Whether this server is what is wrong, and not the token.
     #[must_use]
     pub const fn is_ours(&self) -> bool {
@@ -211,22 +216,22 @@ impl InspectionError {
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         match self {
-            Self::Revoked { token_id, .. } | Self::Fallen { token_id, .. } => Some(token_id),
+            Self::Revoked { token_id, .. } | Self::NoLongerValid { token_id, .. } => Some(token_id),
             Self::Refused(_) | Self::Claims | Self::Keys(_) => None,
         }
     }
 }
 
-impl fmt::Debug for Inspector {
+impl fmt::Debug for TokenValidator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inspector").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("TokenValidator").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 
 /// The claims may be anyone's personal data.
-impl fmt::Debug for Inspected {
+impl fmt::Debug for ValidatedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inspected").field("token", &self.token.id).finish_non_exhaustive()
+        f.debug_struct("ValidatedToken").field("token", &self.token.id).finish_non_exhaustive()
     }
 }
 

@@ -64,7 +64,7 @@ pub enum Accepts {
 
 /// "Whoever brings a JWT of this issuer that meets these conditions, made for this audience, is the client."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trust {
+pub struct WorkloadRegistration {
     /// `iss`, compared as text; for JWT-SVIDs `spiffe://` and the trust domain.
     pub issuer: String,
     /// Where the issuer's keys are.
@@ -82,7 +82,7 @@ pub struct Trust {
 
 /// Why a registration cannot be taken.
 #[derive(Debug, thiserror::Error)]
-pub enum TrustError {
+pub enum RegistrationError {
     /// An empty or overlong name.
     #[error("the {field} must have 1 to {MAX_NAME} bytes")]
     Name {
@@ -130,36 +130,37 @@ impl Profile {
 }
 
 impl FromStr for Profile {
-    type Err = TrustError;
+    type Err = RegistrationError;
 
-    fn from_str(text: &str) -> Result<Self, TrustError> {
+    fn from_str(text: &str) -> Result<Self, RegistrationError> {
         match text {
             "jwt" => Ok(Self::Jwt),
             "at+jwt" => Ok(Self::AccessToken),
             "jwt-svid" => Ok(Self::JwtSvid),
-            _ => Err(TrustError::Profile),
+            _ => Err(RegistrationError::Profile),
         }
     }
 }
 
 impl KeySource {
     /// A URL to fetch the keys from.
-    pub fn uri(text: &str) -> Result<Self, TrustError> {
-        let url = Url::parse(text).map_err(|_| TrustError::Uri)?;
+    pub fn uri(text: &str) -> Result<Self, RegistrationError> {
+        let url = Url::parse(text).map_err(|_| RegistrationError::Uri)?;
         let plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-        if is_secure(&url) && plain { Ok(Self::Uri(text.to_owned())) } else { Err(TrustError::Uri) }
+        if is_secure(&url) && plain { Ok(Self::Uri(text.to_owned())) } else { Err(RegistrationError::Uri) }
     }
 
     /// Keys given in full, as the text of a JWK Set.
-    pub fn inline(text: &str) -> Result<Self, TrustError> {
+    pub fn inline(text: &str) -> Result<Self, RegistrationError> {
         if text.len() > MAX_INLINE_JWKS {
-            return Err(TrustError::TooLarge { length: text.len() });
+            return Err(RegistrationError::TooLarge { length: text.len() });
         }
-        let set: serde_json::Value = serde_json::from_str(text).map_err(|_| TrustError::NotKeySet)?;
-        let keys = set.get("keys").and_then(serde_json::Value::as_array).ok_or(TrustError::NotKeySet)?;
+        let set: serde_json::Value = serde_json::from_str(text).map_err(|_| RegistrationError::NotKeySet)?;
+        let keys =
+            set.get("keys").and_then(serde_json::Value::as_array).ok_or(RegistrationError::NotKeySet)?;
         for member in ["d", "p", "q", "k"] {
             if keys.iter().any(|key| key.get(member).is_some()) {
-                return Err(TrustError::PrivateKey { member });
+                return Err(RegistrationError::PrivateKey { member });
             }
         }
         Ok(Self::Inline(set.to_string()))
@@ -168,7 +169,7 @@ impl KeySource {
 
 impl KeySource {
     /// Checks again what was stored.
-    pub(super) fn check(&self) -> Result<(), TrustError> {
+    pub(super) fn check(&self) -> Result<(), RegistrationError> {
         match self {
             Self::Discovery => Ok(()),
             Self::Uri(uri) => Self::uri(uri).map(|_| ()),
@@ -184,7 +185,7 @@ impl AudienceRule {
         Self { accepts: Accepts::Other(audience.to_owned()), sole: true }
     }
 
-    pub(super) fn check(&self) -> Result<(), TrustError> {
+    pub(super) fn check(&self) -> Result<(), RegistrationError> {
         match &self.accepts {
             Accepts::Other(text) => check_name("audience", text),
             Accepts::Issuer | Accepts::TokenEndpoint => Ok(()),
@@ -198,17 +199,17 @@ impl Default for AudienceRule {
     }
 }
 
-impl Trust {
+impl WorkloadRegistration {
     /// Checks the texts; the other parts are already what they should be.
-    pub fn check(&self) -> Result<(), TrustError> {
+    pub fn check(&self) -> Result<(), RegistrationError> {
         check_name("issuer", &self.issuer)?;
         self.keys.check()?;
         self.audience.check()
     }
 }
 
-fn check_name(field: &'static str, value: &str) -> Result<(), TrustError> {
-    if value.is_empty() || value.len() > MAX_NAME { Err(TrustError::Name { field }) } else { Ok(()) }
+fn check_name(field: &'static str, value: &str) -> Result<(), RegistrationError> {
+    if value.is_empty() || value.len() > MAX_NAME { Err(RegistrationError::Name { field }) } else { Ok(()) }
 }
 
 /// Conditions are stored as the list that they are.
@@ -239,19 +240,19 @@ mod tests {
             assert_eq!(KeySource::uri(text).unwrap(), KeySource::Uri(text.to_owned()));
         }
         for text in ["http://id.example/jwks", "file:///etc/passwd", "https://u@id.example/", "/jwks"] {
-            assert!(matches!(KeySource::uri(text), Err(TrustError::Uri)), "{text}");
+            assert!(matches!(KeySource::uri(text), Err(RegistrationError::Uri)), "{text}");
         }
     }
 
     #[test]
     fn inline_keys_are_public_keys() {
         assert!(matches!(KeySource::inline(r#"{"keys":[]}"#), Ok(KeySource::Inline(_))));
-        assert!(matches!(KeySource::inline("[]"), Err(TrustError::NotKeySet)));
+        assert!(matches!(KeySource::inline("[]"), Err(RegistrationError::NotKeySet)));
         assert!(matches!(
             KeySource::inline(r#"{"keys":[{"kty":"EC","d":"AA"}]}"#),
-            Err(TrustError::PrivateKey { member: "d" })
+            Err(RegistrationError::PrivateKey { member: "d" })
         ));
         let large = format!("{}{}", r#"{"keys":[]}"#, " ".repeat(MAX_INLINE_JWKS));
-        assert!(matches!(KeySource::inline(&large), Err(TrustError::TooLarge { .. })));
+        assert!(matches!(KeySource::inline(&large), Err(RegistrationError::TooLarge { .. })));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{SpentAssertion, Store, StoreError};
+use super::{Store, StoreError, UsedAssertion};
 use crate::domain::UnixTime;
 
 /// Most assertions in one transaction: some milliseconds of work.
@@ -19,13 +19,13 @@ const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Where assertions that may be used once are used up.
 #[derive(Clone, Debug)]
-pub struct Spending {
+pub struct ReplayGuard {
     waiting: mpsc::Sender<Waiting>,
 }
 
 /// It is not known whether the assertion was used before, so it is not to be believed.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum SpendError {
+pub enum ReplayGuardError {
     /// More assertions wait than the store keeps up with.
     #[error("too many assertions are waiting to be recorded")]
     Busy,
@@ -39,11 +39,11 @@ pub enum SpendError {
 
 #[derive(Debug)]
 struct Waiting {
-    assertion: SpentAssertion,
-    answer: oneshot::Sender<Result<bool, SpendError>>,
+    assertion: UsedAssertion,
+    answer: oneshot::Sender<Result<bool, ReplayGuardError>>,
 }
 
-impl Spending {
+impl ReplayGuard {
     /// Spends in `store`, on a task of its own that ends when the last clone of this is dropped.
     ///
     /// Must be called within a tokio runtime.
@@ -55,13 +55,13 @@ impl Spending {
     }
 
     /// Whether this is the assertion's first use, by any process on this database. If so, it was its only one.
-    pub async fn spend(&self, assertion: SpentAssertion) -> Result<bool, SpendError> {
+    pub async fn mark_used(&self, assertion: UsedAssertion) -> Result<bool, ReplayGuardError> {
         let (answer, answered) = oneshot::channel();
         self.waiting.try_send(Waiting { assertion, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => SpendError::Busy,
-            mpsc::error::TrySendError::Closed(_) => SpendError::Stopped,
+            mpsc::error::TrySendError::Full(_) => ReplayGuardError::Busy,
+            mpsc::error::TrySendError::Closed(_) => ReplayGuardError::Stopped,
         })?;
-        answered.await.map_err(|_| SpendError::Stopped)?
+        answered.await.map_err(|_| ReplayGuardError::Stopped)?
     }
 }
 
@@ -75,7 +75,7 @@ async fn work(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Waiting>, clock: 
                 if received == 0 {
                     return;
                 }
-                spend(&*store, &mut batch).await;
+                mark_used(&*store, &mut batch).await;
             }
             _ = purges.tick() => {
                 if let Err(error) = store.purge(clock()).await {
@@ -86,18 +86,18 @@ async fn work(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Waiting>, clock: 
     }
 }
 
-async fn spend(store: &dyn Store, batch: &mut Vec<Waiting>) {
+async fn mark_used(store: &dyn Store, batch: &mut Vec<Waiting>) {
     let (assertions, answers): (Vec<_>, Vec<_>) =
         batch.drain(..).map(|waiting| (waiting.assertion, waiting.answer)).unzip();
     // Nobody who hung up is missed.
-    match store.spend(&assertions).await {
+    match store.mark_used(&assertions).await {
         Ok(fresh) => {
             for (answer, fresh) in answers.into_iter().zip(fresh) {
                 let _ = answer.send(Ok(fresh));
             }
         }
         Err(error) => {
-            let error = SpendError::Store(Arc::new(error));
+            let error = ReplayGuardError::Store(Arc::new(error));
             for answer in answers {
                 let _ = answer.send(Err(error.clone()));
             }
@@ -113,8 +113,8 @@ mod tests {
     use crate::store::SqliteStore;
     use crate::testing::{NOW, id, store, vault};
 
-    fn assertion(jti: &str) -> SpentAssertion {
-        SpentAssertion { client: id("shop"), jti: jti.to_owned(), expires_at: NOW.plus(60) }
+    fn assertion(jti: &str) -> UsedAssertion {
+        UsedAssertion { client: id("shop"), jti: jti.to_owned(), expires_at: NOW.plus(60) }
     }
 
     #[tokio::test]
@@ -122,10 +122,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = Arc::new(store(&folder, &vault()).await);
         let second = Arc::new(SqliteStore::open(&folder.path().join("tessera.db")).await.unwrap());
-        let replicas = [Spending::new(first, || NOW), Spending::new(second, || NOW)];
+        let replicas = [ReplayGuard::new(first, || NOW), ReplayGuard::new(second, || NOW)];
         let all = (0..200).map(|number| {
-            let spending = &replicas[number % 2];
-            async move { spending.spend(assertion(&format!("{}", number / 4))).await.unwrap() }
+            let guard = &replicas[number % 2];
+            async move { guard.mark_used(assertion(&format!("{}", number / 4))).await.unwrap() }
         });
         let fresh = join_all(all).await;
         for four in fresh.chunks(4) {
@@ -137,9 +137,9 @@ mod tests {
     async fn what_cannot_be_recorded_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(store(&folder, &vault()).await);
-        let spending = Spending::new(Arc::clone(&store) as Arc<dyn Store>, || NOW);
+        let guard = ReplayGuard::new(Arc::clone(&store) as Arc<dyn Store>, || NOW);
         store.close().await;
-        let refused = spending.spend(assertion("a")).await.unwrap_err();
-        assert!(matches!(refused, SpendError::Store(_)), "{refused:?}");
+        let refused = guard.mark_used(assertion("a")).await.unwrap_err();
+        assert!(matches!(refused, ReplayGuardError::Store(_)), "{refused:?}");
     }
 }

@@ -8,8 +8,8 @@ use crate::testing::{NOW, id, scopes, snapshot, vault};
 
 const ISSUER: &str = "https://id.example";
 
-fn inspector() -> Inspector {
-    Inspector::new(ISSUER.parse().unwrap())
+fn validator() -> TokenValidator {
+    TokenValidator::new(ISSUER.parse().unwrap())
 }
 
 fn claims() -> Value {
@@ -40,7 +40,7 @@ fn signed(keyring: &Keyring, claims: &Value) -> String {
 /// What a token with these claims is refused for, when it is signed by this server.
 fn refusal(claims: &Value) -> String {
     let keyring = snapshot(1, vec![]).keyring;
-    inspector().read(&keyring, &signed(&keyring, claims), NOW).unwrap_err().to_string()
+    validator().read(&keyring, &signed(&keyring, claims), NOW).unwrap_err().to_string()
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn a_token_is_read_back_as_it_was_written() {
         (Some(exchanged), ActorChain::default().joined_by(id("shop")).joined_by(id("orders"))),
     ] {
         let claims = act.map_or_else(claims, |act| with("act", act));
-        let read = inspector().read(&keyring, &signed(&keyring, &claims), NOW).unwrap();
-        let expected = OwnToken {
+        let read = validator().read(&keyring, &signed(&keyring, &claims), NOW).unwrap();
+        let expected = AccessToken {
             id: "t".to_owned(),
             kid: keyring.signer(None).unwrap().key_id().to_owned(),
             subject: id("shop"),
@@ -72,16 +72,16 @@ fn a_token_is_read_back_as_it_was_written() {
 #[test]
 fn a_token_without_scopes_has_none() {
     let keyring = snapshot(1, vec![]).keyring;
-    let read = inspector().read(&keyring, &signed(&keyring, &without("scope")), NOW).unwrap();
+    let read = validator().read(&keyring, &signed(&keyring, &without("scope")), NOW).unwrap();
     assert_eq!(read.token.scopes, scopes(""));
 }
 
 #[test]
 fn a_token_ends_to_the_second_and_may_be_a_little_ahead() {
     let keyring = snapshot(1, vec![]).keyring;
-    let inspector = inspector();
+    let validator = validator();
     let token = signed(&keyring, &claims());
-    let read = |now| inspector.read(&keyring, &token, now).map(|it| it.token.id).map_err(|it| it.to_string());
+    let read = |now| validator.read(&keyring, &token, now).map(|it| it.token.id).map_err(|it| it.to_string());
     // Twice, since the second time it is remembered.
     for _ in 0..2 {
         assert_eq!(read(NOW.plus(599)), Ok("t".to_owned()));
@@ -97,22 +97,22 @@ fn a_token_ends_to_the_second_and_may_be_a_little_ahead() {
 #[test]
 fn what_others_sign_or_damage_is_refused() {
     let (own, other) = (snapshot(1, vec![]).keyring, snapshot(1, vec![]).keyring);
-    let inspector = inspector();
-    let refused = |token: &str| inspector.read(&own, token, NOW).unwrap_err();
+    let validator = validator();
+    let refused = |token: &str| validator.read(&own, token, NOW).unwrap_err();
     let unknown = refused(&signed(&other, &claims()));
-    assert!(matches!(unknown, InspectionError::Refused(Error::KeyUnknown { .. })), "{unknown}");
+    assert!(matches!(unknown, ValidationError::Refused(Error::KeyUnknown { .. })), "{unknown}");
     // With the identifier of our key.
     let token = signed(&own, &claims());
     let (header, _) = token.split_once('.').unwrap();
     let foreign = signed(&other, &claims());
     let forged = format!("{header}.{}", foreign.split_once('.').unwrap().1);
     let forged = refused(&forged);
-    assert!(matches!(forged, InspectionError::Refused(Error::SignatureWrong)), "{forged}");
+    assert!(matches!(forged, ValidationError::Refused(Error::SignatureWrong)), "{forged}");
     let damaged = token.replacen(".eyJ", ".eyK", 1);
     assert_ne!(damaged, token);
-    assert!(matches!(refused(&damaged), InspectionError::Refused(_)));
+    assert!(matches!(refused(&damaged), ValidationError::Refused(_)));
     for text in ["", "token", "a.b.c", &"x".repeat(100_000)] {
-        assert!(matches!(refused(text), InspectionError::Refused(_)), "{text:.20}");
+        assert!(matches!(refused(text), ValidationError::Refused(_)), "{text:.20}");
     }
 }
 
@@ -145,8 +145,8 @@ fn another_type_of_token_is_refused() {
     let signer = keyring.signer(None).unwrap();
     let written = sign_jwt(signer, "token-introspection+jwt", &claims()).now_or_never();
     let token = written.unwrap().unwrap();
-    let refused = inspector().read(&keyring, &token, NOW).unwrap_err();
-    assert!(matches!(refused, InspectionError::Refused(Error::TypeForbidden { .. })), "{refused}");
+    let refused = validator().read(&keyring, &token, NOW).unwrap_err();
+    assert!(matches!(refused, ValidationError::Refused(Error::TypeForbidden { .. })), "{refused}");
 }
 
 #[test]
@@ -156,27 +156,27 @@ fn the_keys_are_those_that_are_published_now() {
     let (old, new) = (key(KeyState::Active), key(KeyState::Next));
     let ring = |keys| Keyring::new(keys, &vault, None).unwrap();
     let before = ring(vec![old.clone(), new.clone()]);
-    let inspector = inspector();
+    let validator = validator();
     let token = signed(&before, &claims());
-    assert!(inspector.read(&before, &token, NOW).is_ok());
+    assert!(validator.read(&before, &token, NOW).is_ok());
 
     // Another server over the same database may have rotated already, and this one not know it yet.
     let active = StoredKey { state: KeyState::Active, ..new };
     let retired = KeyState::Retired { published_until: NOW.plus(60) };
     let after = ring(vec![StoredKey { state: retired, ..old }, active.clone()]);
-    assert!(inspector.read(&before, &signed(&after, &claims()), NOW).is_ok());
-    assert!(inspector.read(&after, &token, NOW).is_ok());
+    assert!(validator.read(&before, &signed(&after, &claims()), NOW).is_ok());
+    assert!(validator.read(&after, &token, NOW).is_ok());
 
     // Also one that is remembered goes with its key.
-    let gone = inspector.read(&ring(vec![active]), &token, NOW).unwrap_err();
-    assert!(matches!(gone, InspectionError::Refused(Error::KeyUnknown { .. })), "{gone}");
+    let gone = validator.read(&ring(vec![active]), &token, NOW).unwrap_err();
+    assert!(matches!(gone, ValidationError::Refused(Error::KeyUnknown { .. })), "{gone}");
 }
 
 #[test]
 fn debug_shows_no_claims() {
     let keyring = snapshot(1, vec![]).keyring;
-    let inspector = inspector();
-    let read = inspector.read(&keyring, &signed(&keyring, &claims()), NOW).unwrap();
-    assert_eq!(format!("{read:?}"), r#"Inspected { token: "t", .. }"#);
-    assert!(!format!("{inspector:?}").contains("keys"), "{inspector:?}");
+    let validator = validator();
+    let read = validator.read(&keyring, &signed(&keyring, &claims()), NOW).unwrap();
+    assert_eq!(format!("{read:?}"), r#"ValidatedToken { token: "t", .. }"#);
+    assert!(!format!("{validator:?}").contains("keys"), "{validator:?}");
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{Block, Holder, ListId, MAX_BLOCK, MIN_BLOCK, Revocations, StatusList, UnixTime, WINDOW};
+use crate::domain::{
+    Block, ListId, MAX_BLOCK, MIN_BLOCK, Revocations, StatusList, TokenParties, UnixTime, WINDOW,
+};
 
 /// Most holders and windows whose blocks are at hand, at some 300 bytes each. If there are more, all are given up: that
 /// costs positions, which there are enough of, and never a token.
@@ -11,13 +13,13 @@ const MAX_HELD: usize = 100_000;
 
 /// All blocks of this process.
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    held: Mutex<Held>,
+pub(super) struct IndexBlocks {
+    held: Mutex<BlocksAtHand>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
-    blocks: HashMap<(Holder, UnixTime), Arc<HolderPlaces>>,
+struct BlocksAtHand {
+    blocks: HashMap<(TokenParties, UnixTime), Arc<PartyBlocks>>,
     /// The lists of these blocks: one copy of each, since its permutation takes a while to compute.
     lists: HashMap<ListId, Arc<StatusList>>,
     /// When expired blocks were last dropped.
@@ -26,20 +28,20 @@ struct Held {
 
 /// The block of one holder and window.
 #[derive(Debug)]
-pub(super) struct HolderPlaces {
-    open: Mutex<Open>,
+pub(super) struct PartyBlocks {
+    open: Mutex<PartyState>,
     refilling: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Open {
-    block: Option<OpenBlock>,
+struct PartyState {
+    block: Option<CurrentBlock>,
     /// How long the next block is.
     length: u32,
 }
 
 #[derive(Debug)]
-struct OpenBlock {
+struct CurrentBlock {
     block: Block,
     /// Which key signs its tokens.
     kid: String,
@@ -49,7 +51,7 @@ struct OpenBlock {
 
 /// A position that is taken.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct Allocated {
     pub(super) list: Arc<StatusList>,
     pub(super) position: u32,
 }
@@ -57,24 +59,24 @@ pub(super) struct Taken {
 /// The right to be the one who asks for a holder's next block.
 #[derive(Debug)]
 pub(super) struct Refilling<'a> {
-    places: &'a HolderPlaces,
+    places: &'a PartyBlocks,
     _alone: tokio::sync::MutexGuard<'a, ()>,
 }
 
-impl Places {
+impl IndexBlocks {
     /// Those of a holder and a window.
-    pub(super) fn of(&self, holder: &Holder, window: UnixTime, now: UnixTime) -> Arc<HolderPlaces> {
+    pub(super) fn of(&self, parties: &TokenParties, window: UnixTime, now: UnixTime) -> Arc<PartyBlocks> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (holder.clone(), window);
+        let key = (parties.clone(), window);
         if let Some(places) = held.blocks.get(&key) {
             return Arc::clone(places);
         }
         held.sweep(now);
         // A client that needed much in the last window will need as much in this one; one that slowed down, less.
-        let before = held.blocks.get(&(holder.clone(), window.minus(WINDOW)));
+        let before = held.blocks.get(&(parties.clone(), window.minus(WINDOW)));
         let length = before.map_or(MIN_BLOCK, |before| (before.lock().length / 4).max(MIN_BLOCK));
-        let places = Arc::new(HolderPlaces {
-            open: Mutex::new(Open { block: None, length }),
+        let places = Arc::new(PartyBlocks {
+            open: Mutex::new(PartyState { block: None, length }),
             refilling: tokio::sync::Mutex::default(),
         });
         held.blocks.insert(key, Arc::clone(&places));
@@ -88,7 +90,7 @@ impl Places {
     }
 }
 
-impl Held {
+impl BlocksAtHand {
     fn known_list(&mut self, list: Arc<StatusList>, now: UnixTime) -> Arc<StatusList> {
         if let Some(known) = self.lists.get(&list.id) {
             return Arc::clone(known);
@@ -109,10 +111,10 @@ impl Held {
     }
 }
 
-impl HolderPlaces {
+impl PartyBlocks {
     /// A position at hand for a token that `kid` signs. What is left of a block goes when it is revoked, or another key
     /// signs.
-    pub(super) fn take(&self, kid: &str, revocations: &Revocations) -> Option<Taken> {
+    pub(super) fn take(&self, kid: &str, revocations: &Revocations) -> Option<Allocated> {
         let mut open = self.lock();
         let held = open.block.as_mut()?;
         let position = held.block.start + held.used;
@@ -122,7 +124,7 @@ impl HolderPlaces {
             return None;
         }
         held.used += 1;
-        Some(Taken { list, position })
+        Some(Allocated { list, position })
     }
 
     /// Waits for the right to ask for the next block.
@@ -130,7 +132,7 @@ impl HolderPlaces {
         Refilling { places: self, _alone: self.refilling.lock().await }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, PartyState> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,11 +144,11 @@ impl Refilling<'_> {
     }
 
     /// Puts the block at hand, after its first position is taken.
-    pub(super) fn refill(self, block: Block, kid: &str) -> Taken {
-        let taken = Taken { list: Arc::clone(&block.list), position: block.start };
+    pub(super) fn refill(self, block: Block, kid: &str) -> Allocated {
+        let taken = Allocated { list: Arc::clone(&block.list), position: block.start };
         let mut open = self.places.lock();
         open.length = (block.length * 2).min(MAX_BLOCK);
-        open.block = Some(OpenBlock { block, kid: kid.to_owned(), used: 1 });
+        open.block = Some(CurrentBlock { block, kid: kid.to_owned(), used: 1 });
         taken
     }
 }

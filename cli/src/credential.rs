@@ -9,7 +9,7 @@ use super::args::{AddWorkload, Certificate, CredentialCommand, Keys};
 use super::output::{self, Answer, table};
 use super::{Failure, Session, now};
 use tessera_issuer::domain::{
-    Accepts, AudienceRule, CertificateMatch, Change, ClientId, ClientKeys, ClientSecret, Conditions,
+    AcceptedAudience, AudienceRule, CertificateMatch, Change, ClientId, ClientKeys, ClientSecret, Conditions,
     Credential, CredentialId, CredentialKind, KeySource, MAX_INLINE_JWKS, Thumbprint, UnixTime,
     WorkloadRegistration,
 };
@@ -31,10 +31,14 @@ pub(super) async fn run(session: Session, command: CredentialCommand) -> Result<
             Ok(with_secret(answer, &secret, &credential))
         }
         CredentialCommand::AddKeys { id, keys, audience_token_endpoint, max_lifetime, expiry } => {
-            let accepts = if audience_token_endpoint { Accepts::TokenEndpoint } else { Accepts::Issuer };
+            let accepts = if audience_token_endpoint {
+                AcceptedAudience::TokenEndpoint
+            } else {
+                AcceptedAudience::Issuer
+            };
             let kind = CredentialKind::Keys(ClientKeys {
                 keys: key_source(&keys)?.ok_or(Failure::Usage("give --jwks or --jwks-uri"))?,
-                audience: AudienceRule { accepts, sole: true },
+                audience: AudienceRule { accepts, exclusive: true },
                 max_lifetime,
             });
             add(&session, new(&id, kind, expiry.expires_in)?).await
@@ -42,12 +46,12 @@ pub(super) async fn run(session: Session, command: CredentialCommand) -> Result<
         CredentialCommand::AddWorkload(arguments) => {
             let expires_in = arguments.expiry.expires_in;
             let id = arguments.id.clone();
-            let trust = match &arguments.preset {
+            let registration = match &arguments.preset {
                 Some(preset) => on_platform(preset, &arguments)?,
                 None => workload(*arguments)?,
             };
-            Assertions::check(id.as_str(), &trust, session.config.allow_http_loopback)?;
-            add(&session, new(&id, CredentialKind::Workload(trust), expires_in)?).await
+            Assertions::check(id.as_str(), &registration, session.config.allow_http_loopback)?;
+            add(&session, new(&id, CredentialKind::Workload(registration), expires_in)?).await
         }
         CredentialCommand::Presets => Ok(list_presets()),
         CredentialCommand::AddCertificate { id, certificate, expiry } => {
@@ -152,9 +156,9 @@ fn workload(arguments: AddWorkload) -> Result<WorkloadRegistration, Failure> {
         None => return Err(Failure::Usage("give --jwks, --jwks-uri or --discovery")),
     };
     let accepts = match arguments.audience {
-        Some(audience) => Accepts::Other(audience),
-        None if arguments.audience_token_endpoint => Accepts::TokenEndpoint,
-        None => Accepts::Issuer,
+        Some(audience) => AcceptedAudience::Other(audience),
+        None if arguments.audience_token_endpoint => AcceptedAudience::TokenEndpoint,
+        None => AcceptedAudience::Issuer,
     };
     let subject = arguments.subject.map(|subject| json!({ "claim": "sub", "equals": subject }));
     let conditions: Vec<Value> = subject.into_iter().chain(arguments.conditions).collect();
@@ -162,7 +166,7 @@ fn workload(arguments: AddWorkload) -> Result<WorkloadRegistration, Failure> {
         // clap asks for it unless there is a preset.
         issuer: arguments.issuer.unwrap_or_default(),
         keys,
-        audience: AudienceRule { accepts, sole: !arguments.other_audiences },
+        audience: AudienceRule { accepts, exclusive: !arguments.other_audiences },
         conditions: Conditions::new(&conditions)?,
         profile: arguments.profile,
         max_lifetime: arguments.max_lifetime,
@@ -236,7 +240,9 @@ fn row(credential: &Credential, used: &HashMap<String, UnixTime>) -> [String; 7]
     let what = match &credential.kind {
         CredentialKind::Secret(_) => String::new(),
         CredentialKind::Keys(keys) => source(&keys.keys),
-        CredentialKind::Workload(trust) => format!("{} {}", trust.issuer, trust.conditions.as_json()),
+        CredentialKind::Workload(registration) => {
+            format!("{} {}", registration.issuer, registration.conditions.as_json())
+        }
         CredentialKind::Certificate(certificate) => certificate.to_string(),
     };
     let expires = credential.expires_at.map(output::time).unwrap_or_default();

@@ -58,7 +58,7 @@ pub use key::{
 };
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use registration::{
-    Accepts, AudienceRule, KeySource, MAX_INLINE_JWKS, MAX_NAME, Profile, RegistrationError,
+    AcceptedAudience, AudienceRule, KeySource, MAX_INLINE_JWKS, MAX_NAME, Profile, RegistrationError,
     WorkloadRegistration,
 };
 pub use revocation::{

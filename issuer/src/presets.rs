@@ -1,7 +1,7 @@
 //! Presets: what a registration has to ask for on the platforms that people run on.
 //!
-//! A preset turns a few parameters into a [`WorkloadRegistration`]. It refuses what it does not know and what would let in more than one
-//! workload by accident; what it makes can be said without it, by conditions.
+//! A preset turns a few parameters into a [`WorkloadRegistration`]. It refuses what it does not know and what would let
+//! in more than one workload by accident; what it makes can be said without it, by conditions.
 
 mod parameters;
 mod platforms;
@@ -104,7 +104,7 @@ pub fn registration(
             })?
         }
     };
-    let trust = WorkloadRegistration {
+    let registration = WorkloadRegistration {
         issuer,
         keys,
         audience: parameters.optional("audience").map_or_else(AudienceRule::default, AudienceRule::other),
@@ -112,8 +112,8 @@ pub fn registration(
         profile,
         max_lifetime: Some(max_lifetime),
     };
-    trust.check()?;
-    Ok(trust)
+    registration.check()?;
+    Ok(registration)
 }
 
 /// A claim is this text.

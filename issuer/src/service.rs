@@ -249,15 +249,16 @@ impl TokenService {
         let snapshot = self.snapshots.current()?;
         let now = self.now();
         self.last_used.note(client.credential(), now);
-        let wish = RequestedAccess { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
+        let access =
+            RequestedAccess { audience: request.audience.as_deref(), scopes: request.scopes.as_ref() };
         let (issuance, subject) = match &request.grant {
             GrantType::TokenExchange { subject_token, .. } => {
-                let decided = self.exchange(&snapshot, &client, subject_token, wish, now)?;
+                let decided = self.exchange(&snapshot, &client, subject_token, access, now)?;
                 (decided.issuance, Some(decided.subject))
             }
             GrantType::ClientCredentials | GrantType::JwtBearer(_) => {
                 let (directory, token_id) = (&snapshot.directory, TokenId::generate()?);
-                let decided = decide(directory, &self.issuer, &self.bounds, &client, wish, token_id, now);
+                let decided = decide(directory, &self.issuer, &self.bounds, &client, access, token_id, now);
                 (decided, None)
             }
         };

@@ -76,7 +76,7 @@ pub(crate) fn secret_of(client: &str) -> Credential {
 }
 
 /// A registration with keys that nobody fetches.
-pub(crate) fn trust(issuer: &str, conditions: Conditions) -> WorkloadRegistration {
+pub(crate) fn registration(issuer: &str, conditions: Conditions) -> WorkloadRegistration {
     WorkloadRegistration {
         issuer: issuer.to_owned(),
         keys: KeySource::uri("https://keys.example/jwks").unwrap(),

@@ -141,8 +141,8 @@ mod tests {
         for name in ["shop", "orders", "stock", "proxy"] {
             let party = id(name);
             let disabled = all(&|client| client.enabled = client.id != party);
-            let fallen = Err(NoLongerValid::Disabled { party: party.clone() });
-            assert_eq!(token.remaining_scopes(&disabled, NOW), fallen);
+            let reason = Err(NoLongerValid::Disabled { party: party.clone() });
+            assert_eq!(token.remaining_scopes(&disabled, NOW), reason);
             let gone = Err(NoLongerValid::Gone { party: party.clone() });
             let mut without = all(&|_| ());
             without.remove(&party);

@@ -299,7 +299,7 @@ impl Credential {
         let shown = match &self.kind {
             CredentialKind::Secret(_) => None,
             CredentialKind::Keys(keys) => Some(json!(keys)),
-            CredentialKind::Workload(trust) => Some(json!(trust)),
+            CredentialKind::Workload(registration) => Some(json!(registration)),
             CredentialKind::Certificate(certificate) => Some(json!(certificate)),
         };
         if let (Some(members), Some(shown)) = (detail.as_object_mut(), shown) {

@@ -141,7 +141,7 @@ impl CredentialKind {
                 keys.keys.check()?;
                 keys.audience.check()?;
             }
-            Self::Workload(trust) => trust.check()?,
+            Self::Workload(registration) => registration.check()?,
             Self::Certificate(wanted) => wanted.check()?,
         }
         Ok(self)
@@ -270,7 +270,10 @@ mod tests {
         let workload = WorkloadRegistration {
             issuer: "https://platform.example".to_owned(),
             keys: KeySource::Discovery,
-            audience: AudienceRule { accepts: super::super::Accepts::TokenEndpoint, sole: false },
+            audience: AudienceRule {
+                accepts: super::super::AcceptedAudience::TokenEndpoint,
+                exclusive: false,
+            },
             conditions: Conditions::subject("pod"),
             profile: Profile::Jwt,
             max_lifetime: Some(60),

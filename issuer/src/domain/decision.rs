@@ -343,7 +343,7 @@ pub fn decide(
     issuer: &IssuerId,
     bounds: &LifetimeBounds,
     client: &Authenticated,
-    wish: RequestedAccess<'_>,
+    access: RequestedAccess<'_>,
     token_id: TokenId,
     now: UnixTime,
 ) -> Result<Issuance, Refusal> {
@@ -351,7 +351,7 @@ pub fn decide(
     if !directory.client(client).is_some_and(|client| client.enabled) {
         return Err(Refusal::ClientDisabled);
     }
-    let audience = wish.audience.ok_or(Refusal::NoAudience)?;
+    let audience = access.audience.ok_or(Refusal::NoAudience)?;
     let called = directory.client(audience).ok_or(Refusal::UnknownAudience)?;
     let grant = directory.grant(client, audience).ok_or(Refusal::NotGranted)?;
     if !grant.is_active_at(now) {
@@ -360,11 +360,11 @@ pub fn decide(
     if !called.enabled {
         return Err(Refusal::AudienceDisabled);
     }
-    if let Some(scope) = wish.scopes.and_then(|scopes| scopes.first_beyond(&grant.scopes)) {
+    if let Some(scope) = access.scopes.and_then(|scopes| scopes.first_beyond(&grant.scopes)) {
         return Err(Refusal::ScopeNotGranted { scope: scope.clone() });
     }
     let defaults = &called.audience.default_scopes;
-    let scope = match wish.scopes {
+    let scope = match access.scopes {
         Some(scopes) => scopes.to_string(),
         None if defaults.is_empty() => grant.scopes.to_string(),
         None => grant.scopes.common(defaults).to_string(),

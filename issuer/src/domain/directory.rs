@@ -59,9 +59,9 @@ impl Directory {
     /// Puts a client in the place of what was there by its name.
     pub fn insert(&mut self, entry: Entry) {
         self.remove(&entry.client.id);
-        for (credential, trust) in workloads_of(&entry.client) {
-            let of_issuer = self.workloads.entry(trust.issuer.as_str().into()).or_default();
-            Arc::make_mut(of_issuer).of_subject(trust).push(Arc::clone(credential));
+        for (credential, registration) in workloads_of(&entry.client) {
+            let of_issuer = self.workloads.entry(registration.issuer.as_str().into()).or_default();
+            Arc::make_mut(of_issuer).of_subject(registration).push(Arc::clone(credential));
         }
         self.clients.insert(entry.client.id.clone(), Arc::new(entry));
     }
@@ -69,13 +69,13 @@ impl Directory {
     /// Takes a client out. Grants to it stay where they are, and decide nothing: it is unknown as an audience.
     pub fn remove(&mut self, id: &ClientId) {
         let Some(entry) = self.clients.remove(id) else { return };
-        for (_, trust) in workloads_of(&entry.client) {
-            let Some(of_issuer) = self.workloads.get_mut(trust.issuer.as_str()) else { continue };
+        for (_, registration) in workloads_of(&entry.client) {
+            let Some(of_issuer) = self.workloads.get_mut(registration.issuer.as_str()) else { continue };
             let of_issuer = Arc::make_mut(of_issuer);
-            of_issuer.of_subject(trust).retain(|credential| credential.client != *id);
+            of_issuer.of_subject(registration).retain(|credential| credential.client != *id);
             of_issuer.by_subject.retain(|_, credentials| !credentials.is_empty());
             if of_issuer.by_subject.is_empty() && of_issuer.others.is_empty() {
-                self.workloads.remove(trust.issuer.as_str());
+                self.workloads.remove(registration.issuer.as_str());
             }
         }
     }
@@ -131,8 +131,8 @@ impl Directory {
 
 impl Workloads {
     /// Where the registrations for what this one is for are.
-    fn of_subject(&mut self, trust: &WorkloadRegistration) -> &mut Vec<Arc<Credential>> {
-        match trust.conditions.exact_subject() {
+    fn of_subject(&mut self, registration: &WorkloadRegistration) -> &mut Vec<Arc<Credential>> {
+        match registration.conditions.exact_subject() {
             Some(subject) => self.by_subject.entry(subject.to_owned()).or_default(),
             None => &mut self.others,
         }
@@ -141,7 +141,7 @@ impl Workloads {
 
 fn workloads_of(client: &Client) -> impl Iterator<Item = (&Arc<Credential>, &WorkloadRegistration)> {
     client.credentials.iter().filter_map(|credential| match &credential.kind {
-        CredentialKind::Workload(trust) => Some((credential, trust)),
+        CredentialKind::Workload(registration) => Some((credential, registration)),
         _ => None,
     })
 }
@@ -150,13 +150,13 @@ fn workloads_of(client: &Client) -> impl Iterator<Item = (&Arc<Credential>, &Wor
 mod tests {
     use super::*;
     use crate::domain::Conditions;
-    use crate::testing::{client, credential, id, scopes, trust};
+    use crate::testing::{client, credential, id, registration, scopes};
 
     const ISSUER: &str = "https://platform.example";
 
     fn entry(name: &str, conditions: &[Conditions]) -> Entry {
         let mut client = client(name, "");
-        let kinds = conditions.iter().map(|it| CredentialKind::Workload(trust(ISSUER, it.clone())));
+        let kinds = conditions.iter().map(|it| CredentialKind::Workload(registration(ISSUER, it.clone())));
         client.credentials = kinds.map(|kind| Arc::new(credential(name, kind))).collect();
         Entry::new(client, [ClientGrant::new(id(name), id("orders"), scopes(""))])
     }

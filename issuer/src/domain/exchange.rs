@@ -43,7 +43,7 @@ pub struct ExchangeRequest<'a> {
     /// The scopes that are left of it.
     pub held: &'a ScopeSet,
     /// What it is to be traded for.
-    pub wish: RequestedAccess<'a>,
+    pub access: RequestedAccess<'a>,
     /// How many may act one after the other.
     pub max_act_depth: ActDepth,
 }
@@ -99,7 +99,7 @@ pub fn decide_exchange(
     token_id: TokenId,
     now: UnixTime,
 ) -> Result<Issuance, Refusal> {
-    let ExchangeRequest { subject, held, wish, max_act_depth } = exchange;
+    let ExchangeRequest { subject, held, access, max_act_depth } = exchange;
     let actor = client.client();
     if subject.audience != *actor {
         return Err(Refusal::SubjectForAnother { audience: subject.audience.clone() });
@@ -112,11 +112,11 @@ pub fn decide_exchange(
         return Err(Refusal::TooManyActors { limit: max_act_depth.get() });
     }
 
-    let grant = wish.audience.and_then(|audience| directory.grant(actor.as_str(), audience));
+    let grant = access.audience.and_then(|audience| directory.grant(actor.as_str(), audience));
     let traded = grant.map(|grant| grant.exchanges.traded(held, &grant.scopes)).unwrap_or_default();
-    let scopes = wish.scopes.unwrap_or(&traded);
-    let wish = RequestedAccess { scopes: Some(scopes), ..wish };
-    let mut issuance = decide(directory, issuer, bounds, client, wish, token_id, now)?;
+    let scopes = access.scopes.unwrap_or(&traded);
+    let access = RequestedAccess { scopes: Some(scopes), ..access };
+    let mut issuance = decide(directory, issuer, bounds, client, access, token_id, now)?;
     if grant.is_none_or(|grant| grant.exchanges.is_empty()) {
         return Err(Refusal::NotExchangeable);
     }

@@ -44,16 +44,16 @@ pub enum KeySource {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AudienceRule {
     /// Which value.
-    pub accepts: Accepts,
+    pub accepts: AcceptedAudience,
     /// Whether it has to be the only one (draft-ietf-oauth-rfc7523bis). What is made for several can be shown by one of
     /// them to another.
-    pub sole: bool,
+    pub exclusive: bool,
 }
 
 /// The value that `aud` has to hold.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Accepts {
+pub enum AcceptedAudience {
     /// This server's issuer identifier, and nothing else.
     Issuer,
     /// That, or the URL of the token endpoint, as older clients send it (RFC 7523 §3).
@@ -182,20 +182,20 @@ impl AudienceRule {
     /// This text, as the only value.
     #[must_use]
     pub fn other(audience: &str) -> Self {
-        Self { accepts: Accepts::Other(audience.to_owned()), sole: true }
+        Self { accepts: AcceptedAudience::Other(audience.to_owned()), exclusive: true }
     }
 
     pub(super) fn check(&self) -> Result<(), RegistrationError> {
         match &self.accepts {
-            Accepts::Other(text) => check_name("audience", text),
-            Accepts::Issuer | Accepts::TokenEndpoint => Ok(()),
+            AcceptedAudience::Other(text) => check_name("audience", text),
+            AcceptedAudience::Issuer | AcceptedAudience::TokenEndpoint => Ok(()),
         }
     }
 }
 
 impl Default for AudienceRule {
     fn default() -> Self {
-        Self { accepts: Accepts::Issuer, sole: true }
+        Self { accepts: AcceptedAudience::Issuer, exclusive: true }
     }
 }
 

@@ -162,9 +162,9 @@ impl Revocations {
     fn add(&mut self, record: RevocationRecord) {
         match &record.what {
             Revocation::Token(id) => {
-                if let Some(place) = id.status()
-                    && let Some(revoked) = self.lists.get_mut(&place.list)
-                    && let Some(position) = revoked.list.position(place.index)
+                if let Some(index) = id.status()
+                    && let Some(revoked) = self.lists.get_mut(&index.list)
+                    && let Some(position) = revoked.list.position(index.index)
                 {
                     Arc::make_mut(revoked).positions.insert(position);
                 }
@@ -211,9 +211,9 @@ impl Revocations {
         if meant(self.keys.get(&token.kid)) {
             return Some(RevokedBy::Key);
         }
-        let place = token.id.parse::<TokenId>().ok()?.status()?;
-        let revoked = self.lists.get(&place.list)?;
-        let position = revoked.list.position(place.index)?;
+        let index = token.id.parse::<TokenId>().ok()?.status()?;
+        let revoked = self.lists.get(&index.list)?;
+        let position = revoked.list.position(index.index)?;
         revoked.is_revoked(position).then_some(RevokedBy::StatusList)
     }
 

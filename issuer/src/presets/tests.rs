@@ -21,9 +21,9 @@ fn made(preset: &str, parameters: &[(&str, &str)]) -> Result<WorkloadRegistratio
 }
 
 /// What comes of a token where the preset's registration is the only one: nothing, or what is off.
-async fn judge(trust: &WorkloadRegistration, claims: &Value) -> Result<(), String> {
+async fn judge(registration: &WorkloadRegistration, claims: &Value) -> Result<(), String> {
     let platform = Platform::new("k");
-    let usage = match trust.profile {
+    let usage = match registration.profile {
         Profile::JwtSvid => AssertionUse::Spiffe,
         Profile::Jwt | Profile::AccessToken => AssertionUse::Grant,
     };
@@ -31,8 +31,9 @@ async fn judge(trust: &WorkloadRegistration, claims: &Value) -> Result<(), Strin
         AssertionUse::Spiffe => platform.jwks().replace(r#""kid""#, r#""use":"jwt-svid","kid""#),
         _ => platform.jwks(),
     };
-    let trust = WorkloadRegistration { keys: KeySource::inline(&keys).unwrap(), ..trust.clone() };
-    let state = snapshot(1, vec![credential("shop", CredentialKind::Workload(trust))]);
+    let registration =
+        WorkloadRegistration { keys: KeySource::inline(&keys).unwrap(), ..registration.clone() };
+    let state = snapshot(1, vec![credential("shop", CredentialKind::Workload(registration))]);
     let fetcher = Fetcher::new(FetchOptions::default()).unwrap();
     let assertions = Assertions::new(&OURS.parse().unwrap(), fetcher, false);
     let assertion = platform.sign(claims);
@@ -69,10 +70,10 @@ async fn assert_judged(
     token: &Value,
     off: &[(&[&str], Value, &str)],
 ) {
-    let trust = made(preset, parameters).unwrap();
-    assert_eq!(judge(&trust, token).await, Ok(()), "{preset}");
+    let registration = made(preset, parameters).unwrap();
+    assert_eq!(judge(&registration, token).await, Ok(()), "{preset}");
     for (path, value, expected) in off {
-        let refused = judge(&trust, &changed(token, path, value)).await;
+        let refused = judge(&registration, &changed(token, path, value)).await;
         assert_eq!(refused, Err((*expected).to_owned()), "{preset} {path:?} {value}");
     }
 }
@@ -131,9 +132,9 @@ async fn kubernetes() {
     )
     .await;
     // A token of old, from a Secret: without audience, expiry and the nested claims.
-    let trust =
+    let registration =
         made("kubernetes", &[&parameters[..2], &[("issuer", "https://legacy.example")]].concat()).unwrap();
-    let refused = judge(&trust, &tokens::kubernetes_legacy()).await;
+    let refused = judge(&registration, &tokens::kubernetes_legacy()).await;
     assert_eq!(refused, Err("the assertion cannot be read: the claim `aud` is missing".to_owned()));
 }
 
@@ -317,8 +318,8 @@ async fn gitlab() {
         &[(&["environment_protected"], json!("false"), r#"the claim `environment_protected` is "false""#)],
     )
     .await;
-    let trust = made("gitlab", &[&parameters[..], &[("unprotected", "true")]].concat()).unwrap();
-    assert_eq!(judge(&trust, &unprotected).await, Ok(()));
+    let registration = made("gitlab", &[&parameters[..], &[("unprotected", "true")]].concat()).unwrap();
+    assert_eq!(judge(&registration, &unprotected).await, Ok(()));
 }
 
 #[tokio::test]
@@ -360,8 +361,9 @@ fn all_presets_are_listed_by_name_with_help() {
 #[test]
 fn where_the_keys_are_can_be_said() {
     let base = [("namespace", "shop"), ("service-account", "billing"), ("issuer", "https://k.example")];
-    let keys =
-        |more: &[(&str, &str)]| made("kubernetes", &[&base[..], more].concat()).map(|trust| trust.keys);
+    let keys = |more: &[(&str, &str)]| {
+        made("kubernetes", &[&base[..], more].concat()).map(|registration| registration.keys)
+    };
     let (uri, set) = ("https://k.example/openid/v1/jwks", r#"{"keys":[]}"#);
     assert_eq!(keys(&[]), Ok(KeySource::Discovery));
     assert_eq!(keys(&[("jwks-uri", uri)]), Ok(KeySource::Uri(uri.to_owned())));

@@ -53,14 +53,14 @@ pub struct Assertions {
 }
 
 impl Assertions {
-    /// Accepts assertions made for `issuer`; fetches key sets with `fetcher`.
+    /// AcceptedAudience assertions made for `issuer`; fetches key sets with `fetcher`.
     #[must_use]
     pub fn new(issuer: &IssuerId, fetcher: Fetcher, allow_http_loopback: bool) -> Self {
         let audiences = [issuer.as_str().to_owned(), issuer.token_endpoint()];
         Self { audiences, key_verifiers: KeyVerifiers::new(fetcher, allow_http_loopback), replay_guard: None }
     }
 
-    /// Accepts what clients sign themselves as well, each once on all replicas of the store.
+    /// AcceptedAudience what clients sign themselves as well, each once on all replicas of the store.
     #[must_use]
     pub fn with_replay_guard(self, replay_guard: ReplayGuard) -> Self {
         Self { replay_guard: Some(replay_guard), ..self }
@@ -109,12 +109,12 @@ impl Assertions {
     /// Whether a registration would make a policy that the verifier takes. Says what is wrong with it if not.
     pub fn check(
         client: &str,
-        trust: &WorkloadRegistration,
+        registration: &WorkloadRegistration,
         allow_http_loopback: bool,
     ) -> Result<(), AssertionError> {
-        VerifierKey::of_registration(trust).verifier(allow_http_loopback).map(|_| ()).map_err(|error| {
-            AssertionError::Registration { client: client.to_owned(), problem: error.to_string() }
-        })
+        VerifierKey::of_registration(registration).verifier(allow_http_loopback).map(|_| ()).map_err(
+            |error| AssertionError::Registration { client: client.to_owned(), problem: error.to_string() },
+        )
     }
 
     async fn verify(

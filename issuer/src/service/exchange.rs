@@ -22,7 +22,7 @@ impl TokenService {
         snapshot: &Snapshot,
         client: &Authenticated,
         subject_token: &PresentedJwt,
-        wish: RequestedAccess<'_>,
+        access: RequestedAccess<'_>,
         now: UnixTime,
     ) -> Result<Decided, TokenError> {
         let refused = |error: ValidationError| {
@@ -36,7 +36,7 @@ impl TokenService {
             self.validator.validate(snapshot, subject_token.as_str(), now).map_err(refused)?;
         let subject = validated.token;
         let max_act_depth = self.max_act_depth;
-        let exchange = ExchangeRequest { subject: &subject, held: &held, wish, max_act_depth };
+        let exchange = ExchangeRequest { subject: &subject, held: &held, access, max_act_depth };
         let (directory, token_id) = (&snapshot.directory, TokenId::generate()?);
         let issuance =
             decide_exchange(directory, &self.issuer, &self.bounds, client, exchange, token_id, now);

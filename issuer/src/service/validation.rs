@@ -66,12 +66,12 @@ pub enum ValidationError {
         by: RevokedBy,
     },
     /// It was good, and something that it rests on is gone.
-    #[error("{fallen}")]
+    #[error("{reason}")]
     NoLongerValid {
         /// Its name.
         token_id: String,
         /// What is gone.
-        fallen: NoLongerValid,
+        reason: NoLongerValid,
     },
 }
 
@@ -125,7 +125,7 @@ impl TokenValidator {
         }
         match validated.token.remaining_scopes(&snapshot.directory, now) {
             Ok(scopes) => Ok((validated, scopes)),
-            Err(fallen) => Err(ValidationError::NoLongerValid { token_id: validated.token.id, fallen }),
+            Err(reason) => Err(ValidationError::NoLongerValid { token_id: validated.token.id, reason }),
         }
     }
 

@@ -277,7 +277,7 @@ async fn add_credential(
         return Err(ChangeError::TooManyCredentials.into());
     }
     let workload_key = match kind {
-        CredentialKind::Workload(trust) => Some(workload_key(connection, client, trust).await?),
+        CredentialKind::Workload(registration) => Some(workload_key(connection, client, registration).await?),
         _ => None,
     };
     sqlx::query(
@@ -299,9 +299,9 @@ async fn add_credential(
 async fn workload_key(
     connection: &mut SqliteConnection,
     client: &ClientId,
-    trust: &WorkloadRegistration,
+    registration: &WorkloadRegistration,
 ) -> Result<String, StoreError> {
-    let WorkloadRegistration { issuer, audience, conditions, .. } = trust;
+    let WorkloadRegistration { issuer, audience, conditions, .. } = registration;
     let choice = json(&(issuer, audience, conditions.as_json()), "credential", client.as_str())?;
     let key = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, choice.as_bytes()));
     let holder: Option<String> =

@@ -50,9 +50,9 @@ fn issue(
 ) -> Result<Issuance, Refusal> {
     let asked = asked.map(scopes);
     let issuer = "https://id.example".parse().unwrap();
-    let wish = RequestedAccess { audience, scopes: asked.as_ref() };
+    let access = RequestedAccess { audience, scopes: asked.as_ref() };
     let token_id = TokenId("t".to_owned());
-    decide(directory, &issuer, &LifetimeBounds::default(), client, wish, token_id, NOW)
+    decide(directory, &issuer, &LifetimeBounds::default(), client, access, token_id, NOW)
 }
 
 fn ask(audience: Option<&str>, asked: Option<&str>) -> Result<Claims, Refusal> {

@@ -52,8 +52,8 @@ fn trade_at(
     now: UnixTime,
 ) -> Result<Issuance, Refusal> {
     let (held, asked) = (scopes(held), asked.map(scopes));
-    let wish = RequestedAccess { audience, scopes: asked.as_ref() };
-    let exchange = ExchangeRequest { subject, held: &held, wish, max_act_depth: ActDepth::default() };
+    let access = RequestedAccess { audience, scopes: asked.as_ref() };
+    let exchange = ExchangeRequest { subject, held: &held, access, max_act_depth: ActDepth::default() };
     let secret: ClientSecret = secret();
     let method = Method::SecretPost;
     let orders = authenticate(&self::directory(), &pepper(), "orders", &secret, method, NOW).unwrap();

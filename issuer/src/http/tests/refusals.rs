@@ -6,7 +6,7 @@ use serde_json::json;
 use super::stage::{BEARER, GRANT, JWT_TYPE, OWN, Server, body, claims, now, post};
 use crate::domain::{Change, ClientGrant, Conditions, CredentialKind, UnixTime};
 use crate::store::MAX_AGE;
-use crate::testing::{Platform, id, scopes, trust};
+use crate::testing::{Platform, id, registration, scopes};
 
 #[tokio::test]
 async fn every_refusal_has_its_standard_code() {
@@ -127,7 +127,7 @@ async fn what_is_the_servers_fault_is_said_to_be() {
     let server = Server::start().await;
     // A registration whose keys nobody serves.
     let platform = Platform::new("q");
-    let elsewhere = trust("https://127.0.0.1:1", Conditions::subject("pod"));
+    let elsewhere = registration("https://127.0.0.1:1", Conditions::subject("pod"));
     server.credential("mail", CredentialKind::Workload(elsewhere)).await;
     let mut claims = claims("pod");
     claims["iss"] = "https://127.0.0.1:1".into();

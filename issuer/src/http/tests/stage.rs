@@ -20,7 +20,7 @@ use crate::domain::{
 use crate::keys::Vault;
 use crate::service::{Assertions, MutualTls, Statuses};
 use crate::store::{Snapshots, SqliteStore, Store as _, follow};
-use crate::testing::{Platform, actor, credential, id, pepper, store, trust, vault};
+use crate::testing::{Platform, actor, credential, id, pepper, registration, store, vault};
 use tessera_listener::tls::PeerCertificate;
 
 pub(super) type Answer = ::http::Response<Bytes>;
@@ -69,11 +69,11 @@ impl Server {
         let service = Arc::new(service);
         let routes = routes(&service);
         let server = Self { routes, service, platform, snapshots, store, vault, _folder: folder };
-        let trust = WorkloadRegistration {
+        let registration = WorkloadRegistration {
             keys: KeySource::inline(&server.platform.jwks()).unwrap(),
-            ..trust(PLATFORM, Conditions::subject("pod"))
+            ..registration(PLATFORM, Conditions::subject("pod"))
         };
-        server.credential("shop", CredentialKind::Workload(trust)).await;
+        server.credential("shop", CredentialKind::Workload(registration)).await;
         server
     }
 

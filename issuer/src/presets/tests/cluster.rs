@@ -58,9 +58,9 @@ impl Cluster {
     /// What comes of the pod's token at an issuer that may fetch from the cluster with these settings.
     async fn judge(&self, ca: Option<&Path>, bearer: Option<&Path>) -> Result<(), AssertionError> {
         let parameters = [("namespace", "shop"), ("service-account", "billing"), ("issuer", &*self.issuer)];
-        let trust = made("kubernetes", &parameters).unwrap();
-        assert_eq!(trust.keys, KeySource::Discovery);
-        let state = snapshot(1, vec![credential("shop", CredentialKind::Workload(trust))]);
+        let registration = made("kubernetes", &parameters).unwrap();
+        assert_eq!(registration.keys, KeySource::Discovery);
+        let state = snapshot(1, vec![credential("shop", CredentialKind::Workload(registration))]);
         let origins = vec![OriginAccess {
             origin: Origin::parse(&self.issuer, Http::Never).unwrap(),
             ca: ca.map(Path::to_owned),

@@ -7,8 +7,8 @@ use tessera_verifier::{Excerpt, SpiffeId, UnverifiedClaims};
 use super::error::{AssertionError, NearMiss};
 use super::{AssertionUse, Assertions, CLIENT_ASSERTION_MAX_LIFETIME, WORKLOAD_MAX_LIFETIME};
 use crate::domain::{
-    Accepts, AudienceRule, Authenticated, Credential, CredentialKind, KeySource, Method, Profile, UnixTime,
-    WorkloadRegistration,
+    AcceptedAudience, AudienceRule, Authenticated, Credential, CredentialKind, KeySource, Method, Profile,
+    UnixTime, WorkloadRegistration,
 };
 use crate::store::Snapshot;
 
@@ -29,14 +29,14 @@ impl Candidate<'_> {
     /// What the policy calls whoever signs.
     pub(super) fn issuer(&self) -> &str {
         match &self.credential.kind {
-            CredentialKind::Workload(trust) => &trust.issuer,
+            CredentialKind::Workload(registration) => &registration.issuer,
             _ => self.credential.client.as_str(),
         }
     }
 
     fn keys(&self) -> Option<(&KeySource, Option<Profile>)> {
         match &self.credential.kind {
-            CredentialKind::Workload(trust) => Some((&trust.keys, Some(trust.profile))),
+            CredentialKind::Workload(registration) => Some((&registration.keys, Some(registration.profile))),
             CredentialKind::Keys(own) => Some((&own.keys, None)),
             CredentialKind::Secret(_) | CredentialKind::Certificate(_) => None,
         }
@@ -50,7 +50,7 @@ impl Candidate<'_> {
 
     pub(super) fn audience(&self) -> Option<&AudienceRule> {
         match &self.credential.kind {
-            CredentialKind::Workload(trust) => Some(&trust.audience),
+            CredentialKind::Workload(registration) => Some(&registration.audience),
             CredentialKind::Keys(own) => Some(&own.audience),
             CredentialKind::Secret(_) | CredentialKind::Certificate(_) => None,
         }
@@ -59,7 +59,7 @@ impl Candidate<'_> {
     /// In seconds.
     pub(super) fn max_lifetime(&self) -> u64 {
         let (own, cap) = match &self.credential.kind {
-            CredentialKind::Workload(trust) => (trust.max_lifetime, WORKLOAD_MAX_LIFETIME),
+            CredentialKind::Workload(registration) => (registration.max_lifetime, WORKLOAD_MAX_LIFETIME),
             CredentialKind::Keys(keys) => (keys.max_lifetime, CLIENT_ASSERTION_MAX_LIFETIME),
             CredentialKind::Secret(_) | CredentialKind::Certificate(_) => (None, 0),
         };
@@ -139,14 +139,15 @@ impl Assertions {
     }
 
     fn workloads<'s>(&self, snapshot: &'s Snapshot, asked: &Asked<'_>) -> Vec<Candidate<'s>> {
-        let meets = |trust: &WorkloadRegistration| {
-            self.is_for_us(&trust.audience, &asked.audiences) && trust.conditions.parsed().hold(asked.claims)
+        let meets = |registration: &WorkloadRegistration| {
+            self.is_for_us(&registration.audience, &asked.audiences)
+                && registration.conditions.parsed().hold(asked.claims)
         };
         let registrations = registrations(snapshot, asked, || {
             Box::new(snapshot.directory.workloads(asked.issuer, asked.subject))
         });
         registrations
-            .filter(|(_, trust)| meets(trust))
+            .filter(|(_, registration)| meets(registration))
             .map(|(credential, _)| Candidate { credential, method: asked.usage.method() })
             .collect()
     }
@@ -160,9 +161,9 @@ impl Assertions {
             Box::new(exact.chain(all))
         });
         let mut near: Vec<NearMiss> = Vec::new();
-        for (credential, trust) in registrations.take(NEAR_EXAMINED) {
-            let for_us = self.is_for_us(&trust.audience, &asked.audiences);
-            let mut unmet = trust.conditions.parsed().unmet(asked.claims);
+        for (credential, registration) in registrations.take(NEAR_EXAMINED) {
+            let for_us = self.is_for_us(&registration.audience, &asked.audiences);
+            let mut unmet = registration.conditions.parsed().unmet(asked.claims);
             let unmet = match (for_us, unmet.next(), unmet.next()) {
                 (true, Some(one), None) => one.to_string(),
                 (false, None, _) => audience_unmet(&asked.audiences),
@@ -188,7 +189,7 @@ impl Assertions {
         let is_accepted = |audience: &str| accepted.iter().any(|own| own == audience);
         match audiences {
             [only] => is_accepted(only),
-            several => !rule.sole && several.iter().any(|audience| is_accepted(audience)),
+            several => !rule.exclusive && several.iter().any(|audience| is_accepted(audience)),
         }
     }
 
@@ -196,9 +197,9 @@ impl Assertions {
         let [issuer, _] = &self.audiences;
         match rule.map(|rule| &rule.accepts) {
             None => &[],
-            Some(Accepts::Issuer) => std::slice::from_ref(issuer),
-            Some(Accepts::TokenEndpoint) => &self.audiences,
-            Some(Accepts::Other(audience)) => std::slice::from_ref(audience),
+            Some(AcceptedAudience::Issuer) => std::slice::from_ref(issuer),
+            Some(AcceptedAudience::TokenEndpoint) => &self.audiences,
+            Some(AcceptedAudience::Other(audience)) => std::slice::from_ref(audience),
         }
     }
 }
@@ -229,10 +230,10 @@ fn registrations<'s: 'a, 'a>(
         None => of_all(),
     };
     credentials.filter_map(|credential| match &credential.kind {
-        CredentialKind::Workload(trust)
-            if trust.issuer == asked.issuer && asked.usage.takes(trust.profile) =>
+        CredentialKind::Workload(registration)
+            if registration.issuer == asked.issuer && asked.usage.takes(registration.profile) =>
         {
-            Some((&**credential, trust))
+            Some((&**credential, registration))
         }
         _ => None,
     })

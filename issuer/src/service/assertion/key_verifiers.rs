@@ -68,15 +68,15 @@ pub(super) struct SharedVerifier {
 }
 
 impl VerifierKey {
-    pub(super) fn of_registration(trust: &WorkloadRegistration) -> Self {
-        let WorkloadRegistration { issuer, keys, profile, .. } = trust.clone();
+    pub(super) fn of_registration(registration: &WorkloadRegistration) -> Self {
+        let WorkloadRegistration { issuer, keys, profile, .. } = registration.clone();
         Self { issuer, keys, kind: Kind::Workload(profile) }
     }
 
     /// Of a credential that has keys.
     fn of(credential: &Credential) -> Option<Self> {
         match &credential.kind {
-            CredentialKind::Workload(trust) => Some(Self::of_registration(trust)),
+            CredentialKind::Workload(registration) => Some(Self::of_registration(registration)),
             CredentialKind::Keys(own) => Some(Self {
                 issuer: credential.client.to_string(),
                 keys: own.keys.clone(),
@@ -116,8 +116,10 @@ impl VerifierKey {
 
     fn is_of(&self, credential: &Credential) -> bool {
         match (&credential.kind, self.kind) {
-            (CredentialKind::Workload(trust), Kind::Workload(profile)) => {
-                self.issuer == trust.issuer && profile == trust.profile && self.keys == trust.keys
+            (CredentialKind::Workload(registration), Kind::Workload(profile)) => {
+                self.issuer == registration.issuer
+                    && profile == registration.profile
+                    && self.keys == registration.keys
             }
             (CredentialKind::Keys(own), Kind::ClientAssertion) => self.keys == own.keys,
             _ => false,

@@ -8,8 +8,8 @@ use warp::Filter as _;
 
 use super::*;
 use crate::domain::{
-    Accepts, AudienceRule, AuthenticationFailure, ClientKeys, Conditions, Credential, CredentialKind,
-    KeySource, Method, Profile, UnixTime,
+    AcceptedAudience, AudienceRule, AuthenticationFailure, ClientKeys, Conditions, Credential,
+    CredentialKind, KeySource, Method, Profile, UnixTime,
 };
 use crate::testing::{self, NOW, Platform, snapshot};
 
@@ -23,13 +23,16 @@ fn assertions() -> Assertions {
     Assertions::new(&"https://id.example".parse().unwrap(), Fetcher::new(options).unwrap(), true)
 }
 
-fn trust(client: &str, subject: &str, keys: KeySource) -> Credential {
-    trust_for(client, subject, keys, AudienceRule::default())
+fn workload(client: &str, subject: &str, keys: KeySource) -> Credential {
+    workload_for(client, subject, keys, AudienceRule::default())
 }
 
-fn trust_for(client: &str, subject: &str, keys: KeySource, audience: AudienceRule) -> Credential {
-    let trust = testing::trust(ISSUER, Conditions::subject(subject));
-    testing::credential(client, CredentialKind::Workload(WorkloadRegistration { keys, audience, ..trust }))
+fn workload_for(client: &str, subject: &str, keys: KeySource, audience: AudienceRule) -> Credential {
+    let registration = testing::registration(ISSUER, Conditions::subject(subject));
+    testing::credential(
+        client,
+        CredentialKind::Workload(WorkloadRegistration { keys, audience, ..registration }),
+    )
 }
 
 fn inline(platform: &Platform) -> KeySource {
@@ -87,7 +90,7 @@ fn slow_key_server(jwks: String, spend: fn()) -> (String, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn an_assertion_proves_the_client_that_registered_it() {
     let platform = Platform::new("p");
-    let state = snapshot(1, vec![trust("shop", "pod", inline(&platform))]);
+    let state = snapshot(1, vec![workload("shop", "pod", inline(&platform))]);
     for audience in [json!("https://id.example"), json!(["https://id.example"])] {
         let assertion = platform.sign(&with(claims("pod"), "aud", audience));
         for named in [None, Some("shop")] {
@@ -102,7 +105,8 @@ async fn an_assertion_proves_the_client_that_registered_it() {
 async fn the_keys_of_one_client_never_speak_for_another() {
     let (own, others) = (Platform::new("same"), Platform::new("same"));
     // Both registrations name the same issuer, and even the same key id.
-    let state = snapshot(1, vec![trust("shop", "pod", inline(&own)), trust("evil", "bot", inline(&others))]);
+    let state =
+        snapshot(1, vec![workload("shop", "pod", inline(&own)), workload("evil", "bot", inline(&others))]);
     let assertions = assertions();
     let forged = others.sign(&claims("pod"));
     let refused = assertions.authenticate(&state, &forged, AssertionUse::Grant, None, now).await.unwrap_err();
@@ -122,8 +126,8 @@ async fn the_keys_of_one_client_never_speak_for_another() {
 #[tokio::test]
 async fn what_is_not_registered_or_not_valid_proves_nothing() {
     let platform = Platform::new("p");
-    let explicit = trust_for("mail", "pod", inline(&platform), AudienceRule::other("https://two.example"));
-    let state = snapshot(1, vec![trust("shop", "pod", inline(&platform)), explicit]);
+    let explicit = workload_for("mail", "pod", inline(&platform), AudienceRule::other("https://two.example"));
+    let state = snapshot(1, vec![workload("shop", "pod", inline(&platform)), explicit]);
     let assertions = assertions();
     let refuse = async |claims: Value, client: Option<&str>| {
         let assertion = platform.sign(&claims);
@@ -166,7 +170,7 @@ async fn what_is_not_registered_or_not_valid_proves_nothing() {
 async fn many_requests_fetch_the_keys_once() {
     let platform = Platform::new("p");
     let (uri, asked) = key_server(platform.jwks());
-    let state = Arc::new(snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]));
+    let state = Arc::new(snapshot(1, vec![workload("shop", "pod", KeySource::uri(&uri).unwrap())]));
     let assertions = Arc::new(assertions());
     let requests: Vec<_> = (0..16)
         .map(|_| {
@@ -187,7 +191,7 @@ async fn many_requests_fetch_the_keys_once() {
 async fn unreachable_keys_are_not_the_clients_fault() {
     let platform = Platform::new("p");
     let (uri, _) = key_server("no key set".to_owned());
-    let state = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    let state = snapshot(1, vec![workload("shop", "pod", KeySource::uri(&uri).unwrap())]);
     let refused = assertions()
         .authenticate(&state, &platform.sign(&claims("pod")), AssertionUse::Grant, None, now)
         .await
@@ -199,12 +203,12 @@ async fn unreachable_keys_are_not_the_clients_fault() {
 async fn a_withdrawn_registration_takes_its_verifier_along() {
     let (old, new) = (Platform::new("p"), Platform::new("p"));
     let assertions = assertions();
-    let before = snapshot(1, vec![trust("shop", "pod", inline(&old))]);
+    let before = snapshot(1, vec![workload("shop", "pod", inline(&old))]);
     assertions
         .authenticate(&before, &old.sign(&claims("pod")), AssertionUse::Grant, None, now)
         .await
         .unwrap();
-    let after = snapshot(2, vec![trust("shop", "pod", inline(&new))]);
+    let after = snapshot(2, vec![workload("shop", "pod", inline(&new))]);
     let refused = assertions
         .authenticate(&after, &old.sign(&claims("pod")), AssertionUse::Grant, None, now)
         .await
@@ -222,7 +226,7 @@ async fn an_assertion_that_expires_while_its_keys_are_fetched_is_refused() {
     let (uri, _) = slow_key_server(platform.jwks(), || {
         TIME.fetch_add(600, Ordering::SeqCst);
     });
-    let state = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    let state = snapshot(1, vec![workload("shop", "pod", KeySource::uri(&uri).unwrap())]);
     let assertion = platform.sign(&claims("pod"));
     let refused =
         assertions().authenticate(&state, &assertion, AssertionUse::Grant, None, clock).await.unwrap_err();
@@ -237,7 +241,7 @@ async fn the_pause_after_a_failed_fetch_counts_from_its_end() {
     let (uri, asked) = slow_key_server("no key set".to_owned(), || {
         TIME.fetch_add(5, Ordering::SeqCst);
     });
-    let state = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    let state = snapshot(1, vec![workload("shop", "pod", KeySource::uri(&uri).unwrap())]);
     let assertions = assertions();
     for _ in 0..3 {
         let assertion = platform.sign(&claims("pod"));
@@ -253,7 +257,7 @@ async fn an_issuer_that_is_no_longer_trusted_is_no_longer_asked() {
     let platform = Platform::new("p");
     let (uri, asked) = key_server(platform.jwks());
     let assertions = assertions();
-    let before = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    let before = snapshot(1, vec![workload("shop", "pod", KeySource::uri(&uri).unwrap())]);
     assertions
         .authenticate(&before, &platform.sign(&claims("pod")), AssertionUse::Grant, None, now)
         .await
@@ -268,8 +272,9 @@ async fn an_issuer_that_is_no_longer_trusted_is_no_longer_asked() {
 #[tokio::test]
 async fn a_registration_is_checked_by_the_parser_that_will_read_it() {
     let check = |keys| {
-        let trust = WorkloadRegistration { keys, ..testing::trust(ISSUER, Conditions::subject("pod")) };
-        Assertions::check("shop", &trust, false)
+        let registration =
+            WorkloadRegistration { keys, ..testing::registration(ISSUER, Conditions::subject("pod")) };
+        Assertions::check("shop", &registration, false)
     };
     let checked = check(KeySource::inline(r#"{"keys":[{"kty":"oct"}]}"#).unwrap());
     assert!(matches!(checked, Err(AssertionError::Registration { .. })), "{checked:?}");
@@ -279,9 +284,9 @@ async fn a_registration_is_checked_by_the_parser_that_will_read_it() {
 #[tokio::test]
 async fn older_clients_may_name_the_token_endpoint_where_that_is_registered() {
     let platform = Platform::new("p");
-    let rule = |sole| AudienceRule { accepts: Accepts::TokenEndpoint, sole };
-    let state = snapshot(1, vec![trust_for("shop", "pod", inline(&platform), rule(true))]);
-    let lax = snapshot(1, vec![trust_for("shop", "pod", inline(&platform), rule(false))]);
+    let rule = |exclusive| AudienceRule { accepts: AcceptedAudience::TokenEndpoint, exclusive };
+    let state = snapshot(1, vec![workload_for("shop", "pod", inline(&platform), rule(true))]);
+    let lax = snapshot(1, vec![workload_for("shop", "pod", inline(&platform), rule(false))]);
     let both = json!(["https://other.example", "https://id.example/v1/token"]);
     for (state, audience, good) in [
         (&state, json!("https://id.example"), true),
@@ -309,7 +314,10 @@ async fn a_near_miss_says_what_is_off_and_nothing_is_fetched() {
         let keys = KeySource::uri(&uri).unwrap();
         testing::credential(
             client,
-            CredentialKind::Workload(WorkloadRegistration { keys, ..testing::trust(ISSUER, conditions) }),
+            CredentialKind::Workload(WorkloadRegistration {
+                keys,
+                ..testing::registration(ISSUER, conditions)
+            }),
         )
     };
     let registered: Vec<Credential> = ["a", "b", "c", "d"].map(register).into();
@@ -357,7 +365,7 @@ async fn a_near_miss_says_what_is_off_and_nothing_is_fetched() {
 async fn a_disabled_client_and_an_expired_registration_prove_nothing_and_fetch_nothing() {
     let platform = Platform::new("p");
     let (uri, asked) = key_server(platform.jwks());
-    let mut expired = trust("shop", "pod", KeySource::uri(&uri).unwrap());
+    let mut expired = workload("shop", "pod", KeySource::uri(&uri).unwrap());
     expired.expires_at = Some(NOW);
     let state = snapshot(1, vec![expired.clone()]);
     let assertion = platform.sign(&claims("pod"));
@@ -369,14 +377,14 @@ async fn a_disabled_client_and_an_expired_registration_prove_nothing_and_fetch_n
         other => panic!("{other:?}"),
     };
     assert_eq!(refuse(&state).await, AuthenticationFailure::Expired);
-    let mut disabled = snapshot(1, vec![trust("shop", "pod", KeySource::uri(&uri).unwrap())]);
+    let mut disabled = snapshot(1, vec![workload("shop", "pod", KeySource::uri(&uri).unwrap())]);
     let mut client = disabled.directory.client("shop").cloned().unwrap();
     client.enabled = false;
     disabled.directory.insert(crate::domain::Entry::new(client, []));
     assert_eq!(refuse(&disabled).await, AuthenticationFailure::Disabled);
     assert_eq!(asked.load(Ordering::SeqCst), 0);
     // Beside one that is good an expired one does no harm.
-    let state = snapshot(2, vec![expired, trust("shop", "pod", inline(&platform))]);
+    let state = snapshot(2, vec![expired, workload("shop", "pod", inline(&platform))]);
     assertions().authenticate(&state, &assertion, AssertionUse::Grant, None, now).await.unwrap();
 }
 
@@ -387,7 +395,7 @@ async fn registrations_of_one_platform_share_its_keys() {
     let keys = KeySource::uri(&uri).unwrap();
     let register = |number: usize| {
         let audience = AudienceRule::other(&format!("aud-{}", number % 3));
-        trust_for(&format!("client-{number}"), &format!("pod-{number}"), keys.clone(), audience)
+        workload_for(&format!("client-{number}"), &format!("pod-{number}"), keys.clone(), audience)
     };
     let state = snapshot(1, (0..9).map(register).collect());
     let assertions = assertions();

@@ -191,9 +191,9 @@ async fn a_clock_that_was_put_back_does_not_shorten_the_time_of_a_retired_key() 
 #[tokio::test]
 async fn a_first_key_is_published_before_an_audience_can_ask_for_it() {
     let stage = Stage::new().await;
-    let wish = ClientUpdate { algorithm: Some(Some(Algorithm::Es384)), ..ClientUpdate::default() };
-    let wish = Change::SetClient { id: id("orders"), settings: wish };
-    let refusal = async || match stage.store.apply(&actor(), &wish, NOW).await {
+    let access = ClientUpdate { algorithm: Some(Some(Algorithm::Es384)), ..ClientUpdate::default() };
+    let access = Change::SetClient { id: id("orders"), settings: access };
+    let refusal = async || match stage.store.apply(&actor(), &access, NOW).await {
         Err(StoreError::Refused(error)) => error,
         other => panic!("{other:?}"),
     };
@@ -205,5 +205,5 @@ async fn a_first_key_is_published_before_an_audience_can_ask_for_it() {
     let fresh = stage.key(Algorithm::Es384, Next);
     let rotation = KeyChange::Rotate { active: None, next: kid, fresh, reason: RotationReason::Schedule };
     stage.change(rotation, NOW).await.unwrap();
-    stage.store.apply(&actor(), &wish, NOW).await.unwrap();
+    stage.store.apply(&actor(), &access, NOW).await.unwrap();
 }

@@ -12,7 +12,8 @@ use crate::domain::{
 };
 use crate::store::{Snapshots, follow};
 use crate::testing::{
-    NOW, actor, changes, credential, id, offering, pepper, scopes, secret, secret_of, store, trust, vault,
+    NOW, actor, changes, credential, id, offering, pepper, registration, scopes, secret, secret_of, store,
+    vault,
 };
 
 /// Only turns a hang into a failure.
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PLATFORM: &str = "https://platform.example";
 
 fn workload(client: &str, subject: &str) -> Credential {
-    credential(client, CredentialKind::Workload(trust(PLATFORM, Conditions::subject(subject))))
+    credential(client, CredentialKind::Workload(registration(PLATFORM, Conditions::subject(subject))))
 }
 
 fn grant(client: &str, audience: &str, granted: &str) -> Change {

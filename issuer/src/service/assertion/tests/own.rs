@@ -127,14 +127,14 @@ async fn a_jwt_svid_is_for_its_own_assertion_type() {
     let authority = Platform::new("k");
     let bundle = authority.jwks().replace(r#""kid""#, r#""use":"jwt-svid","kid""#);
     let id = "spiffe://example.org/shop";
-    let trust = WorkloadRegistration {
+    let registration = WorkloadRegistration {
         keys: KeySource::inline(&bundle).unwrap(),
         profile: Profile::JwtSvid,
         max_lifetime: Some(300),
         issuer: "spiffe://example.org".to_owned(),
-        ..testing::trust(ISSUER, Conditions::subject(id))
+        ..testing::registration(ISSUER, Conditions::subject(id))
     };
-    let state = snapshot(1, vec![testing::credential("shop", CredentialKind::Workload(trust))]);
+    let state = snapshot(1, vec![testing::credential("shop", CredentialKind::Workload(registration))]);
     let now = NOW.as_seconds();
     let svid = |subject: &str, exp: u64| {
         authority.sign(&json!({ "sub": subject, "aud": [OWN], "iat": now, "exp": exp }))

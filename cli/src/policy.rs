@@ -177,11 +177,11 @@ pub(super) fn read_within(path: &Path, bounds: Bounds) -> Result<PolicyFile, Fai
 
 fn loaded(path: &Path, policy: &PolicyFile) -> Result<(), Failure> {
     let problems = |problems| Failure::Policy { path: path.to_owned(), problems };
-    policy.load().map(drop).map_err(problems)
+    policy.check().map_err(problems)
 }
 
 /// A problem as programs read it.
 pub(super) fn problem(problem: &Problem) -> Value {
-    let Problem { place, line, column, message, suggestion } = problem;
-    json!({ "place": place, "line": line, "column": column, "message": message, "suggestion": suggestion })
+    let Problem { pointer, line, column, message, suggestion } = problem;
+    json!({ "place": pointer, "line": line, "column": column, "message": message, "suggestion": suggestion })
 }

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use serde_json::json;
-use tessera_verifier::{Authentication, Backend, Decision, Verifier, Want};
+use tessera_verifier::{Backend, Decision, DocumentId, Verifier};
 
 use crate::scene::{self, AUDIENCE, ISSUER, NOW};
 
@@ -12,31 +12,31 @@ static GOOD: LazyLock<(String, String)> =
     LazyLock::new(|| (scene::good_token(), scene::key_set().to_string()));
 
 /// A verifier that took the good key set, and the name of that document. Cloning it shares nothing that changes.
-static SUPPLIED: LazyLock<[(Verifier, Want); 2]> = LazyLock::new(|| {
+static SUPPLIED: LazyLock<[(Verifier, DocumentId); 2]> = LazyLock::new(|| {
     let policy = json!({
         "issuers": [{ "issuer": ISSUER, "jwks_uri": "https://id.example/jwks" }], "audiences": [AUDIENCE],
     });
     [Backend::Portable, Backend::AwsLc].map(|backend| {
-        let verifier = Verifier::load_with(&policy.to_string(), backend);
+        let verifier = Verifier::load(&policy.to_string(), backend);
         let mut verifier = verifier.expect("the target's policy is good");
-        let want = verifier.wants(NOW).pop().expect("the key set is wanted");
-        verifier.supply(want.id, &GOOD.1, "", NOW).expect("the set is good");
+        let id = verifier.due_fetches(NOW).pop().expect("the key set is due").id;
+        verifier.supply(id, &GOOD.1, "", NOW).expect("the set is good");
         // Prepares the key, which the sets to come take over if they have it.
-        let answer = verifier.authenticate(&GOOD.0, NOW);
-        assert!(matches!(answer, Authentication::Verified(_)), "the good token is none: {answer:?}");
-        (verifier, want)
+        let answer = scene::authenticate(&mut verifier, &GOOD.0);
+        assert!(answer.is_ok(), "the good token is none: {answer:?}");
+        (verifier, id)
     })
 });
 
 /// Supplies a text as a key set to both backends.
 pub fn run(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    let outcomes = SUPPLIED.clone().map(|(mut verifier, want)| {
-        let outcome = verifier.supply(want.id, text, "max-age=60", NOW);
+    let outcomes = SUPPLIED.clone().map(|(mut verifier, id)| {
+        let outcome = verifier.supply(id, text, "max-age=60", NOW);
         let headers = [("authorization", format!("Bearer {}", GOOD.0))];
         let headers = headers.each_ref().map(|(name, value)| (*name, &**value));
-        let decision = verifier.authorize(&scene::get("/", &headers), NOW);
-        let verified = matches!(verifier.authenticate(&GOOD.0, NOW), Authentication::Verified(_));
+        let decision = scene::authorize(&mut verifier, &scene::get("/", &headers));
+        let verified = scene::authenticate(&mut verifier, &GOOD.0).is_ok();
         assert_eq!(verified, matches!(decision, Decision::Allow(_)), "two verdicts on one token");
         match &outcome {
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use tessera_verifier::{Decision, Request, Verifier, limits};
+use tessera_verifier::{Backend, Decision, Request, Verifier, limits};
 
 use crate::scene::{self, NOW};
 
@@ -11,7 +11,7 @@ static BEARER: LazyLock<String> = LazyLock::new(|| format!("Bearer {}", scene::g
 /// Loads a text as a policy document and asks the verifier a few things.
 pub fn run(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    let mut verifier = match Verifier::load(text) {
+    let mut verifier = match Verifier::load(text, Backend::Portable) {
         Ok(verifier) => verifier,
         Err(error) => {
             let problems = error.problems();
@@ -20,27 +20,26 @@ pub fn run(data: &[u8]) {
             return;
         }
     };
-    let again = Verifier::load(text).expect("what loaded once loads again");
-    assert_eq!(again.reads(), verifier.reads());
-    for want in verifier.wants(NOW) {
-        assert!(want.url.starts_with("https://") || want.url.starts_with("http://"), "{}", want.url);
-        let _ = verifier.supply(want.id, &scene::key_set().to_string(), "", NOW);
+    let again = Verifier::load(text, Backend::Portable).expect("what loaded once loads again");
+    assert_eq!(again.required_headers(), verifier.required_headers());
+    for fetch in verifier.due_fetches(NOW) {
+        assert!(fetch.url.starts_with("https://") || fetch.url.starts_with("http://"), "{}", fetch.url);
+        let _ = verifier.supply(fetch.id, &scene::key_set().to_string(), "", NOW);
     }
     for method in ["GET", "OPTIONS", "\u{0}"] {
         for target in ["/", "/orders/1?access_token=a.b.c", "/orders/%2e", "*"] {
             for headers in [&[][..], &[("authorization", &**BEARER)], &[("cookie", "a=b; session=x")]] {
                 let request = Request { method, host: "orders.example", target, headers };
                 // A host that fetches nothing more gets an answer.
-                match verifier.conclude(&request, NOW) {
-                    Decision::Need(_) => panic!("a conclusion needs nothing"),
+                match scene::authorize(&mut verifier, &request) {
                     Decision::Deny(rejection) => assert!((400..600).contains(&rejection.status())),
-                    Decision::Allow(grant) => {
+                    Decision::Allow(permit) => {
                         let clean = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-                        for (name, value) in grant.set() {
+                        for (name, value) in permit.set() {
                             assert!(clean(name) && clean(value), "{name}: {value}");
                         }
                     }
-                    Decision::Answer(document) => assert_eq!(document.status, 200),
+                    Decision::Respond(response) => assert_eq!(response.status, 200),
                 }
             }
         }

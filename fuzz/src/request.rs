@@ -3,9 +3,9 @@
 use std::{cell::RefCell, sync::LazyLock};
 
 use serde_json::json;
-use tessera_verifier::{Decision, Grant, Request, Verifier};
+use tessera_verifier::{Decision, Permit, Request, Verifier};
 
-use crate::scene::{self, AUDIENCE, ISSUER, NOW};
+use crate::scene::{self, AUDIENCE, ISSUER};
 
 static GOOD: LazyLock<String> = LazyLock::new(scene::good_token);
 
@@ -60,43 +60,42 @@ pub fn run(data: &[u8]) {
     let (method, host, target) = (word(), word(), word());
     let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).collect();
     let request = Request { method, host, target, headers: &headers };
-    let decision = VERIFIER.with_borrow_mut(|verifier| verifier.authorize(&request, NOW));
+    let decision = VERIFIER.with_borrow_mut(|verifier| scene::authorize(verifier, &request));
     match &decision {
-        Decision::Allow(grant) => check_grant(&request, grant, &text),
+        Decision::Allow(permit) => check_permit(&request, permit, &text),
         Decision::Deny(rejection) => {
             assert!(matches!(rejection.status(), 400 | 401 | 403), "{}", rejection.status());
             assert!(rejection.challenge().is_none_or(is_clean));
             let reason = rejection.error().to_string();
             assert!(!reason.contains(char::is_control) && !reason.contains(&*GOOD), "{reason}");
         }
-        Decision::Answer(_) => {
+        Decision::Respond(_) => {
             let path = target.split('?').next().unwrap_or_default();
             assert!(matches!(method, "GET" | "HEAD") && decoded(path).starts_with("/.well-known/"), "{path}");
         }
-        Decision::Need(_) => panic!("there is nothing to fetch"),
     }
     // Nothing that was asked before changes an answer.
-    let again = VERIFIER.with_borrow_mut(|verifier| verifier.conclude(&request, NOW));
+    let again = VERIFIER.with_borrow_mut(|verifier| scene::authorize(verifier, &request));
     assert_eq!(outline(&decision), outline(&again), "two answers");
 }
 
-fn check_grant(request: &Request<'_>, grant: &Grant, text: &str) {
+fn check_permit(request: &Request<'_>, permit: &Permit, text: &str) {
     for field in OWN_FIELDS {
-        assert!(grant.remove().iter().any(|name| name == field), "{field} gets through");
+        assert!(permit.removed_fields().any(|name| name == field), "{field} gets through");
     }
     let given = request.headers.iter().all(|(_, value)| is_clean(value)) && is_clean(request.target);
-    for (name, value) in grant.set() {
+    for (name, value) in permit.set() {
         let own = OWN_FIELDS.contains(&&*name.replace('_', "-"));
         // The caller's other cookies go on as they came.
         assert!(own || name == "cookie", "{name} is set");
         assert!(is_clean(value) || (name == "cookie" && !given), "{name}: {value:?}");
     }
-    if let Some(target) = grant.target() {
+    if let Some(target) = permit.target() {
         assert!(target.starts_with('/') && (is_clean(target) || !given), "{target:?}");
         assert!(!target.contains(&*GOOD) || request.target.matches(&*GOOD).count() > 1, "{target}");
     }
     let path = decoded(request.target.split('?').next().unwrap_or_default());
-    match (grant.token(), grant.refusal()) {
+    match (permit.token(), permit.refusal()) {
         (Some(_), None) => {
             assert!(text.contains(&*GOOD) || scene::holds_signed_part(text), "a token came from nowhere");
         }
@@ -107,7 +106,7 @@ fn check_grant(request: &Request<'_>, grant: &Grant, text: &str) {
                 request.method == "OPTIONS" && field("origin") && field("access-control-request-method");
             let open = path.starts_with("/public") || path.starts_with("/optional");
             assert!(preflight || open, "{} {path} without a token", request.method);
-            assert!(grant.set().is_empty() && grant.target().is_none());
+            assert!(permit.set().is_empty() && permit.target().is_none());
         }
         (Some(_), Some(_)) => panic!("a token that is refused was verified"),
     }
@@ -116,12 +115,11 @@ fn check_grant(request: &Request<'_>, grant: &Grant, text: &str) {
 /// What has to be the same each time.
 fn outline(decision: &Decision) -> (u8, Option<String>, Vec<(String, String)>) {
     match decision {
-        Decision::Allow(grant) => {
-            (0, grant.refusal().map(|refusal| refusal.error().to_string()), grant.set().to_vec())
+        Decision::Allow(permit) => {
+            (0, permit.refusal().map(|refusal| refusal.error().to_string()), permit.set().to_vec())
         }
         Decision::Deny(rejection) => (1, Some(rejection.error().to_string()), Vec::new()),
-        Decision::Answer(document) => (2, Some(document.body.clone()), Vec::new()),
-        Decision::Need(_) => (3, None, Vec::new()),
+        Decision::Respond(response) => (2, Some(response.body.clone()), Vec::new()),
     }
 }
 

@@ -1,12 +1,17 @@
 //! The issuer, the keys and the tokens of all targets: those of the conformance corpus, whose private halves are
 //! published there.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+};
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tessera_verifier::{Authentication, Request, Timestamp, Verifier};
+use tessera_verifier::{
+    AcceptedAudience, Attempt, Backend, Decision, Error, Request, Timestamp, VerifiedToken, Verifier,
+};
 
 /// The issuer of the corpus.
 pub const ISSUER: &str = "https://id.example";
@@ -94,10 +99,22 @@ pub fn good_token() -> String {
 /// A verifier by this policy, which has to take the good token: else a target would look at refusals only.
 #[must_use]
 pub fn verifier(policy: &Value) -> Verifier {
-    let mut verifier = Verifier::load(&policy.to_string()).expect("the target's policy is good");
-    let answer = verifier.authenticate(&good_token(), NOW);
-    assert!(matches!(answer, Authentication::Verified(_)), "the good token is none: {answer:?}");
+    let verifier = Verifier::load(&policy.to_string(), Backend::Portable);
+    let mut verifier = verifier.expect("the target's policy is good");
+    let answer = authenticate(&mut verifier, &good_token());
+    assert!(answer.is_ok(), "the good token is none: {answer:?}");
     verifier
+}
+
+/// The answer about a token by what there is.
+pub fn authenticate(verifier: &mut Verifier, token: &str) -> Result<Arc<VerifiedToken>, Error> {
+    let step = verifier.authenticate(token, AcceptedAudience::OfPolicy, &mut Attempt::last(), NOW);
+    step.done().expect("the last attempt is decided")
+}
+
+/// The answer about a request by what there is.
+pub fn authorize(verifier: &mut Verifier, request: &Request<'_>) -> Decision {
+    verifier.authorize(request, &mut Attempt::last(), NOW).done().expect("the last attempt is decided")
 }
 
 /// A GET with these fields.

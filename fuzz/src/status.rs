@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tessera_verifier::{Authentication, DocumentId, Error, Verifier};
+use tessera_verifier::{AcceptedAudience, Attempt, Backend, DocumentId, Error, Step, Verifier};
 
 use crate::scene::{self, AUDIENCE, ISSUER, NOW};
 
@@ -26,18 +26,17 @@ static SCENE: LazyLock<(Verifier, DocumentId, String)> = LazyLock::new(|| {
         "issuers": [{ "issuer": ISSUER, "jwks": scene::key_set(), "status": { "lists": LISTS } }],
         "audiences": [AUDIENCE],
     });
-    let mut verifier = Verifier::load(&policy.to_string()).expect("the target's policy is good");
+    let verifier = Verifier::load(&policy.to_string(), Backend::Portable);
+    let mut verifier = verifier.expect("the target's policy is good");
     let now = NOW.as_seconds();
     let payload = json!({
         "iss": ISSUER, "sub": "shop", "client_id": "shop", "aud": AUDIENCE, "jti": "1", "iat": now - 10,
         "exp": now + 300, "status": { "status_list": { "idx": INDEX, "uri": LIST } },
     });
     let token = scene::sign(r#"{"alg":"EdDSA","kid":"e1","typ":"at+jwt"}"#, &payload.to_string());
-    let Authentication::Need(wants) = verifier.authenticate(&token, NOW) else {
-        panic!("the token is decided about without its list")
-    };
-    let id = wants.first().expect("the list is wanted").id;
-    (verifier, id, token)
+    let step = verifier.authenticate(&token, AcceptedAudience::OfPolicy, &mut Attempt::new(), NOW);
+    let Step::Fetch(fetch) = step else { panic!("the token is decided about without its list") };
+    (verifier, fetch.id, token)
 });
 
 /// Supplies a text as a status list.
@@ -46,10 +45,10 @@ pub fn run(data: &[u8]) {
     let (mut verifier, id, token) = SCENE.clone();
     let list = if text.starts_with('{') { scene::sign(HEADER, text) } else { text.to_owned() };
     let supplied = verifier.supply(id, &list, "", NOW);
-    let answer = verifier.authenticate(&token, NOW);
+    let answer = scene::authenticate(&mut verifier, &token);
     if let Err(error) = supplied {
         assert!(!error.to_string().contains(char::is_control), "{error}");
-        let missing = matches!(answer, Authentication::Refused(Error::StatusUnavailable { .. }));
+        let missing = matches!(answer, Err(Error::StatusUnavailable { .. }));
         assert!(missing, "a bad list decides: {answer:?}");
         return;
     }
@@ -58,8 +57,8 @@ pub fn run(data: &[u8]) {
     let bits = claims.pointer("/status_list/bits").and_then(Value::as_u64).expect("it has bits");
     assert!([1, 2, 4, 8].contains(&bits), "{bits} bits");
     match answer {
-        Authentication::Verified(_) | Authentication::Refused(Error::TokenRevoked { .. }) => {}
-        Authentication::Refused(Error::StatusUnknown { entries, .. }) => {
+        Ok(_) | Err(Error::TokenRevoked { .. }) => {}
+        Err(Error::StatusUnknown { entries, .. }) => {
             assert!(entries <= INDEX && entries % (8 / bits) == 0, "{entries} entries of {bits} bits");
         }
         other => panic!("a good list does not decide: {other:?}"),

@@ -22,7 +22,9 @@ use crate::clock;
 #[derive(Clone, Debug)]
 pub struct Want {
     /// Names it when the instance is told how the fetch went.
-    pub id: u32,
+    pub id: String,
+    /// What it is.
+    pub kind: Kind,
     /// Where it is.
     pub url: String,
     /// How long the whole fetch may take, in milliseconds.
@@ -31,13 +33,25 @@ pub struct Want {
     pub limit: u32,
 }
 
+/// What a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A key set.
+    Keys,
+    /// An issuer's metadata.
+    Metadata,
+    /// A status list.
+    Statuses,
+}
+
 /// A fetch that is over.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     /// Counts up from 1 over all documents.
     pub(crate) number: u64,
-    pub(crate) id: u32,
-    /// Where the document is: an identifier may be that of two.
+    pub(crate) id: String,
+    pub(crate) kind: Kind,
+    /// Where the document is.
     pub(crate) url: String,
     /// When it was over, in seconds since the epoch.
     pub(crate) at: u64,
@@ -59,7 +73,7 @@ pub(crate) struct Documents {
     /// The number of the newest event, for those who wait for one.
     newest: watch::Sender<u64>,
     /// Held while a document is being fetched: one fetch of a document at a time.
-    under_way: Mutex<HashMap<u32, Arc<FetchMutex<()>>>>,
+    under_way: Mutex<HashMap<String, Arc<FetchMutex<()>>>>,
 }
 
 /// How many failures in a row a new instance is told of. More would not make its pauses longer.
@@ -92,12 +106,12 @@ impl Documents {
     }
 
     /// Waits for the turn to fetch a document: one fetch of a document at a time.
-    pub(crate) async fn turn(&self, id: u32) -> OwnedMutexGuard<()> {
+    pub(crate) async fn turn(&self, id: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut under_way = lock(&self.under_way);
             // Nobody fetches those that nobody else has.
-            under_way.retain(|known, turn| *known == id || Arc::strong_count(turn) > 1);
-            Arc::clone(under_way.entry(id).or_default())
+            under_way.retain(|known, turn| known == id || Arc::strong_count(turn) > 1);
+            Arc::clone(under_way.entry(id.to_owned()).or_default())
         };
         turn.lock_owned().await
     }
@@ -105,7 +119,8 @@ impl Documents {
     /// GETs a document. The event is not in the history yet.
     pub(crate) async fn get(&self, want: &Want) -> Event {
         let outcome = self.outcome(want).await;
-        Event { number: 0, id: want.id, url: want.url.clone(), at: clock::now(), outcome }
+        let (id, url) = (want.id.clone(), want.url.clone());
+        Event { number: 0, id, kind: want.kind, url, at: clock::now(), outcome }
     }
 
     async fn outcome(&self, want: &Want) -> Outcome {
@@ -125,10 +140,10 @@ impl Documents {
         }
     }
 
-    /// Waits until there is an event after the one numbered `seen`. Says whether there was one in time.
-    pub(crate) async fn wait(&self, seen: u64, until: Instant) -> bool {
+    /// Waits until there is an event after the one numbered `seen`, or it is that late.
+    pub(crate) async fn wait(&self, seen: u64, until: Instant) {
         let mut newest = self.newest.subscribe();
-        tokio::time::timeout_at(until, newest.wait_for(|newest| *newest > seen)).await.is_ok()
+        drop(tokio::time::timeout_at(until, newest.wait_for(|newest| *newest > seen)).await);
     }
 
     /// Writes an event into the history, under the next number.
@@ -143,13 +158,9 @@ impl Documents {
 }
 
 impl Event {
-    /// Whether it is of a document of which nobody has to know later. A key set or metadata is a JSON object; what else
-    /// was good is a status list.
+    /// Whether it is of a document of which nobody has to know later.
     fn is_passing(&self) -> bool {
-        match &self.outcome {
-            Outcome::Fetched(document) => !document.text.trim_ascii_start().starts_with('{'),
-            Outcome::Failed => false,
-        }
+        self.kind == Kind::Statuses && matches!(self.outcome, Outcome::Fetched(_))
     }
 }
 

@@ -7,7 +7,7 @@ use tracing::info;
 use wasmtime::{Store, StoreLimits, component::ResourceAny};
 
 use crate::{
-    documents::{Documents, Event, Outcome, Want},
+    documents::{Documents, Event, Kind, Outcome, Want},
     runtime::{Runtime, ticks},
     verifier::Request,
 };
@@ -74,7 +74,7 @@ pub struct Rejection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyProblem {
     /// Where: a JSON Pointer.
-    pub place: String,
+    pub pointer: String,
     /// The line, from 1.
     pub line: u32,
     /// The column, from 1.
@@ -99,17 +99,11 @@ pub enum Answer {
     Deny(Rejection),
     /// Answer it with this document.
     Document(Document),
-    /// Tell the instance of these documents, and ask again.
-    Need(Vec<Want>),
-}
-
-/// Whether an instance may still ask for documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// It may: they will be fetched, and it is asked again.
-    Some,
-    /// It decides with what there is.
-    None,
+    /// Fetch this document, tell the instance how that went, and ask again with this attempt.
+    Fetch(Want, u64),
+    /// Wait for a document that somebody else fetches, until this time in seconds since the epoch, and ask again with
+    /// this attempt.
+    Wait(u64, u64),
 }
 
 /// An instance with a policy loaded.
@@ -119,6 +113,7 @@ pub(crate) struct Instance {
     verifier: ResourceAny,
     decision_ticks: u64,
     preparation_ticks: u64,
+    fields: verify::Fields,
     /// The events up to this number are known to it.
     pub(crate) seen: u64,
 }
@@ -136,26 +131,26 @@ impl Instance {
         let bindings = generated::Component::instantiate(&mut store, runtime.component(), runtime.linker())
             .map_err(InstanceError)?;
         let verify = bindings.tessera_verifier_verify().verifier();
-        match verify.call_load(&mut store, policy).map_err(InstanceError)? {
-            Ok(verifier) => Ok(Ok(Self {
-                store,
-                bindings,
-                verifier,
-                decision_ticks: ticks(limits.decision),
-                preparation_ticks,
-                seen: 0,
-            })),
+        let options = verify::Options { claims: true };
+        match verify.call_load(&mut store, policy, options).map_err(InstanceError)? {
+            Ok(verifier) => {
+                let fields = verify.call_fields(&mut store, verifier).map_err(InstanceError)?;
+                Ok(Ok(Self {
+                    store,
+                    bindings,
+                    verifier,
+                    decision_ticks: ticks(limits.decision),
+                    preparation_ticks,
+                    fields,
+                    seen: 0,
+                }))
+            }
             Err(problems) => Ok(Err(problems.into_iter().map(PolicyProblem::from).collect())),
         }
     }
 
-    pub(crate) fn reads(&mut self) -> Result<Vec<String>, InstanceError> {
-        self.store.set_epoch_deadline(self.decision_ticks);
-        self.bindings
-            .tessera_verifier_verify()
-            .verifier()
-            .call_reads(&mut self.store, self.verifier)
-            .map_err(InstanceError)
+    pub(crate) fn reads(&self) -> Vec<String> {
+        self.fields.pass.clone()
     }
 
     pub(crate) fn wants(&mut self, now: u64) -> Result<Vec<Want>, InstanceError> {
@@ -163,7 +158,7 @@ impl Instance {
         self.bindings
             .tessera_verifier_verify()
             .verifier()
-            .call_wants(&mut self.store, self.verifier, now)
+            .call_due(&mut self.store, self.verifier, now)
             .map(|wants| wants.into_iter().map(Want::from).collect())
             .map_err(InstanceError)
     }
@@ -177,10 +172,10 @@ impl Instance {
         match &event.outcome {
             Outcome::Fetched(document) => verify
                 .verifier()
-                .call_supply(store, verifier, event.id, &document.text, &document.cache_control, event.at)
+                .call_supply(store, verifier, &event.id, &document.text, &document.cache_control, event.at)
                 .map_err(InstanceError),
             Outcome::Failed => {
-                verify.verifier().call_fail(store, verifier, event.id, event.at).map_err(InstanceError)?;
+                verify.verifier().call_fail(store, verifier, &event.id, event.at).map_err(InstanceError)?;
                 Ok(Ok(Vec::new()))
             }
         }
@@ -214,7 +209,7 @@ impl Instance {
         &mut self,
         request: &Request<'_>,
         reads: &[String],
-        patience: Patience,
+        attempt: u64,
         now: u64,
     ) -> Result<Answer, InstanceError> {
         let headers = reads
@@ -222,7 +217,7 @@ impl Instance {
             .flat_map(|name| request.headers.get_all(name).iter().map(move |value| (name, value)))
             .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        self.ask(request.method, request.host, request.target, headers, patience, now)
+        self.ask(request.method, request.host, request.target, headers, attempt, now)
     }
 
     /// Asks about a request of which the header fields are those that the policy reads.
@@ -232,7 +227,7 @@ impl Instance {
         host: &str,
         target: &str,
         headers: Vec<(String, String)>,
-        patience: Patience,
+        attempt: u64,
         now: u64,
     ) -> Result<Answer, InstanceError> {
         self.store.set_epoch_deadline(self.decision_ticks);
@@ -243,15 +238,22 @@ impl Instance {
             headers,
         };
         let verifier = self.bindings.tessera_verifier_verify().verifier();
-        let decision = match patience {
-            Patience::Some => verifier.call_authorize(&mut self.store, self.verifier, &request, now),
-            Patience::None => verifier.call_conclude(&mut self.store, self.verifier, &request, now),
-        };
-        decision.map_err(InstanceError).map(|decision| {
-            Answer::read(decision).unwrap_or_else(|UnusableGrant(what)| {
-                let reason = format!("the verifier wants {what} that HTTP does not have");
-                Answer::Deny(Rejection::undecided("verifier-failed", reason))
-            })
+        let step = verifier
+            .call_authorize(&mut self.store, self.verifier, &request, attempt, now)
+            .map_err(InstanceError)?;
+        Ok(self.read(step).unwrap_or_else(|UnusableGrant(what)| {
+            let reason = format!("the verifier wants {what} that HTTP does not have");
+            Answer::Deny(Rejection::undecided("verifier-failed", reason))
+        }))
+    }
+
+    fn read(&self, step: verify::Step) -> Result<Answer, UnusableGrant> {
+        Ok(match step {
+            verify::Step::Allow(permit) => Answer::Allow(Grant::read(permit, &self.fields.remove)?),
+            verify::Step::Deny(rejection) => Answer::Deny(Rejection::from(rejection)),
+            verify::Step::Respond(response) => Answer::Document(Document::read(response)?),
+            verify::Step::Fetch(fetch) => Answer::Fetch(Want::from(fetch.document), fetch.attempt),
+            verify::Step::Wait(wait) => Answer::Wait(wait.until, wait.attempt),
         })
     }
 }
@@ -359,23 +361,12 @@ impl Identity {
     }
 }
 
-impl Answer {
-    fn read(decision: verify::Decision) -> Result<Self, UnusableGrant> {
-        Ok(match decision {
-            verify::Decision::Allow(grant) => Answer::Allow(Grant::read(grant)?),
-            verify::Decision::Deny(rejection) => Answer::Deny(Rejection::from(rejection)),
-            verify::Decision::Answer(answer) => Answer::Document(Document::read(answer)?),
-            verify::Decision::Need(wants) => Answer::Need(wants.into_iter().map(Want::from).collect()),
-        })
-    }
-}
-
 impl Grant {
-    fn read(grant: verify::Grant) -> Result<Self, UnusableGrant> {
-        let verify::Grant { identity, remove, set, target, refusal } = grant;
+    fn read(permit: verify::Permit, owned: &[String]) -> Result<Self, UnusableGrant> {
+        let verify::Permit { identity, remove, set, target, refusal } = permit;
         Ok(Self {
             identity: identity.map(Identity::from),
-            remove,
+            remove: owned.iter().cloned().chain(remove).collect(),
             set: set.into_iter().map(field).collect::<Result<_, _>>()?,
             target: target.map(PathAndQuery::try_from).transpose().map_err(|_| UnusableGrant("a target"))?,
             refusal: refusal.map(Rejection::from),
@@ -384,8 +375,8 @@ impl Grant {
 }
 
 impl Document {
-    fn read(answer: verify::Answer) -> Result<Self, UnusableGrant> {
-        let verify::Answer { status, headers, body } = answer;
+    fn read(response: verify::Response) -> Result<Self, UnusableGrant> {
+        let verify::Response { status, headers, body } = response;
         let status = StatusCode::from_u16(status).map_err(|_| UnusableGrant("a status"))?;
         let headers = headers.into_iter().map(field).collect::<Result<_, _>>()?;
         Ok(Self { status, headers, body })
@@ -402,7 +393,7 @@ fn field((name, value): (String, String)) -> Result<(HeaderName, HeaderValue), U
 impl From<verify::Identity> for Identity {
     fn from(identity: verify::Identity) -> Self {
         let verify::Identity { issuer, subject, client, scopes, expiry, claims } = identity;
-        Self { issuer, subject, client, scopes, expiry, claims }
+        Self { issuer, subject, client, scopes, expiry, claims: claims.unwrap_or_default() }
     }
 }
 
@@ -419,17 +410,22 @@ impl From<verify::Rejection> for Rejection {
     }
 }
 
-impl From<verify::Want> for Want {
-    fn from(want: verify::Want) -> Self {
-        let verify::Want { id, url, timeout, limit } = want;
-        Self { id, url, timeout, limit }
+impl From<verify::Document> for Want {
+    fn from(document: verify::Document) -> Self {
+        let verify::Document { id, kind, url, timeout, limit } = document;
+        let kind = match kind {
+            verify::Kind::Keys => Kind::Keys,
+            verify::Kind::Metadata => Kind::Metadata,
+            verify::Kind::Statuses => Kind::Statuses,
+        };
+        Self { id, kind, url, timeout, limit }
     }
 }
 
 impl From<verify::Problem> for PolicyProblem {
     fn from(problem: verify::Problem) -> Self {
-        let verify::Problem { place, line, column, message, suggestion } = problem;
-        Self { place, line, column, message, suggestion }
+        let verify::Problem { pointer, line, column, message, suggestion } = problem;
+        Self { pointer, line, column, message, suggestion }
     }
 }
 
@@ -443,10 +439,10 @@ impl Rejection {
 
 impl fmt::Display for PolicyProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, line, column, message, suggestion } = self;
+        let Self { pointer, line, column, message, suggestion } = self;
         write!(f, "{line}:{column}: ")?;
-        if !place.is_empty() {
-            write!(f, "{place}: ")?;
+        if !pointer.is_empty() {
+            write!(f, "{pointer}: ")?;
         }
         f.write_str(message)?;
         suggestion.as_ref().map_or(Ok(()), |suggestion| write!(f, " ({suggestion})"))

@@ -46,7 +46,7 @@ mod runtime;
 mod session;
 mod verifier;
 
-pub use documents::Want;
+pub use documents::{Kind, Want};
 pub use instance::{Answer, Document, Grant, Identity, InstanceError, PolicyProblem, Rejection};
 pub use runtime::{Limits, RuntimeError};
 pub use session::{Component, PlainRequest, Session};

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::{
-    documents::{Event, Outcome},
-    instance::{Answer, Instance, InstanceError, Patience, PolicyProblem},
+    documents::{Event, Kind, Outcome},
+    instance::{Answer, Instance, InstanceError, PolicyProblem},
     runtime::{Limits, Runtime, RuntimeError},
 };
 
@@ -43,31 +43,35 @@ impl Component {
 
     /// Loads a policy (JSON) into an instance of its own. The inner error is every problem in the policy.
     pub fn load(&self, policy: &str) -> Result<Result<Session, Vec<PolicyProblem>>, InstanceError> {
-        let mut instance = match Instance::new(&self.runtime, policy)? {
+        let instance = match Instance::new(&self.runtime, policy)? {
             Ok(instance) => instance,
             Err(problems) => return Ok(Err(problems)),
         };
-        let reads = instance.reads()?;
+        let reads = instance.reads();
         Ok(Ok(Session { instance, reads }))
     }
 }
 
 impl Session {
-    /// Asks about a request, at a time in seconds since the epoch.
-    pub fn authorize(&mut self, request: &PlainRequest<'_>, now: u64) -> Result<Answer, InstanceError> {
-        self.ask(request, Patience::Some, now)
-    }
-
-    /// Asks for a decision with what there is.
-    pub fn conclude(&mut self, request: &PlainRequest<'_>, now: u64) -> Result<Answer, InstanceError> {
-        self.ask(request, Patience::None, now)
+    /// Asks about a request, at a time in seconds since the epoch, for the step of this attempt: 0 for a new request,
+    /// then what came with the last answer.
+    pub fn authorize(
+        &mut self,
+        request: &PlainRequest<'_>,
+        attempt: u64,
+        now: u64,
+    ) -> Result<Answer, InstanceError> {
+        let PlainRequest { method, host, target, headers } = *request;
+        let read = |name: &str| self.reads.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let headers = headers.iter().filter(|(name, _)| read(name)).cloned().collect();
+        self.instance.ask(method, host, target, headers, attempt, now)
     }
 
     /// Hands over a document and the value of its Cache-Control field. Lines for a log come back, or why
     /// it is refused.
     pub fn supply(
         &mut self,
-        id: u32,
+        id: &str,
         text: &str,
         cache_control: &str,
         now: u64,
@@ -78,28 +82,23 @@ impl Session {
     }
 
     /// Says that a document cannot be had.
-    pub fn fail(&mut self, id: u32, now: u64) -> Result<(), InstanceError> {
+    pub fn fail(&mut self, id: &str, now: u64) -> Result<(), InstanceError> {
         self.learn(id, Outcome::Failed, now).map(drop)
     }
 
     fn learn(
         &mut self,
-        id: u32,
+        id: &str,
         outcome: Outcome,
         now: u64,
     ) -> Result<Result<Vec<String>, String>, InstanceError> {
-        self.instance.learn(&Event { number: 0, id, url: String::new(), at: now, outcome })
-    }
-
-    fn ask(
-        &mut self,
-        request: &PlainRequest<'_>,
-        patience: Patience,
-        now: u64,
-    ) -> Result<Answer, InstanceError> {
-        let PlainRequest { method, host, target, headers } = *request;
-        let read = |name: &str| self.reads.iter().any(|own| own.eq_ignore_ascii_case(name));
-        let headers = headers.iter().filter(|(name, _)| read(name)).cloned().collect();
-        self.instance.ask(method, host, target, headers, patience, now)
+        self.instance.learn(&Event {
+            number: 0,
+            id: id.to_owned(),
+            kind: Kind::Keys,
+            url: String::new(),
+            at: now,
+            outcome,
+        })
     }
 }

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use crate::{
     clock,
     documents::{Documents, Event, Outcome, Want},
-    instance::{Answer, Document, Grant, InstanceError, Patience, PolicyProblem, Rejection},
+    instance::{Answer, Document, Grant, InstanceError, PolicyProblem, Rejection},
     pool::{NewInstanceError, Pool},
     runtime::{Limits, Runtime, RuntimeError},
 };
@@ -87,8 +87,8 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a request waits for key sets at most: what the verifier allows a fetch, and a second.
 const FETCH_WAIT: Duration = Duration::from_secs(6);
 
-/// How often one request may lead to a fetch: for its issuer's metadata, for the key set, then for the status list.
-const FETCH_ROUNDS: u32 = 3;
+/// How often instances are asked about one request before the last time, at which they have to decide by what there is.
+const STEPS: u32 = 64;
 
 impl Default for Options {
     fn default() -> Self {
@@ -109,13 +109,13 @@ impl Verifier {
         let fetcher = Fetcher::new(FetchOptions { allow_http_loopback: true, ..FetchOptions::default() })?;
         let documents = Arc::new(Documents::new(fetcher));
         let pool = Pool::new(runtime, policy, Arc::clone(&documents), options.instances);
-        let mut first = match pool.new_instance() {
+        let first = match pool.new_instance() {
             Ok(instance) => instance,
             Err(NewInstanceError::Policy(problems)) => return Err(LoadError::Policy(problems)),
             Err(NewInstanceError::Failed(error)) => return Err(error.into()),
             Err(NewInstanceError::Closed) => return Err(LoadError::Policy(Vec::new())),
         };
-        let reads = first.reads()?;
+        let reads = first.reads();
         pool.admit(first);
         Ok(Self { shared: Arc::new(Shared { pool, documents, reads }) })
     }
@@ -137,35 +137,29 @@ impl Verifier {
 
     /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
     pub async fn authorize(&self, request: &Request<'_>) -> Decision {
-        let until = Instant::now() + FETCH_WAIT;
-        let mut rounds = 0;
-        let mut patience = Patience::Some;
-        loop {
-            let (wants, seen) = match self.shared.ask(request, patience).await {
-                (Answer::Allow(grant), _) => return Decision::Allow(grant),
-                (Answer::Deny(rejection), _) => return Decision::Deny(rejection),
-                (Answer::Document(document), _) => return Decision::Answer(document),
-                (Answer::Need(_), _) if patience == Patience::None => {
-                    let reason = "the verifier asks for documents although it may not".to_owned();
-                    return Decision::Deny(Rejection::undecided("verifier-failed", reason));
+        let mut attempt = 0;
+        for step in 0..=STEPS {
+            let attempt_now = if step == STEPS { u64::MAX } else { attempt };
+            let (answer, seen) = self.shared.ask(request, attempt_now).await;
+            match answer {
+                Answer::Allow(grant) => return Decision::Allow(grant),
+                Answer::Deny(rejection) => return Decision::Deny(rejection),
+                Answer::Document(document) => return Decision::Answer(document),
+                Answer::Fetch(want, next) => {
+                    attempt = next;
+                    self.fetch(vec![want], seen).join_all().await;
                 }
-                (Answer::Need(wants), seen) => (wants, seen),
-            };
-            // Begun even if this request does not wait for it: the instance told nobody else to.
-            let others_fetch = wants.is_empty();
-            let fetches = self.fetch(wants, seen);
-            if others_fetch {
-                // Any event may be the one, or about another document.
-                if !self.shared.documents.wait(seen, until).await {
-                    patience = Patience::None;
+                Answer::Wait(until, next) => {
+                    attempt = next;
+                    // Any event may be the one, or about another document.
+                    let seconds = until.saturating_sub(clock::now());
+                    let until = Instant::now() + Duration::from_secs(seconds).min(FETCH_WAIT);
+                    self.shared.documents.wait(seen, until).await;
                 }
-            } else if rounds < FETCH_ROUNDS {
-                rounds += 1;
-                fetches.join_all().await;
-            } else {
-                patience = Patience::None;
             }
         }
+        let reason = format!("the verifier does not decide within {STEPS} steps");
+        Decision::Deny(Rejection::undecided("verifier-failed", reason))
     }
 
     /// Fetches documents, each in a task of its own, so that a caller who goes away ends none of them.
@@ -195,7 +189,7 @@ impl Shared {
         Ok(lease.call(|instance| Ok((instance.wants(clock::now())?, instance.seen)))?)
     }
 
-    async fn ask(&self, request: &Request<'_>, patience: Patience) -> (Answer, u64) {
+    async fn ask(&self, request: &Request<'_>, attempt: u64) -> (Answer, u64) {
         let undecided = |error: &dyn std::error::Error| {
             (Answer::Deny(Rejection::undecided("verifier-failed", chain(error))), 0)
         };
@@ -204,14 +198,14 @@ impl Shared {
             Err(error) => return undecided(&error),
         };
         let answer = lease.call(|instance| {
-            Ok((instance.authorize(request, &self.reads, patience, clock::now())?, instance.seen))
+            Ok((instance.authorize(request, &self.reads, attempt, clock::now())?, instance.seen))
         });
         answer.unwrap_or_else(|error| undecided(&error))
     }
 
     /// Fetches a document, unless that was done since the event numbered `seen`.
     async fn fetch(self: Arc<Self>, want: Want, seen: u64) {
-        let _turn = self.documents.turn(want.id).await;
+        let _turn = self.documents.turn(&want.id).await;
         if self.documents.since(seen).iter().any(|event| event.url == want.url) {
             return;
         }

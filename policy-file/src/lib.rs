@@ -137,9 +137,9 @@ impl PolicyFile {
         }
     }
 
-    /// Loads the policy, or tells all of its problems, with their places in the file.
-    pub fn load(&self) -> Result<Verifier, Vec<Problem>> {
-        Verifier::load(&self.json).map_err(|error| self.relocated(error.into_problems()))
+    /// Checks the policy, or reports all of its problems, with their lines in the file.
+    pub fn check(&self) -> Result<(), Vec<Problem>> {
+        Verifier::check_policy(&self.json).map_err(|error| self.relocated(error.into_problems()))
     }
 
     /// Problems of the document, with their places in the file.

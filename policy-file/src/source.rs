@@ -35,7 +35,7 @@ pub(crate) fn problem_after(before: &str, message: &str) -> Problem {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     Problem {
-        place: String::new(),
+        pointer: String::new(),
         line: number(line),
         column: number(column),
         message: message.to_owned(),

@@ -145,8 +145,8 @@ routes:
       prefix: /orders/
   scopes: []
 ";
-    let problems = PolicyFile::parse(yaml).unwrap().load().unwrap_err();
-    let places: Vec<_> = problems.iter().map(|it| (&*it.place, it.line, it.column)).collect();
+    let problems = PolicyFile::parse(yaml).unwrap().check().unwrap_err();
+    let places: Vec<_> = problems.iter().map(|it| (&*it.pointer, it.line, it.column)).collect();
     assert_eq!(
         places,
         [

@@ -223,7 +223,7 @@ impl<'t> Converter<'t> {
     /// Notes a problem. Nobody reads on beyond so many.
     fn problem(&mut self, at: Position, message: &str, suggestion: Option<&str>) -> Result<(), Stop> {
         self.problems.push(Problem {
-            place: self.place.clone(),
+            pointer: self.place.clone(),
             line: at.line,
             column: at.column,
             message: message.to_owned(),

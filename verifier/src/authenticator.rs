@@ -11,10 +11,10 @@ use crate::{
     error::Error,
     excerpt::Excerpt,
     json::Object,
-    keys::Fingerprint,
+    keys::{Fingerprint, KeySet},
     limits,
     policy::{CacheBounds, ClaimPaths, Condition, Issuer, KeySource, Profile, StatusRules, UrlRules},
-    published::{Lack, PublishedKeys},
+    published::{MissingKey, PublishedKeys},
     spiffe::SpiffeId,
     status::{ListName, Lookup, StatusLists, StatusReference},
     time::Timestamp,
@@ -25,6 +25,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Authenticator {
     issuers: Vec<Issuer>,
+    /// The keys of each issuer.
+    keys: Vec<IssuerKeys>,
     urls: UrlRules,
     /// The claims that rules ask about.
     claims: ClaimPaths,
@@ -36,31 +38,39 @@ pub(crate) struct Authenticator {
     cache_hits: u64,
 }
 
+/// The keys of an issuer.
+#[derive(Clone, Debug)]
+enum IssuerKeys {
+    /// Those in the policy.
+    Inline(KeySet),
+    Published(Box<PublishedKeys>),
+}
+
 /// A good token.
 pub(crate) struct Authenticated {
     pub(crate) token: Arc<VerifiedToken>,
     /// What could show yet that it was revoked, where the policy does without while that is missing.
-    pub(crate) lacking: Option<Lacking>,
+    pub(crate) missing: Option<Missing>,
 }
 
 /// Why a token is refused, and what its issuer would have to publish to change that.
 pub(crate) struct Refusal {
     pub(crate) error: Error,
-    pub(crate) lacking: Option<Lacking>,
+    pub(crate) missing: Option<Missing>,
 }
 
 /// A document without which a token is decided about with less than there could be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lacking {
-    /// Of the issuer at this place.
-    Keys(usize, Lack),
+pub(crate) enum Missing {
+    /// Keys of the issuer at this index.
+    Keys(usize, MissingKey),
     StatusList(ListName),
 }
 
 impl From<Error> for Refusal {
     /// Most refusals stand whatever is fetched.
     fn from(error: Error) -> Self {
-        Self { error, lacking: None }
+        Self { error, missing: None }
     }
 }
 
@@ -72,8 +82,10 @@ impl Authenticator {
         cache: CacheBounds,
         backend: Backend,
     ) -> Self {
+        let keys = issuers.iter().enumerate().map(|(index, issuer)| IssuerKeys::new(index, issuer)).collect();
         Self {
             issuers,
+            keys,
             urls,
             claims,
             backend,
@@ -88,8 +100,8 @@ impl Authenticator {
         &self.claims
     }
 
-    /// What the URLs of status lists begin with.
-    pub(crate) fn status_lists(&self) -> impl Iterator<Item = &str> {
+    /// The prefixes of the URLs of status lists.
+    pub(crate) fn status_list_prefixes(&self) -> impl Iterator<Item = &str> {
         self.issuers.iter().filter_map(|issuer| issuer.status.as_ref()).map(StatusRules::prefix)
     }
 
@@ -122,25 +134,25 @@ impl Authenticator {
         if !self.cache.is_on() || token.len() > limits::TOKEN_BYTES {
             unknown()?;
             let verified = self.verify_anew(token, now)?;
-            let lacking = self.check_status(&verified, now)?;
-            return Ok(Authenticated { token: verified, lacking });
+            let missing = self.check_status(&verified, now)?;
+            return Ok(Authenticated { token: verified, missing });
         }
         let identity = TokenIdentity::of(token);
         if let Some(token) = self.recall(&identity, now)? {
             let status = self.check_status(&token, now);
-            if status.as_ref().is_err_and(|refusal| refusal.lacking.is_none()) {
+            if status.as_ref().is_err_and(|refusal| refusal.missing.is_none()) {
                 self.cache.remove(&identity);
             }
-            return Ok(Authenticated { token, lacking: status? });
+            return Ok(Authenticated { token, missing: status? });
         }
         unknown()?;
         let token = self.verify_anew(token, now)?;
         let status = self.check_status(&token, now);
         // What waits for its list is good as far as its signature is concerned, and comes again.
-        if status.as_ref().err().is_none_or(|refusal| refusal.lacking.is_some()) {
+        if status.as_ref().err().is_none_or(|refusal| refusal.missing.is_some()) {
             self.cache.insert(&identity, &token);
         }
-        Ok(Authenticated { token, lacking: status? })
+        Ok(Authenticated { token, missing: status? })
     }
 
     /// A token that was verified before, if its issuer's keys are still to be trusted. What time does to
@@ -151,10 +163,8 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Option<Arc<VerifiedToken>>, Error> {
         let Some(known) = self.cache.get(identity) else { return Ok(None) };
-        let Some(issuer) = self.issuers.get(known.issuer_index).filter(|issuer| issuer.keys.serve(now))
-        else {
-            return Ok(None);
-        };
+        let keys = self.keys.get(known.issuer_index).filter(|keys| keys.serve(now));
+        let Some(issuer) = keys.and(self.issuers.get(known.issuer_index)) else { return Ok(None) };
         match check_times(issuer, &known.claims, now) {
             Ok(()) => {
                 self.cache_hits += 1;
@@ -175,18 +185,18 @@ impl Authenticator {
 
         // The issuer is believed only in so far as it chooses whose keys the signature is held against.
         let name = issuer_name(&self.issuers, &claims)?;
-        let (issuer_index, issuer) = self
+        let (issuer_index, (issuer, keys)) = self
             .issuers
-            .iter_mut()
+            .iter()
+            .zip(&mut self.keys)
             .enumerate()
-            .find(|(_, issuer)| issuer.name == name)
+            .find(|(_, (issuer, _))| issuer.name == name)
             .ok_or_else(|| Error::IssuerUnknown { issuer: Excerpt::new(name) })?;
         check_header(issuer, &header)?;
 
-        let key =
-            verify_signature(issuer, &compact, &header, &mut self.tables, now).map_err(|(error, lack)| {
-                Refusal { error, lacking: lack.map(|lack| Lacking::Keys(issuer_index, lack)) }
-            })?;
+        let key = keys.verify(issuer, &compact, &header, &mut self.tables, now).map_err(|(error, key)| {
+            Refusal { error, missing: key.map(|key| Missing::Keys(issuer_index, key)) }
+        })?;
 
         let values = self.claims.values(&claims);
         let status = match &issuer.status {
@@ -206,46 +216,82 @@ impl Authenticator {
         Ok(Arc::new(VerifiedToken { issuer, claims, payload, values, status, issuer_index, key }))
     }
 
-    /// Whether the issuer has taken a token back, and what is lacking to know that, if the policy does without.
-    fn check_status(&mut self, token: &VerifiedToken, now: Timestamp) -> Result<Option<Lacking>, Refusal> {
+    /// Whether the issuer has taken a token back, and what is missing to know that, if the policy does without.
+    fn check_status(&mut self, token: &VerifiedToken, now: Timestamp) -> Result<Option<Missing>, Refusal> {
         let Some(reference) = &token.status else { return Ok(None) };
         let issuer = self.issuers.get(token.issuer_index);
         let Some((issuer, rules)) = issuer.and_then(|issuer| Some((issuer, issuer.status.as_ref()?))) else {
             return Ok(None);
         };
         let expiry = token.claims.expiry.plus(issuer.clock_skew);
-        let lacking = Some(Lacking::StatusList(reference.list));
+        let missing = Some(Missing::StatusList(reference.list));
         match self.lists.look_up(reference, expiry, rules, now) {
             Lookup::Status(0) => Ok(None),
             Lookup::Status(status) => Err(Error::TokenRevoked { status }.into()),
             // A list may have grown since it came.
             Lookup::Beyond(entries) => {
-                Err(Refusal { error: Error::StatusUnknown { index: reference.index, entries }, lacking })
+                Err(Refusal { error: Error::StatusUnknown { index: reference.index, entries }, missing })
             }
             // While fetching fails nobody is held up for what the policy does without.
-            Lookup::Missing { failing } if rules.accepts_missing => Ok(lacking.filter(|_| !failing)),
+            Lookup::Missing { failing } if rules.accepts_missing => Ok(missing.filter(|_| !failing)),
             Lookup::Missing { .. } => Err(Refusal {
                 error: Error::StatusUnavailable { uri: Excerpt::new(&reference.uri) },
-                lacking,
+                missing,
             }),
         }
     }
 }
 
-impl KeySource {
+impl IssuerKeys {
+    fn new(index: usize, issuer: &Issuer) -> Self {
+        match &issuer.keys {
+            KeySource::Inline(keys) => Self::Inline(keys.clone()),
+            KeySource::Url(url) => {
+                Self::Published(Box::new(PublishedKeys::at(index, url.clone(), issuer.max_stale)))
+            }
+            KeySource::Discovery(url) => {
+                Self::Published(Box::new(PublishedKeys::discovered_at(index, url.clone(), issuer.max_stale)))
+            }
+        }
+    }
+
     /// Whether there are keys that can be trusted now.
     fn serve(&self, now: Timestamp) -> bool {
         match self {
-            KeySource::Inline(_) => true,
-            KeySource::Published(published) => published.serves(now),
+            Self::Inline(_) => true,
+            Self::Published(published) => published.serves(now),
         }
     }
 
     fn published(&mut self) -> Option<&mut PublishedKeys> {
         match self {
-            KeySource::Inline(_) => None,
-            KeySource::Published(published) => Some(published),
+            Self::Inline(_) => None,
+            Self::Published(published) => Some(published),
         }
+    }
+
+    /// Holds a signature against the issuer's key that the header names; says which that is, or what keys are missing.
+    fn verify(
+        &mut self,
+        issuer: &Issuer,
+        compact: &Compact<'_>,
+        header: &Header,
+        tables: &mut Tables,
+        now: Timestamp,
+    ) -> Result<Fingerprint, (Error, Option<MissingKey>)> {
+        let keys = match self {
+            Self::Inline(keys) => keys,
+            Self::Published(published) => published.keys(now).ok_or_else(|| {
+                (Error::KeysUnavailable { issuer: issuer.name.clone() }, Some(MissingKey::All))
+            })?,
+        };
+        let key = keys
+            .find(header.key_id.as_deref(), header.algorithm)
+            .map_err(|error| (error, Some(MissingKey::Key(header.key_id.clone()))))?;
+        let signature = compact.signature().map_err(|error| (error, None))?;
+        keys.verify(key, header.algorithm, compact.signed(), &signature, tables)
+            .map_err(|_| (Error::SignatureWrong, None))?;
+        Ok(keys.fingerprint(key))
     }
 }
 
@@ -267,29 +313,6 @@ fn issuer_name<'c>(issuers: &[Issuer], claims: &'c Object<'_>) -> Result<&'c str
         },
         Err(error) => Err(error),
     }
-}
-
-/// Holds a signature against the issuer's key that the header names; says which that is, or what keys are lacking.
-fn verify_signature(
-    issuer: &mut Issuer,
-    compact: &Compact<'_>,
-    header: &Header,
-    tables: &mut Tables,
-    now: Timestamp,
-) -> Result<Fingerprint, (Error, Option<Lack>)> {
-    let keys = match &mut issuer.keys {
-        KeySource::Inline(keys) => keys,
-        KeySource::Published(published) => published
-            .keys(now)
-            .ok_or_else(|| (Error::KeysUnavailable { issuer: issuer.name.clone() }, Some(Lack::Keys)))?,
-    };
-    let key = keys
-        .find(header.key_id.as_deref(), header.algorithm)
-        .map_err(|error| (error, Some(Lack::Key(header.key_id.clone()))))?;
-    let signature = compact.signature().map_err(|error| (error, None))?;
-    keys.verify(key, header.algorithm, compact.signed(), &signature, tables)
-        .map_err(|_| (Error::SignatureWrong, None))?;
-    Ok(keys.fingerprint(key))
 }
 
 fn check_algorithm(issuer: &Issuer, header: &Header) -> Result<(), Error> {

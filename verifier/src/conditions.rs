@@ -28,13 +28,13 @@ pub struct UnverifiedClaims<'p>(Object<'p>);
 /// A condition that claims do not meet, as an operator wants to read it: what the claim is, not what it should be.
 /// Untrusted text in it is an [`Excerpt`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Unmet<'c> {
+pub struct FailedCondition<'c> {
     path: &'c ClaimPath,
-    found: Found,
+    found: FoundClaim,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Found {
+enum FoundClaim {
     Nothing,
     Text(Excerpt),
     Number(Excerpt),
@@ -57,19 +57,22 @@ impl Conditions {
     }
 
     /// The conditions that do not hold for these claims, in their order. They are found as they are asked for.
-    pub fn unmet<'c>(&'c self, claims: &'c UnverifiedClaims<'_>) -> impl Iterator<Item = Unmet<'c>> {
+    pub fn failed<'c>(
+        &'c self,
+        claims: &'c UnverifiedClaims<'_>,
+    ) -> impl Iterator<Item = FailedCondition<'c>> {
         self.conditions.iter().filter_map(|condition| {
             let path = self.paths.get(condition.claim())?;
             let found = path.find(&claims.0);
             let value = found.map_or(ClaimValue::Absent, ClaimValue::read);
-            (!condition.holds(&value)).then(|| Unmet { path, found: Found::new(found) })
+            (!condition.holds(&value)).then(|| FailedCondition { path, found: FoundClaim::new(found) })
         })
     }
 
     /// Whether all of them hold.
     #[must_use]
     pub fn hold(&self, claims: &UnverifiedClaims<'_>) -> bool {
-        self.unmet(claims).next().is_none()
+        self.failed(claims).next().is_none()
     }
 }
 
@@ -97,7 +100,7 @@ impl<'p> UnverifiedClaims<'p> {
     }
 }
 
-impl Found {
+impl FoundClaim {
     fn new(node: Option<&Node<'_>>) -> Self {
         match node {
             None => Self::Nothing,
@@ -112,7 +115,7 @@ impl Found {
     }
 }
 
-impl Unmet<'_> {
+impl FailedCondition<'_> {
     /// The claim's name; for a nested one the names on the way to it, with slashes between them.
     #[must_use]
     pub fn claim(&self) -> impl fmt::Display {
@@ -120,14 +123,14 @@ impl Unmet<'_> {
     }
 }
 
-impl fmt::Display for Unmet<'_> {
+impl fmt::Display for FailedCondition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the claim `{}` is ", self.path)?;
         match &self.found {
-            Found::Nothing => f.write_str("absent"),
-            Found::Text(excerpt) => excerpt.fmt(f),
-            Found::Number(excerpt) => write!(f, "the number {excerpt}"),
-            Found::Other(what) => f.write_str(what),
+            FoundClaim::Nothing => f.write_str("absent"),
+            FoundClaim::Text(excerpt) => excerpt.fmt(f),
+            FoundClaim::Number(excerpt) => write!(f, "the number {excerpt}"),
+            FoundClaim::Other(what) => f.write_str(what),
         }
     }
 }
@@ -146,7 +149,7 @@ mod tests {
     fn unmet(conditions: &str, claims: &str) -> Vec<String> {
         let conditions = Conditions::parse(conditions).unwrap();
         let claims = UnverifiedClaims::read(claims).unwrap();
-        let unmet: Vec<String> = conditions.unmet(&claims).map(|unmet| unmet.to_string()).collect();
+        let unmet: Vec<String> = conditions.failed(&claims).map(|failed| failed.to_string()).collect();
         assert_eq!(conditions.hold(&claims), unmet.is_empty());
         unmet
     }

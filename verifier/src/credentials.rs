@@ -5,7 +5,7 @@ use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 use crate::{
     error::Error,
     http, limits,
-    policy::{Before, TokenSource},
+    policy::{TokenPrefix, TokenSource},
 };
 
 /// An HTTP request as it arrived, before anything rewrote it.
@@ -17,9 +17,9 @@ pub struct Request<'r> {
     pub host: &'r str,
     /// The request target: path and query, undecoded.
     pub target: &'r str,
-    /// Header fields, a pair for each field line; at least those that [`Verifier::reads`] names.
+    /// Header fields, a pair for each field line; at least those that [`Verifier::required_headers`] names.
     ///
-    /// [`Verifier::reads`]: crate::Verifier::reads
+    /// [`Verifier::required_headers`]: crate::Verifier::required_headers
     pub headers: &'r [(&'r str, &'r str)],
 }
 
@@ -40,7 +40,7 @@ impl Credentials<'_, '_> {
 
 /// What stands where a token can be.
 #[derive(Clone, Copy)]
-enum Found<'r> {
+enum Candidate<'r> {
     Token(&'r str),
     SomethingElse,
 }
@@ -56,8 +56,8 @@ impl<'r> Request<'r> {
             for candidate in self.candidates(source) {
                 places += 1;
                 match candidate {
-                    Found::Token(token) => found = Some(Credentials { token, source }),
-                    Found::SomethingElse => malformed = true,
+                    Candidate::Token(token) => found = Some(Credentials { token, source }),
+                    Candidate::SomethingElse => malformed = true,
                 }
             }
         }
@@ -70,37 +70,37 @@ impl<'r> Request<'r> {
     }
 
     /// What stands where a token can be.
-    fn candidates(&self, source: &TokenSource) -> Vec<Found<'r>> {
+    fn candidates(&self, source: &TokenSource) -> Vec<Candidate<'r>> {
         match source {
-            TokenSource::Header { name, before } => {
+            TokenSource::Header { name, prefix, .. } => {
                 let mut lines: Vec<&str> = self.field_lines(name).collect();
                 if let Some(line) = lines.pop().filter(|_| lines.is_empty()) {
-                    return token_in_field(line.trim_matches([' ', '\t']), before).into_iter().collect();
+                    return token_in_field(line.trim_matches([' ', '\t']), prefix).into_iter().collect();
                 }
                 // Several lines of a field that has one value: whatever they hold, who reads which?
                 match lines.len() {
                     0 => Vec::new(),
-                    others => vec![Found::SomethingElse; others + 1],
+                    others => vec![Candidate::SomethingElse; others + 1],
                 }
             }
             TokenSource::Cookie(name) => {
                 // What is not ASCII would not come out of here as it came in.
                 let bytes: usize = self.field_lines("cookie").map(str::len).sum();
                 if bytes > limits::COOKIE_BYTES || !self.field_lines("cookie").all(http::is_printable) {
-                    return vec![Found::SomethingElse];
+                    return vec![Candidate::SomethingElse];
                 }
                 let cookies = self.field_lines("cookie").flat_map(cookies);
                 // A cookie that was emptied is how a browser is logged out.
                 let values = cookies.filter(|(own, value)| own == name && !value.is_empty());
-                values.map(|(_, value)| Found::in_text(value)).collect()
+                values.map(|(_, value)| Candidate::in_text(value)).collect()
             }
             TokenSource::Query(name) => {
                 // Some servers take a semicolon for an ampersand, and would find another token.
                 if self.target.split_once('?').is_some_and(|(_, query)| query.contains(';')) {
-                    return vec![Found::SomethingElse];
+                    return vec![Candidate::SomethingElse];
                 }
                 let parameters = parameters(self.target).filter(|(own, _)| is_parameter(own, name));
-                parameters.map(|(_, value)| Found::in_text(value)).collect()
+                parameters.map(|(_, value)| Candidate::in_text(value)).collect()
             }
         }
     }
@@ -130,26 +130,26 @@ impl<'r> Request<'r> {
 }
 
 /// What a field holds; nothing, if it is for something else than a token.
-fn token_in_field<'r>(value: &'r str, before: &Before) -> Option<Found<'r>> {
-    match before {
-        Before::Nothing => Some(Found::in_text(value)),
-        Before::Prefix(prefix) => value.strip_prefix(prefix.as_str()).map(Found::in_text),
-        Before::Scheme(scheme) => {
+fn token_in_field<'r>(value: &'r str, prefix: &TokenPrefix) -> Option<Candidate<'r>> {
+    match prefix {
+        TokenPrefix::Nothing => Some(Candidate::in_text(value)),
+        TokenPrefix::Text(text) => value.strip_prefix(text.as_str()).map(Candidate::in_text),
+        TokenPrefix::Scheme(scheme) => {
             // A tab is no space here, and some take it for one: what follows it is then no token.
             let (own, token) = value.split_at_checked(value.find([' ', '\t']).unwrap_or(value.len()))?;
             if own.eq_ignore_ascii_case(scheme) {
-                return Some(Found::in_text(token.trim_start_matches(' ')));
+                return Some(Candidate::in_text(token.trim_start_matches(' ')));
             }
             // A proxy that joined two fields made them one value: `Basic …,Bearer …` has to be no way in.
-            value.contains(',').then_some(Found::SomethingElse)
+            value.contains(',').then_some(Candidate::SomethingElse)
         }
     }
 }
 
-impl<'r> Found<'r> {
+impl<'r> Candidate<'r> {
     /// One token, as far as there is anything.
     fn in_text(text: &'r str) -> Self {
-        if text.is_empty() { Found::SomethingElse } else { Found::Token(text) }
+        if text.is_empty() { Candidate::SomethingElse } else { Candidate::Token(text) }
     }
 }
 

@@ -10,7 +10,7 @@ mod portable;
 
 use alloc::vec::Vec;
 
-pub use host::{HostCrypto, Signed};
+pub use host::{HostCrypto, SignatureInput};
 pub(crate) use portable::Tables;
 
 use crate::algorithm::{Algorithm, KeyKind};
@@ -30,7 +30,7 @@ pub enum Backend {
 /// The numbers of a public key, in big-endian bytes (Ed25519: the encoding of RFC 8032). Their sizes are
 /// right; whether they are a key remains to be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum KeyNumbers {
+pub(crate) enum PublicKeyParts {
     /// The modulus has no leading zero byte, and 2048 to 4096 bits; the exponent is odd and not 1.
     Rsa {
         modulus: Vec<u8>,
@@ -66,29 +66,19 @@ pub(crate) struct WrongSignature;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidKey;
 
-impl Default for Backend {
-    /// The quickest that is there.
-    fn default() -> Self {
-        #[cfg(feature = "aws-lc")]
-        return Self::AwsLc;
-        #[cfg(not(feature = "aws-lc"))]
-        return Self::Portable;
-    }
-}
-
-impl KeyNumbers {
+impl PublicKeyParts {
     pub(crate) fn kind(&self) -> KeyKind {
         match self {
-            KeyNumbers::Rsa { .. } => KeyKind::Rsa,
-            KeyNumbers::P256 { .. } => KeyKind::P256,
-            KeyNumbers::P384 { .. } => KeyKind::P384,
-            KeyNumbers::Ed25519 { .. } => KeyKind::Ed25519,
+            PublicKeyParts::Rsa { .. } => KeyKind::Rsa,
+            PublicKeyParts::P256 { .. } => KeyKind::P256,
+            PublicKeyParts::P384 { .. } => KeyKind::P384,
+            PublicKeyParts::Ed25519 { .. } => KeyKind::Ed25519,
         }
     }
 }
 
 impl PublicKey {
-    pub(crate) fn new(backend: Backend, numbers: &KeyNumbers) -> Result<Self, InvalidKey> {
+    pub(crate) fn new(backend: Backend, numbers: &PublicKeyParts) -> Result<Self, InvalidKey> {
         // What is a key is decided by one implementation, so that no backend takes what another refuses.
         let portable = portable::PublicKey::new(numbers)?;
         match backend {

@@ -4,49 +4,37 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
 use crate::{
-    Rejection, claim::ClaimValue, error::Error, http, keys::Fingerprint, status::StatusReference,
-    time::Timestamp, token::Claims, verifier::Want,
+    Rejection, claim::ClaimValue, http, keys::Fingerprint, status::StatusReference, time::Timestamp,
+    token::Claims,
 };
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// Pass it on.
-    Allow(Grant),
+    /// Pass it on, changed as the permit says.
+    Allow(Permit),
     /// Refuse it.
     Deny(Rejection),
-    /// Answer it with this document; it is for the verifier, not for the service.
-    Answer(Document),
-    /// Fetch these, supply or fail each, and ask again; after
-    /// [`FETCH_ROUNDS`](crate::limits::FETCH_ROUNDS) of that, [conclude](crate::Verifier::conclude). An
-    /// empty list: an earlier caller was told to fetch what this one needs; wait for that, then ask.
-    Need(Vec<Want>),
+    /// Answer it with this: the request is for the verifier, not for the service.
+    Respond(LocalResponse),
 }
 
-/// The answer to a token alone.
-#[derive(Clone, Debug)]
-pub enum Authentication {
-    /// The token is good: signature, issuer, audience and time.
-    Verified(Arc<VerifiedToken>),
-    /// It is not.
-    Refused(Error),
-    /// As [`Decision::Need`].
-    Need(Vec<Want>),
-}
-
-/// Leave for a request to pass, and how it passes: remove, then set.
+/// Permission to forward a request: remove fields, then set fields.
 #[derive(Clone)]
-pub struct Grant {
+pub struct Permit {
     pub(crate) token: Option<Arc<VerifiedToken>>,
-    pub(crate) remove: Arc<[String]>,
+    /// The fields that the verifier answers for, folded.
+    pub(crate) owned_fields: Arc<[String]>,
+    /// The field that the token was in, folded, unless it goes upstream.
+    pub(crate) token_field: Option<Arc<str>>,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) target: Option<String>,
     pub(crate) refusal: Option<Rejection>,
 }
 
-/// A document of the verifier's own.
+/// A response that the verifier makes itself (RFC 9728).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
+pub struct LocalResponse {
     /// The HTTP status.
     pub status: u16,
     /// The header fields.
@@ -71,7 +59,7 @@ pub struct VerifiedToken {
     pub(crate) key: Fingerprint,
 }
 
-impl Grant {
+impl Permit {
     /// The caller's token; none on a public route, where none was looked at, and none where a refusal was
     /// only reported.
     #[must_use]
@@ -79,23 +67,35 @@ impl Grant {
         self.token.as_deref()
     }
 
-    /// The fields to remove from the request before it goes on, first of all: every field whose name, in
-    /// lower case and with `-` for `_`, is one of these.
-    #[must_use]
-    pub fn remove(&self) -> &[String] {
-        &self.remove
+    /// The fields to remove from the request before anything else: every field whose name, in lower case and with `-`
+    /// for `_`, is one of these. They are [`Verifier::owned_fields`](crate::Verifier::owned_fields) and
+    /// [`token_field`](Self::token_field).
+    pub fn removed_fields(&self) -> impl Iterator<Item = &str> {
+        self.owned_fields.iter().map(String::as_str).chain(self.token_field())
     }
 
     /// Whether a field of this name is one to remove.
     #[must_use]
     pub fn removes(&self, name: &str) -> bool {
-        self.remove.iter().any(|removed| http::folds_to(name, removed))
+        self.removed_fields().any(|removed| http::folds_to(name, removed))
+    }
+
+    /// The field that the token was in, if it is to be removed: in lower case and with `-` for `_`.
+    #[must_use]
+    pub fn token_field(&self) -> Option<&str> {
+        self.token_field.as_deref()
     }
 
     /// The fields to set then. Names are in lower case, values printable ASCII.
     #[must_use]
     pub fn set(&self) -> &[(String, String)] {
         &self.set
+    }
+
+    /// The fields to set, to keep.
+    #[must_use]
+    pub fn into_set(self) -> Vec<(String, String)> {
+        self.set
     }
 
     /// The request target to send on, if it is not the one that came.
@@ -199,10 +199,10 @@ impl fmt::Debug for VerifiedToken {
     }
 }
 
-impl fmt::Debug for Grant {
+impl fmt::Debug for Permit {
     /// The fields to set hold claims, and perhaps other cookies of the caller.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
+        f.debug_struct("Permit")
             .field("token", &self.token)
             .field("refusal", &self.refusal)
             .finish_non_exhaustive()

@@ -10,7 +10,7 @@ use alloc::{
 pub use crate::crypto::Backend;
 use crate::{
     Algorithm, JsonError,
-    crypto::{self, KeyNumbers, PublicKey},
+    crypto::{self, PublicKey, PublicKeyParts},
     json::{self, Bounds, Node, Value},
     limits,
 };
@@ -84,10 +84,10 @@ impl Key {
     #[must_use]
     pub fn new(backend: Backend, numbers: &Numbers) -> Option<Self> {
         let numbers = match numbers.clone() {
-            Numbers::Rsa { modulus, exponent } => KeyNumbers::Rsa { modulus, exponent },
-            Numbers::P256(x, y) => KeyNumbers::P256 { x, y },
-            Numbers::P384(x, y) => KeyNumbers::P384 { x, y },
-            Numbers::Ed25519(x) => KeyNumbers::Ed25519 { x },
+            Numbers::Rsa { modulus, exponent } => PublicKeyParts::Rsa { modulus, exponent },
+            Numbers::P256(x, y) => PublicKeyParts::P256 { x, y },
+            Numbers::P384(x, y) => PublicKeyParts::P384 { x, y },
+            Numbers::Ed25519(x) => PublicKeyParts::Ed25519 { x },
         };
         PublicKey::new(backend, &numbers).ok().map(Self)
     }

@@ -1,42 +1,51 @@
 //! The verifier core: given a policy, key sets, a request and the time, may the request pass?
 //!
-//! It is sans-IO: it says what it [wants](Verifier::wants) fetched, takes what came back, and
+//! It is sans-IO: it says which documents to [fetch](FetchRequest), takes what came back, and
 //! [decides](Verifier::authorize). A host brings an HTTP GET and a clock, and nothing else. The crate
 //! is `no_std`, so that it cannot reach for a file, a socket or a clock even by mistake.
 //!
 //! The steps of a host:
 //!
 //! 1. [`Verifier::load`] a policy document, or show its author every [`Problem`] in it.
-//! 2. Every few seconds, fetch what [`Verifier::wants`] names and [`supply`](Verifier::supply) it, or
+//! 2. Every few seconds, fetch what [`Verifier::due_fetches`] names and [`supply`](Verifier::supply) it, or
 //!    [`fail`](Verifier::fail) it.
-//! 3. For each request, [`Verifier::authorize`]. On [`Decision::Need`] fetch, and ask again; after
-//!    [`limits::FETCH_ROUNDS`] of that, [`Verifier::conclude`].
-//! 4. Pass on what is allowed, changed as the [`Grant`] says; answer what is not with the [`Rejection`], and
-//!    what is meant for the verifier itself with the [`Document`].
+//! 3. For each request, [`Verifier::authorize`] with an [`Attempt`] of its own, and do the [`Step`] that comes back: fetch,
+//!    or wait, then ask again, until it is [`Step::Done`].
+//! 4. Forward what is allowed, changed as the [`Permit`] says; answer what is refused with the [`Rejection`], and what is
+//!    meant for the verifier itself with the [`LocalResponse`].
 //!
-//! The feature `aws-lc` brings the native backend of [`Backend`], `schema` the JSON Schema of the policy.
+//! The feature `aws-lc` adds the native backend of [`Backend`], `schema` the JSON Schema of the policy.
 //!
 //! ```
-//! use tessera_verifier::{Decision, Request, Timestamp, Verifier};
+//! use tessera_verifier::{Attempt, Backend, Decision, Request, Step, Timestamp, Verifier};
 //!
-//! let mut verifier = Verifier::load(r#"{
-//!     "issuers": [{ "issuer": "https://issuer.example", "jwks_uri": "https://issuer.example/jwks.json" }],
-//!     "audiences": ["orders"],
-//!     "routes": [
-//!         { "path": { "exact": "/healthz" }, "public": true },
-//!         { "methods": ["GET"], "path": { "prefix": "/orders" }, "scopes": ["orders:read"] }
-//!     ],
-//!     "challenge": { "realm": "orders" }
-//! }"#).expect("the policy is good");
+//! let mut verifier = Verifier::load(
+//!     r#"{
+//!         "issuers": [{ "issuer": "https://issuer.example", "jwks_uri": "https://issuer.example/jwks.json" }],
+//!         "audiences": ["orders"],
+//!         "routes": [
+//!             { "path": { "exact": "/healthz" }, "public": true },
+//!             { "methods": ["GET"], "path": { "prefix": "/orders" }, "scopes": ["orders:read"] }
+//!         ],
+//!         "challenge": { "realm": "orders" }
+//!     }"#,
+//!     Backend::Portable,
+//! )
+//! .expect("the policy is good");
 //!
 //! let now = Timestamp::from_seconds(1_790_000_000);
-//! for want in verifier.wants(now) {
-//!     // A host GETs `want.url` here and calls `supply`; this one has no network.
-//!     verifier.fail(want.id, now);
-//! }
-//!
 //! let request = Request { method: "GET", host: "orders.example", target: "/orders/1", headers: &[] };
-//! let Decision::Deny(rejection) = verifier.authorize(&request, now) else { panic!("no token, no entry") };
+//! let mut attempt = Attempt::new();
+//! let decision = loop {
+//!     match verifier.authorize(&request, &mut attempt, now) {
+//!         Step::Done(decision) => break decision,
+//!         // A host GETs `fetch.url` here and calls `supply`; this one has no network.
+//!         Step::Fetch(fetch) => verifier.fail(fetch.id, now),
+//!         // A host waits here until a document was supplied or failed, or it is that late.
+//!         Step::Wait { until: _ } => unreachable!("nobody else fetches"),
+//!     }
+//! };
+//! let Decision::Deny(rejection) = decision else { panic!("no token, no entry") };
 //! assert_eq!(rejection.status(), 401);
 //! assert_eq!(rejection.challenge(), Some(r#"Bearer realm="orders""#));
 //! ```
@@ -51,6 +60,7 @@ extern crate alloc;
 extern crate std;
 
 mod algorithm;
+mod attempt;
 mod authenticator;
 mod base64url;
 mod cache;
@@ -62,6 +72,7 @@ mod decision;
 mod document;
 mod error;
 mod excerpt;
+mod fetch;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -86,13 +97,15 @@ mod upstream;
 mod verifier;
 
 pub use algorithm::Algorithm;
-pub use conditions::{Conditions, Unmet, UnverifiedClaims};
+pub use attempt::{Attempt, Step};
+pub use conditions::{Conditions, FailedCondition, UnverifiedClaims};
 pub use credentials::Request;
-pub use crypto::{Backend, HostCrypto, Signed};
-pub use decision::{Authentication, Decision, Document, Grant, VerifiedToken};
+pub use crypto::{Backend, HostCrypto, SignatureInput};
+pub use decision::{Decision, LocalResponse, Permit, VerifiedToken};
 pub use document::DocumentError;
 pub use error::{Error, Part};
 pub use excerpt::Excerpt;
+pub use fetch::{DocumentId, DocumentKind, FetchRequest};
 pub use json::{JsonError, JsonFault};
 pub use keys::{KeyFault, SkippedKey};
 #[cfg(feature = "schema")]
@@ -104,4 +117,4 @@ pub use spiffe::{SpiffeId, is_trust_domain};
 pub use status::ListFault;
 pub use target::TargetFault;
 pub use time::Timestamp;
-pub use verifier::{DocumentId, Verifier, Want};
+pub use verifier::{AcceptedAudience, Verifier};

@@ -32,7 +32,7 @@ pub(crate) use route::{Access, Routes};
 #[cfg(feature = "schema")]
 pub use schema::policy_schema;
 pub(crate) use status::StatusRules;
-pub(crate) use tokens::{Before, TokenSource};
+pub(crate) use tokens::{TokenPrefix, TokenSource};
 pub(crate) use upstream::{DRY_RUN_FIELD, Upstream};
 
 use crate::{
@@ -181,7 +181,7 @@ impl Policy {
         };
         let rules = Rules {
             audiences: policy.texts("audiences"),
-            upstream: Upstream::read(reader, policy, place, &mut claims, &tokens),
+            upstream: Upstream::read(reader, policy, place, &mut claims),
             challenge: Challenge::read(policy, resource.as_ref()),
             cors_preflight: policy.flag("cors_preflight"),
             dry_run: policy.flag("dry_run"),

@@ -3,70 +3,54 @@
 mod absent;
 pub(crate) mod metadata;
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
-
-use sha2::{Digest as _, Sha256};
+use alloc::{string::String, vec::Vec};
 
 use self::absent::AbsentKeys;
 use crate::{
+    fetch::{DocumentId, DocumentKind, FetchPlan, FetchRequest, MayFetch},
     keys::KeySet,
-    refresh::{Ask, Remote},
+    refresh::CachedDocument,
     time::Timestamp,
 };
 
 /// The keys that an issuer publishes.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishedKeys {
-    /// The document that says where they are, if the policy does not.
-    metadata: Option<Remote<()>>,
-    /// They; none while nobody knows where they are.
-    set: Option<Remote<KeySet>>,
+    /// The index of the issuer in the policy.
+    issuer: usize,
+    /// The metadata that name the key set's URL; `None` if the policy does.
+    metadata: Option<CachedDocument<()>>,
+    /// The key set; `None` until discovery has found its URL.
+    set: Option<CachedDocument<KeySet>>,
     absent: AbsentKeys,
+    /// How long a copy serves while fetching fails, in seconds.
     max_stale: u64,
 }
 
-/// The documents of an issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Document {
-    KeySet,
-    Metadata,
-    /// Of which there are many, each with its own tag.
-    StatusList,
-}
-
-/// What a token lacked.
+/// What a token lacked of its issuer's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lack {
+pub(crate) enum MissingKey {
     /// Any keys.
-    Keys,
+    All,
     /// The key of this `kid`.
     Key(Option<String>),
 }
 
-/// What to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cure<T> {
-    /// Fetch this.
-    Fetch(T),
-    /// It is being fetched.
-    Wait,
-    /// Nothing: it was fetched, or tried, too short a time ago.
-    None,
-}
-
 impl PublishedKeys {
-    /// Keys at a known URL.
-    pub(crate) fn at(url: String, max_stale: u64) -> Self {
-        Self { set: Some(Remote::new(url, max_stale)), ..Self::nowhere(max_stale) }
+    /// Keys at a known URL, of the issuer at this index.
+    pub(crate) fn at(issuer: usize, url: String, max_stale: u64) -> Self {
+        let set = CachedDocument::new(DocumentKind::KeySet, issuer, url, max_stale);
+        Self { set: Some(set), ..Self::nowhere(issuer, max_stale) }
     }
 
-    /// Keys at a URL that a metadata document names.
-    pub(crate) fn discovered_at(metadata_url: String, max_stale: u64) -> Self {
-        Self { metadata: Some(Remote::new(metadata_url, max_stale)), ..Self::nowhere(max_stale) }
+    /// Keys at a URL that a metadata document names, of the issuer at this index.
+    pub(crate) fn discovered_at(issuer: usize, metadata_url: String, max_stale: u64) -> Self {
+        let metadata = CachedDocument::new(DocumentKind::Metadata, issuer, metadata_url, max_stale);
+        Self { metadata: Some(metadata), ..Self::nowhere(issuer, max_stale) }
     }
 
-    fn nowhere(max_stale: u64) -> Self {
-        Self { metadata: None, set: None, absent: AbsentKeys::default(), max_stale }
+    fn nowhere(issuer: usize, max_stale: u64) -> Self {
+        Self { issuer, metadata: None, set: None, absent: AbsentKeys::default(), max_stale }
     }
 
     /// The keys, while there is a copy young enough.
@@ -79,41 +63,30 @@ impl PublishedKeys {
         self.set.as_ref().is_some_and(|set| set.document(now).is_some())
     }
 
-    /// The documents to fetch, request or no request, with their URLs.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(Document, String)> {
-        let mut due = Vec::new();
-        if let Some(metadata) = &mut self.metadata
-            && metadata.is_due(now)
-            && metadata.ask(now) == Ask::Fetch
-        {
-            due.push((Document::Metadata, metadata.url().to_owned()));
-        }
-        if let Some(set) = &mut self.set
-            && set.is_due(now)
-            && set.ask(now) == Ask::Fetch
-        {
-            due.push((Document::KeySet, set.url().to_owned()));
-        }
-        due
+    /// The documents to fetch, request or no request.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<FetchRequest> {
+        let metadata = self.metadata.as_mut().and_then(|metadata| metadata.fetch_if_due(now));
+        let set = self.set.as_mut().and_then(|set| set.fetch_if_due(now));
+        metadata.into_iter().chain(set).collect()
     }
 
-    /// Asks to fetch what a token lacked.
-    pub(crate) fn cure(&mut self, lack: &Lack, now: Timestamp) -> Cure<(Document, String)> {
+    /// Says what to do about the keys that a token lacked.
+    pub(crate) fn plan(&mut self, missing: &MissingKey, may_fetch: MayFetch, now: Timestamp) -> FetchPlan {
         let Some(set) = &mut self.set else {
-            let Some(metadata) = &mut self.metadata else { return Cure::None };
-            return cure(metadata.ask(now), Document::Metadata, metadata.url());
+            let metadata = self.metadata.as_mut();
+            return metadata.map_or(FetchPlan::Nothing, |metadata| metadata.plan(may_fetch, now));
         };
-        if let Lack::Key(kid) = lack
+        if let MissingKey::Key(kid) = missing
             && self.absent.holds(kid.as_deref(), set.fetched_at(), now)
         {
-            return Cure::None;
+            return FetchPlan::Nothing;
         }
-        let ask = set.ask(now);
+        let plan = set.plan(may_fetch, now);
         // Whoever waits is answered from a document that may have been made before the question.
-        if let (Lack::Key(kid), Ask::Fetch) = (lack, ask) {
+        if let (MissingKey::Key(kid), FetchPlan::Fetch(_)) = (missing, &plan) {
             self.absent.asked_for(kid.as_deref(), now);
         }
-        cure(ask, Document::KeySet, set.url())
+        plan
     }
 
     /// A status list lacked a key: the set is due, unless it was fetched for that key already.
@@ -140,16 +113,19 @@ impl PublishedKeys {
         let Some(metadata) = &mut self.metadata else { return };
         metadata.supply((), cache_control, now);
         match &mut self.set {
-            None => self.set = Some(Remote::new(jwks_uri, self.max_stale)),
+            None => {
+                let set = CachedDocument::new(DocumentKind::KeySet, self.issuer, jwks_uri, self.max_stale);
+                self.set = Some(set);
+            }
             Some(set) if set.url() == jwks_uri => {}
             Some(set) => set.relocate(jwks_uri),
         }
     }
 
     /// A document did not come, or not a good one.
-    pub(crate) fn fail(&mut self, document: Document, now: Timestamp) {
-        match document {
-            Document::KeySet => {
+    pub(crate) fn fail(&mut self, kind: DocumentKind, now: Timestamp) {
+        match kind {
+            DocumentKind::KeySet => {
                 let Some(set) = &mut self.set else { return };
                 set.fail(now);
                 // Perhaps the keys are elsewhere by now.
@@ -159,53 +135,24 @@ impl PublishedKeys {
                     metadata.expire();
                 }
             }
-            Document::Metadata => {
+            DocumentKind::Metadata => {
                 if let Some(metadata) = &mut self.metadata {
                     metadata.fail(now);
                 }
             }
-            Document::StatusList => {}
+            DocumentKind::StatusList => {}
         }
     }
 
-    /// What tells a document from another that was in its place before: of a key set that was discovered,
-    /// some bits of a digest of its URL. A fetch from the old place may end after the keys have moved.
-    pub(crate) fn tag(&self, document: Document) -> u16 {
-        match (document, &self.metadata, &self.set) {
-            (Document::KeySet, Some(_), Some(set)) => {
-                let digest = Sha256::digest(set.url());
-                digest.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes))
-            }
-            _ => 0,
-        }
-    }
-
-    /// Whether this issuer has such a document to fetch.
-    pub(crate) fn has(&self, document: Document) -> bool {
-        match document {
-            Document::KeySet => self.set.is_some(),
-            Document::Metadata => self.metadata.is_some(),
-            Document::StatusList => false,
-        }
-    }
-}
-
-impl<T> Cure<T> {
-    /// What to fetch, told in another way.
-    pub(crate) fn map<U>(self, tell: impl FnOnce(T) -> U) -> Cure<U> {
-        match self {
-            Cure::Fetch(what) => Cure::Fetch(tell(what)),
-            Cure::Wait => Cure::Wait,
-            Cure::None => Cure::None,
-        }
-    }
-}
-
-fn cure(ask: Ask, document: Document, url: &str) -> Cure<(Document, String)> {
-    match ask {
-        Ask::Fetch => Cure::Fetch((document, url.to_owned())),
-        Ask::Wait => Cure::Wait,
-        Ask::TooSoon => Cure::None,
+    /// Whether this document is one of the issuer's to fetch. A fetch from an old place may end after the keys have
+    /// moved.
+    pub(crate) fn has(&self, id: DocumentId) -> bool {
+        let known = match id.kind() {
+            DocumentKind::KeySet => self.set.as_ref().map(CachedDocument::id),
+            DocumentKind::Metadata => self.metadata.as_ref().map(CachedDocument::id),
+            DocumentKind::StatusList => None,
+        };
+        known == Some(id)
     }
 }
 

@@ -11,15 +11,20 @@
 
 use alloc::string::String;
 
-use crate::{limits, time::Timestamp};
+use crate::{
+    fetch::{DocumentId, DocumentKind, FetchPlan, FetchRequest, MayFetch},
+    limits,
+    time::Timestamp,
+};
 
-/// A document that lives behind a URL.
+/// A document that is fetched from a URL, and the last good copy of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Remote<T> {
+pub(crate) struct CachedDocument<T> {
+    id: DocumentId,
     url: String,
     /// How long the last good copy serves while fetching fails, in seconds.
     max_stale: u64,
-    copy: Option<Copy<T>>,
+    copy: Option<CachedCopy<T>>,
     fetch: Fetch,
     /// Failures since the last success.
     failures: u32,
@@ -29,7 +34,7 @@ pub(crate) struct Remote<T> {
 
 /// How long a copy is good.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct Freshness {
     /// From when on these times count.
     pub(crate) since: Timestamp,
     /// For how long it is fresh, in seconds: a newer one is wanted after four fifths of that.
@@ -42,7 +47,7 @@ pub(crate) struct Terms {
 
 /// The last good copy.
 #[derive(Clone, Debug)]
-struct Copy<T> {
+struct CachedCopy<T> {
     document: T,
     /// When it came.
     fetched_at: Timestamp,
@@ -60,26 +65,21 @@ enum Fetch {
     UnderWay { until: Timestamp },
 }
 
-/// What to do for a request that this copy, as it is, cannot answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// Fetch it, now, and decide again.
-    Fetch,
-    /// Someone else is fetching it; decide again when that is done.
-    Wait,
-    /// Refuse: it was fetched, or tried, too short a time ago.
-    TooSoon,
-}
-
-impl<T> Remote<T> {
-    pub(crate) fn new(url: String, max_stale: u64) -> Self {
+impl<T> CachedDocument<T> {
+    /// A document of the issuer at this index, not fetched yet.
+    pub(crate) fn new(kind: DocumentKind, issuer: usize, url: String, max_stale: u64) -> Self {
+        let id = DocumentId::new(kind, issuer, &url);
         let fetch = Fetch::Idle { next_at: Timestamp::from_seconds(0) };
-        Self { url, max_stale, copy: None, fetch, failures: 0, pause: limits::FETCH_COOLDOWN_SECONDS }
+        Self { id, url, max_stale, copy: None, fetch, failures: 0, pause: limits::FETCH_COOLDOWN_SECONDS }
     }
 
     /// The same, with pauses of at most so many seconds until a copy comes.
     pub(crate) fn with_pause(self, pause: u64) -> Self {
         Self { pause, ..self }
+    }
+
+    pub(crate) fn id(&self) -> DocumentId {
+        self.id
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -111,33 +111,40 @@ impl<T> Remote<T> {
         self.copy = self.copy.take().filter(|copy| holds(&copy.document));
     }
 
-    /// Whether somebody is fetching it.
-    pub(crate) fn is_under_way(&self, now: Timestamp) -> bool {
-        matches!(self.fetch, Fetch::UnderWay { until } if is_pending(until, FETCH_SECONDS, now))
-    }
-
     /// When whoever is fetching it was told to, if that is not longer ago than a fetch may take.
     pub(crate) fn asked_at(&self, now: Timestamp) -> Option<Timestamp> {
         let Fetch::UnderWay { until } = self.fetch else { return None };
         let asked = Timestamp::from_seconds(until.as_seconds().saturating_sub(FETCH_SECONDS));
-        (self.is_under_way(now) && asked <= now).then_some(asked)
+        (is_pending(until, FETCH_SECONDS, now) && asked <= now).then_some(asked)
     }
 
-    /// Whether a newer copy is wanted, request or no request.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+    /// Whether a newer copy is wanted.
+    fn is_due(&self, now: Timestamp) -> bool {
         self.document(now).is_none() || self.copy.as_ref().is_none_or(|copy| now >= copy.refresh_at)
     }
 
-    /// Asks to fetch. [`Ask::Fetch`] is answered to one caller only, until that one reports back or its
-    /// time is over.
-    pub(crate) fn ask(&mut self, now: Timestamp) -> Ask {
+    /// Says what to do about the document. [`FetchPlan::Fetch`] is answered to one caller only, until that one reports
+    /// back or its time is over.
+    pub(crate) fn plan(&mut self, may_fetch: MayFetch, now: Timestamp) -> FetchPlan {
         match self.fetch {
-            Fetch::UnderWay { until } if is_pending(until, FETCH_SECONDS, now) => Ask::Wait,
-            Fetch::Idle { next_at } if is_pending(next_at, self.pause, now) => Ask::TooSoon,
+            Fetch::UnderWay { until } if is_pending(until, FETCH_SECONDS, now) => FetchPlan::Wait { until },
+            Fetch::Idle { next_at } if is_pending(next_at, self.pause, now) => FetchPlan::Nothing,
+            _ if may_fetch == MayFetch::No => FetchPlan::Nothing,
             _ => {
                 self.fetch = Fetch::UnderWay { until: now.plus(FETCH_SECONDS) };
-                Ask::Fetch
+                FetchPlan::Fetch(FetchRequest::new(self.id, &self.url))
             }
+        }
+    }
+
+    /// Begins the fetch of a newer copy if one is due, request or no request.
+    pub(crate) fn fetch_if_due(&mut self, now: Timestamp) -> Option<FetchRequest> {
+        if !self.is_due(now) {
+            return None;
+        }
+        match self.plan(MayFetch::Yes, now) {
+            FetchPlan::Fetch(request) => Some(request),
+            FetchPlan::Wait { .. } | FetchPlan::Nothing => None,
         }
     }
 
@@ -145,13 +152,17 @@ impl<T> Remote<T> {
     pub(crate) fn supply(&mut self, document: T, cache_control: &str, now: Timestamp) -> Option<T> {
         let fresh = freshness(cache_control);
         let usable = fresh.max(self.max_stale);
-        self.accept(document, Terms { since: now, fresh, usable, pause: limits::FETCH_COOLDOWN_SECONDS }, now)
+        self.accept(
+            document,
+            Freshness { since: now, fresh, usable, pause: limits::FETCH_COOLDOWN_SECONDS },
+            now,
+        )
     }
 
     /// The same, for a document that says itself how long it is good.
-    pub(crate) fn accept(&mut self, document: T, terms: Terms, now: Timestamp) -> Option<T> {
-        let Terms { since, fresh, usable, pause } = terms;
-        let replaced = self.copy.replace(Copy {
+    pub(crate) fn accept(&mut self, document: T, terms: Freshness, now: Timestamp) -> Option<T> {
+        let Freshness { since, fresh, usable, pause } = terms;
+        let replaced = self.copy.replace(CachedCopy {
             document,
             fetched_at: now,
             refresh_at: since.plus(fresh - fresh.div_ceil(5)),
@@ -165,6 +176,7 @@ impl<T> Remote<T> {
 
     /// The document is elsewhere from now on. What there is serves until it was fetched there.
     pub(crate) fn relocate(&mut self, url: String) {
+        self.id = DocumentId::new(self.id.kind(), self.id.issuer(), &url);
         self.url = url;
         self.failures = 0;
         self.fetch = Fetch::Idle { next_at: Timestamp::from_seconds(0) };
@@ -197,7 +209,7 @@ impl<T> Remote<T> {
     }
 }
 
-impl<T> Copy<T> {
+impl<T> CachedCopy<T> {
     /// Whether this copy is young enough. One from the future came before the clock was put back: nobody
     /// can tell its age, so it serves no longer.
     fn serves(&self, now: Timestamp) -> bool {
@@ -207,12 +219,12 @@ impl<T> Copy<T> {
 
 /// Whether a pause of at most so many seconds lasts until that time. A time further away than any pause was set by a
 /// clock that has since been put back.
-fn is_pending(time: Timestamp, pause: u64, now: Timestamp) -> bool {
+pub(crate) fn is_pending(time: Timestamp, pause: u64, now: Timestamp) -> bool {
     now < time && time <= now.plus(pause + CLOCK_STEP_SECONDS)
 }
 
 /// A second more than a fetch may take, since time here is in whole seconds.
-const FETCH_SECONDS: u64 = limits::FETCH_TIMEOUT.as_secs() + 1;
+pub(crate) const FETCH_SECONDS: u64 = limits::FETCH_TIMEOUT.as_secs() + 1;
 
 /// How far the clock may seem to go back, in seconds, without having been put back: callers on several
 /// threads read it before they wait for their turn.

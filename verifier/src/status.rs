@@ -8,8 +8,6 @@ mod lists;
 
 use alloc::{borrow::ToOwned, string::String};
 
-use sha2::{Digest as _, Sha256};
-
 pub use document::ListFault;
 pub(crate) use document::StatusListToken;
 pub(crate) use list::StatusList;
@@ -18,6 +16,7 @@ pub(crate) use lists::{Lookup, StatusLists};
 use crate::{
     error::Error,
     excerpt::Excerpt,
+    fetch::{DocumentId, DocumentKind, url_digest},
     json::{Node, Object, Value},
     limits,
     policy::StatusRules,
@@ -80,21 +79,16 @@ fn index(node: &Node<'_>) -> Option<u64> {
 
 impl ListName {
     pub(crate) fn new(issuer: usize, uri: &str) -> Self {
-        let digest: [u8; 32] = Sha256::digest(uri).into();
-        let (words, _) = digest.as_chunks();
-        let word = |n: usize| words.get(n).map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        Self { issuer, digest: [word(0), word(1), word(2), word(3)] }
+        Self { issuer, digest: url_digest(uri) }
     }
 
-    /// The place of its issuer in the policy.
+    /// The index of its issuer in the policy.
     pub(crate) fn issuer(&self) -> usize {
         self.issuer
     }
 
-    /// Some bits of it that cross a boundary which has only numbers. Lists can share them.
-    pub(crate) fn tag(&self) -> u16 {
-        let [high, low, ..] = self.digest[0].to_be_bytes();
-        u16::from_be_bytes([high, low])
+    pub(crate) fn id(&self) -> DocumentId {
+        DocumentId::from_digest(DocumentKind::StatusList, self.issuer, self.digest[0])
     }
 
     /// For a hash table: whoever could make these bits collide could make all of them.

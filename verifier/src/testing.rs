@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "aws-lc")]
 use crate::crypto::HostCrypto;
-use crate::{algorithm::Algorithm, crypto::Backend, time::Timestamp};
+use crate::{Attempt, Decision, Request, Verifier, algorithm::Algorithm, crypto::Backend, time::Timestamp};
 
 /// The time of the tests.
 pub(crate) const NOW: u64 = 1_790_000_000;
@@ -47,6 +47,15 @@ pub(crate) const BACKENDS: &[Backend] = &[
     #[cfg(feature = "aws-lc")]
     Backend::Host(LENT),
 ];
+
+/// The backend of tests to which none matters: the quickest of this build.
+pub(crate) const BACKEND: Backend = {
+    #[cfg(feature = "aws-lc")]
+    let backend = Backend::AwsLc;
+    #[cfg(not(feature = "aws-lc"))]
+    let backend = Backend::Portable;
+    backend
+};
 
 /// A host that lends what Envoy lends, and reads keys by its own means.
 #[cfg(feature = "aws-lc")]
@@ -233,4 +242,14 @@ pub(crate) fn policy(issuer: Value) -> String {
     let Value::Object(mut members) = issuer else { panic!("members are an object") };
     members.insert("issuer".to_owned(), ISSUER.into());
     json!({ "issuers": [members], "audiences": ["orders"] }).to_string()
+}
+
+/// A verifier by this policy, which has to be good.
+pub(crate) fn load(policy: &str) -> Verifier {
+    Verifier::load(policy, BACKEND).unwrap()
+}
+
+/// The answer of a verifier that nothing can be fetched for.
+pub(crate) fn authorize(verifier: &mut Verifier, request: &Request<'_>, now: Timestamp) -> Decision {
+    verifier.authorize(request, &mut Attempt::last(), now).done().unwrap()
 }

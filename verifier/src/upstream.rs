@@ -6,68 +6,67 @@ use crate::{
     Rejection,
     claim::{ClaimValue, Scalar},
     credentials::{Credentials, Request},
-    decision::{Grant, VerifiedToken},
+    decision::{Permit, VerifiedToken},
     http, limits,
     policy::{DRY_RUN_FIELD, TokenSource, Upstream},
 };
 
 impl Upstream {
-    /// Leave without a token.
-    pub(crate) fn anonymous(&self) -> Grant {
-        Grant {
+    /// Permission without a token.
+    pub(crate) fn anonymous(&self) -> Permit {
+        Permit {
             token: None,
-            remove: Arc::clone(&self.own_fields),
+            owned_fields: Arc::clone(&self.owned_fields),
+            token_field: None,
             set: Vec::new(),
             target: None,
             refusal: None,
         }
     }
 
-    /// Leave for a request that should have been refused.
-    pub(crate) fn dry_run(&self, refusal: Rejection) -> Grant {
+    /// Permission for a request that should have been refused.
+    pub(crate) fn dry_run(&self, refusal: Rejection) -> Permit {
         let set = vec![(DRY_RUN_FIELD.to_owned(), refusal.error().name().to_owned())];
-        Grant { set, refusal: Some(refusal), ..self.anonymous() }
+        Permit { set, refusal: Some(refusal), ..self.anonymous() }
     }
 
-    /// Leave with a verified token. `keep_token` is for those who only try a policy out.
+    /// Permission with a verified token. `keep_token` is for those who only try a policy out.
     pub(crate) fn identified(
         &self,
         request: &Request<'_>,
         credentials: &Credentials<'_, '_>,
         token: Arc<VerifiedToken>,
         keep_token: bool,
-    ) -> Grant {
-        let mut grant = self.anonymous();
+    ) -> Permit {
+        let mut permit = self.anonymous();
         for (claim, field) in &self.claims {
             if let Some(value) = token.values().get(*claim).and_then(field_value) {
-                grant.set.push((field.clone(), value));
+                permit.set.push((field.clone(), value));
             }
         }
         if let Some(field) = &self.payload
             && let Some(payload) = credentials.token.split('.').nth(1)
         {
-            grant.set.push((field.clone(), payload.to_owned()));
+            permit.set.push((field.clone(), payload.to_owned()));
         }
         if !self.forward_token && !keep_token {
-            self.take_token_away(&mut grant, request, credentials.source);
+            self.take_token_away(&mut permit, request, credentials.source);
         }
-        grant.token = Some(token);
-        grant
+        permit.token = Some(token);
+        permit
     }
 
-    fn take_token_away(&self, grant: &mut Grant, request: &Request<'_>, source: &TokenSource) {
-        if let Some(fields) = source.field().and_then(|field| self.own_fields_and.get(field)) {
-            grant.remove = Arc::clone(fields);
-        }
+    fn take_token_away(&self, permit: &mut Permit, request: &Request<'_>, source: &TokenSource) {
+        permit.token_field = source.folded_field();
         match source {
             TokenSource::Header { .. } => {}
             TokenSource::Cookie(name) => {
                 let others = request.cookies_without(name);
                 if !others.is_empty() {
-                    grant.set.push(("cookie".to_owned(), others));
+                    permit.set.push(("cookie".to_owned(), others));
                 }
             }
-            TokenSource::Query(name) => grant.target = Some(request.target_without(name)),
+            TokenSource::Query(name) => permit.target = Some(request.target_without(name)),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tessera_verifier::{Problem, Timestamp, Verifier};
+use tessera_verifier::{Backend, Problem, Timestamp, Verifier};
 
 use self::around::Around;
 use super::document::{Document, below};
@@ -142,11 +142,11 @@ fn read_plugin<'c>(
     }
     let named = plugin.policies.iter().map(|(name, policy)| (below("/policies", name), *policy));
     for (place, policy) in std::iter::once(("/policy".to_owned(), plugin.policy)).chain(named) {
-        match Verifier::load(policy.get()) {
+        match Verifier::load(policy.get(), Backend::Portable) {
             Ok(mut verifier) => {
-                let wants = verifier.wants(Timestamp::from_seconds(0));
-                let lists = verifier.status_lists().map(str::to_owned);
-                for url in wants.into_iter().map(|want| want.url).chain(lists) {
+                let due = verifier.due_fetches(Timestamp::from_seconds(0));
+                let lists = verifier.status_list_prefixes().map(str::to_owned);
+                for url in due.into_iter().map(|fetch| fetch.url).chain(lists) {
                     let origin = origin(&url);
                     if !plugin.clusters.contains_key(origin) {
                         let message = format!("no cluster for {url}");
@@ -156,8 +156,8 @@ fn read_plugin<'c>(
                 }
             }
             Err(error) => {
-                for Problem { place: within, message, suggestion, .. } in error.into_problems() {
-                    say(&format!("{place}{within}"), message, suggestion);
+                for Problem { pointer, message, suggestion, .. } in error.into_problems() {
+                    say(&format!("{place}{pointer}"), message, suggestion);
                 }
             }
         }
@@ -173,7 +173,7 @@ fn problem(
     suggestion: Option<String>,
 ) -> Problem {
     let (line, column) = document.locate(place);
-    Problem { place: place.to_owned(), line, column, message: message.into(), suggestion }
+    Problem { pointer: place.to_owned(), line, column, message: message.into(), suggestion }
 }
 
 #[cfg(test)]

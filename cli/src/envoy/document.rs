@@ -34,7 +34,7 @@ impl Document {
                 let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
                 let (line, column) = file.locate(number(error.line()), number(error.column()).max(1));
                 let message = format!("this is no JSON: {error}");
-                Err(Problem { place: String::new(), line, column, message, suggestion: None })
+                Err(Problem { pointer: String::new(), line, column, message, suggestion: None })
             }
         }
     }

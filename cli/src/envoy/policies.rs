@@ -202,14 +202,14 @@ fn usable(
 ) -> Option<Map<String, Value>> {
     let mut document = Value::Object(document);
     loop {
-        let problems = match Verifier::load(&document.to_string()) {
-            Ok(_) => return document.as_object().cloned(),
+        let problems = match Verifier::check_policy(&document.to_string()) {
+            Ok(()) => return document.as_object().cloned(),
             Err(error) => error.into_problems(),
         };
         let mended =
             problems.iter().rev().filter_map(|problem| mend(&mut document, problem)).collect::<Vec<_>>();
         if mended.is_empty() || mended.len() < problems.len() {
-            for Problem { place: within, message, suggestion, .. } in problems {
+            for Problem { pointer: within, message, suggestion, .. } in problems {
                 let hint = suggestion.map(|hint| format!(" ({hint})")).unwrap_or_default();
                 notes.refuse(place, format!("the policy would not be taken: {within}: {message}{hint}"));
             }
@@ -243,7 +243,7 @@ enum What {
 
 /// Takes out of a policy what a problem is about, if that makes the policy no weaker.
 fn mend(document: &mut Value, problem: &Problem) -> Option<Mended> {
-    let steps: Vec<&str> = problem.place.split('/').skip(1).collect();
+    let steps: Vec<&str> = problem.pointer.split('/').skip(1).collect();
     let message = problem.message.clone();
     match steps.as_slice() {
         ["issuers", issuer, "jwks", "keys", key] if message.starts_with("the key cannot be used") => {

@@ -29,7 +29,7 @@ fn convert_root(root: &Value, options: &Options) -> Converted {
     if let Some(configuration) = &converted.configuration {
         let named = configuration["policies"].as_object().into_iter().flat_map(serde_json::Map::values);
         for policy in named.chain([&configuration["policy"]]) {
-            Verifier::load(&policy.to_string()).unwrap_or_else(|error| panic!("{policy:#}\n{error}"));
+            Verifier::check_policy(&policy.to_string()).unwrap_or_else(|error| panic!("{policy:#}\n{error}"));
         }
     }
     converted

@@ -63,7 +63,7 @@ impl Sandboxed {
 }
 
 impl Judge for Sandboxed {
-    fn ask(&mut self, question: Question<'_>, patient: bool, now: u64) -> Answer {
+    fn ask(&mut self, question: Question<'_>, attempt: u64, now: u64) -> Answer {
         let Question::Request(request) = question else {
             return Answer::Decided(Verdict::Deny(judge::Rejection::failed(
                 "the component judges requests only".to_owned(),
@@ -71,13 +71,10 @@ impl Judge for Sandboxed {
         };
         let judge::Request { method, host, target, headers } = request;
         let request = PlainRequest { method, host, target, headers };
-        let reply = self.with(|session| {
-            if patient { session.authorize(&request, now) } else { session.conclude(&request, now) }
-        });
-        match reply {
-            Ok(Reply::Need(wants)) => {
-                Answer::Need(wants.into_iter().map(|it| Want { id: it.id, url: it.url }).collect())
-            }
+        match self.with(|session| session.authorize(&request, attempt, now)) {
+            Ok(Reply::Fetch(want, next)) => Answer::Fetch(Want { id: want.id, url: want.url }, next),
+            // Nobody else fetches here.
+            Ok(Reply::Wait(..)) => self.ask(question, u64::MAX, now),
             Ok(Reply::Allow(grant)) => Answer::Decided(Verdict::Allow(judge::Grant::from(&grant))),
             Ok(Reply::Deny(rejection)) => Answer::Decided(Verdict::Deny(judge::Rejection::from(rejection))),
             Ok(Reply::Document(document)) => {
@@ -87,12 +84,12 @@ impl Judge for Sandboxed {
         }
     }
 
-    fn supply(&mut self, id: u32, document: &Document, now: u64) {
+    fn supply(&mut self, id: &str, document: &Document, now: u64) {
         // A document that is no good is as good as none, and a failure is told by the next answer.
         let _ = self.with(|session| session.supply(id, &document.text, &document.cache_control, now));
     }
 
-    fn fail(&mut self, id: u32, now: u64) {
+    fn fail(&mut self, id: &str, now: u64) {
         let _ = self.with(|session| session.fail(id, now));
     }
 }
@@ -126,6 +123,6 @@ impl From<Rejection> for judge::Rejection {
 }
 
 fn problem(problem: PolicyProblem) -> Problem {
-    let PolicyProblem { place, line, column, message, suggestion } = problem;
-    Problem { place, line, column, message, suggestion }
+    let PolicyProblem { pointer, line, column, message, suggestion } = problem;
+    Problem { pointer, line, column, message, suggestion }
 }

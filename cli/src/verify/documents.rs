@@ -89,8 +89,9 @@ mod tests {
         let documents = Documents::new(&policy.to_string(), |issuer| {
             (issuer != "https://d").then(|| format!("set of {issuer}"))
         });
-        let get =
-            |url: &str| documents.get(&Want { id: 0, url: url.to_owned() }).map(|document| document.text);
+        let get = |url: &str| {
+            documents.get(&Want { id: String::new(), url: url.to_owned() }).map(|document| document.text)
+        };
         assert_eq!(get("https://keys/a").unwrap(), "set of https://a");
         let metadata = get("https://b/.well-known/openid-configuration").unwrap();
         assert_eq!(metadata, r#"{"issuer":"https://b","jwks_uri":"https://b/jwks"}"#);

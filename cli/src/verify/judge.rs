@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tessera_host::Component;
-use tessera_verifier::{Backend, Problem, limits};
+use tessera_verifier::{Backend, Problem};
 
 use super::{component, native};
 use crate::Failure;
@@ -70,7 +70,7 @@ impl Verdict {
 
 /// A document that is needed for the decision.
 pub(super) struct Want {
-    pub(super) id: u32,
+    pub(super) id: String,
     pub(super) url: String,
 }
 
@@ -83,15 +83,16 @@ pub(super) struct Document {
 /// What a judge says when asked.
 pub(super) enum Answer {
     Decided(Verdict),
-    Need(Vec<Want>),
+    /// Fetch this, then ask again with this attempt.
+    Fetch(Want, u64),
 }
 
 /// A verifier with a policy loaded.
 pub(super) trait Judge {
-    /// Answers a question. One that is asked without patience decides with what there is.
-    fn ask(&mut self, question: Question<'_>, patient: bool, now: u64) -> Answer;
-    fn supply(&mut self, id: u32, document: &Document, now: u64);
-    fn fail(&mut self, id: u32, now: u64);
+    /// Answers a question, by the step of an attempt: 0, then what came with the last answer.
+    fn ask(&mut self, question: Question<'_>, attempt: u64, now: u64) -> Answer;
+    fn supply(&mut self, id: &str, document: &Document, now: u64);
+    fn fail(&mut self, id: &str, now: u64);
 }
 
 /// What is asked about.
@@ -130,23 +131,17 @@ pub(super) fn decide(
     now: u64,
     mut fetch: impl FnMut(&Want) -> Option<Document>,
 ) -> Verdict {
-    for _ in 0..limits::FETCH_ROUNDS {
-        match judge.ask(question, true, now) {
+    let mut attempt = 0;
+    loop {
+        match judge.ask(question, attempt, now) {
             Answer::Decided(verdict) => return verdict,
-            Answer::Need(wants) => {
-                for want in wants {
-                    match fetch(&want) {
-                        Some(document) => judge.supply(want.id, &document, now),
-                        None => judge.fail(want.id, now),
-                    }
+            Answer::Fetch(want, next) => {
+                match fetch(&want) {
+                    Some(document) => judge.supply(&want.id, &document, now),
+                    None => judge.fail(&want.id, now),
                 }
+                attempt = next;
             }
-        }
-    }
-    match judge.ask(question, false, now) {
-        Answer::Decided(verdict) => verdict,
-        Answer::Need(_) => {
-            Verdict::Deny(Rejection::failed("the verifier asks for documents although it may not".to_owned()))
         }
     }
 }

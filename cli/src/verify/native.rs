@@ -1,7 +1,7 @@
 //! The library in this program as a judge.
 
 use tessera_verifier::{
-    Authentication, Backend, Decision, DocumentId, PolicyError, Problem, Timestamp, Verifier,
+    AcceptedAudience, Attempt, Backend, Decision, DocumentId, PolicyError, Problem, Step, Timestamp, Verifier,
 };
 
 use super::judge::{Answer, Document, Grant, Identity, Judge, Question, Rejection, Request, Verdict, Want};
@@ -11,53 +11,54 @@ pub(super) struct Native(Verifier);
 
 /// Loads a policy for this cryptography.
 pub(super) fn load(policy: &str, backend: Backend) -> Result<Native, Vec<Problem>> {
-    Verifier::load_with(policy, backend).map(Native).map_err(PolicyError::into_problems)
+    Verifier::load(policy, backend).map(Native).map_err(PolicyError::into_problems)
 }
 
 impl Judge for Native {
-    fn ask(&mut self, question: Question<'_>, patient: bool, now: u64) -> Answer {
-        let now = Timestamp::from_seconds(now);
-        let decision = match question {
-            Question::Token(token) => match self.0.authenticate(token, now) {
-                Authentication::Verified(token) => {
-                    return Answer::Decided(Verdict::Allow(Grant::of_token(&token)));
-                }
-                Authentication::Refused(error) => {
-                    return Answer::Decided(Verdict::Deny(Rejection::of_token(error)));
-                }
-                // Nothing else is ever fetched for a token alone, so it is asked the same way again.
-                Authentication::Need(_) if !patient => {
-                    return Answer::Decided(Verdict::Deny(Rejection::unavailable()));
-                }
-                Authentication::Need(wants) => Decision::Need(wants),
-            },
+    fn ask(&mut self, question: Question<'_>, attempt: u64, now: u64) -> Answer {
+        let (mut attempt, now) = (Attempt::from_number(attempt), Timestamp::from_seconds(now));
+        let step = match question {
+            Question::Token(token) => {
+                let step = self.0.authenticate(token, AcceptedAudience::OfPolicy, &mut attempt, now);
+                step.map(|verdict| match verdict {
+                    Ok(token) => Verdict::Allow(Grant::of_token(&token)),
+                    Err(error) => Verdict::Deny(Rejection::of_token(error)),
+                })
+            }
             Question::Request(request) => {
                 let headers: Vec<(&str, &str)> =
                     request.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
                 let Request { method, host, target, .. } = request;
                 let request = tessera_verifier::Request { method, host, target, headers: &headers };
-                if patient { self.0.authorize(&request, now) } else { self.0.conclude(&request, now) }
+                self.0.authorize(&request, &mut attempt, now).map(|decision| match decision {
+                    Decision::Allow(permit) => Verdict::Allow(Grant::from(&permit)),
+                    Decision::Respond(response) => Verdict::Answer { status: response.status },
+                    Decision::Deny(rejection) => Verdict::Deny(Rejection::from(&rejection)),
+                })
             }
         };
-        match decision {
-            Decision::Allow(grant) => Answer::Decided(Verdict::Allow(Grant::from(&grant))),
-            Decision::Answer(document) => Answer::Decided(Verdict::Answer { status: document.status }),
-            Decision::Deny(rejection) => Answer::Decided(Verdict::Deny(Rejection::from(&rejection))),
-            Decision::Need(wants) => {
-                let wants = wants.into_iter().map(|want| Want { id: want.id.number(), url: want.url });
-                Answer::Need(wants.collect())
+        match step {
+            Step::Done(verdict) => Answer::Decided(verdict),
+            Step::Fetch(request) => {
+                Answer::Fetch(Want { id: request.id.to_string(), url: request.url }, attempt.number())
             }
+            // Nobody else fetches here.
+            Step::Wait { .. } => self.ask(question, Attempt::last().number(), now.as_seconds()),
         }
     }
 
-    fn supply(&mut self, id: u32, document: &Document, now: u64) {
+    fn supply(&mut self, id: &str, document: &Document, now: u64) {
         let Document { text, cache_control } = document;
-        // A document that is no good is as good as none; the decision says so.
-        let _ = self.0.supply(DocumentId::from_number(id), text, cache_control, Timestamp::from_seconds(now));
+        if let Some(id) = DocumentId::parse(id) {
+            // A document that is no good is as good as none; the decision says so.
+            let _ = self.0.supply(id, text, cache_control, Timestamp::from_seconds(now));
+        }
     }
 
-    fn fail(&mut self, id: u32, now: u64) {
-        self.0.fail(DocumentId::from_number(id), Timestamp::from_seconds(now));
+    fn fail(&mut self, id: &str, now: u64) {
+        if let Some(id) = DocumentId::parse(id) {
+            self.0.fail(id, Timestamp::from_seconds(now));
+        }
     }
 }
 
@@ -68,14 +69,14 @@ impl Grant {
     }
 }
 
-impl From<&tessera_verifier::Grant> for Grant {
-    fn from(grant: &tessera_verifier::Grant) -> Self {
+impl From<&tessera_verifier::Permit> for Grant {
+    fn from(permit: &tessera_verifier::Permit) -> Self {
         Self {
-            identity: grant.token().map(Identity::from),
-            remove: grant.remove().to_vec(),
-            set: grant.set().to_vec(),
-            target: grant.target().map(str::to_owned),
-            refusal: grant.refusal().map(|refusal| Box::new(refusal.into())),
+            identity: permit.token().map(Identity::from),
+            remove: permit.removed_fields().map(str::to_owned).collect(),
+            set: permit.set().to_vec(),
+            target: permit.target().map(str::to_owned),
+            refusal: permit.refusal().map(|refusal| Box::new(refusal.into())),
         }
     }
 }
@@ -93,17 +94,6 @@ impl From<&tessera_verifier::VerifiedToken> for Identity {
 }
 
 impl Rejection {
-    /// What a host says when the keys do not come.
-    fn unavailable() -> Self {
-        Self {
-            error: "keys-unavailable".to_owned(),
-            reason: "the keys could not be had".to_owned(),
-            status: Some(503),
-            challenge: None,
-            evidence: None,
-        }
-    }
-
     fn of_token(error: tessera_verifier::Error) -> Self {
         Self {
             error: error.name().to_owned(),

@@ -15,7 +15,7 @@ mod key_verifiers;
 use std::sync::Arc;
 
 use tessera_fetch::Fetcher;
-use tessera_verifier::{Authentication, Error, Timestamp, UnverifiedClaims, VerifiedToken};
+use tessera_verifier::{Error, Timestamp, UnverifiedClaims, VerifiedToken};
 
 use self::candidates::Candidate;
 pub use self::error::{AssertionError, NearMiss};
@@ -131,11 +131,11 @@ impl Assertions {
             }
         })?;
         match shared.authenticate(assertion, self.accepted_by(candidate.audience()), clock).await {
-            Authentication::Verified(token) => Ok(token),
-            Authentication::Need(_) | Authentication::Refused(Error::KeysUnavailable { .. }) => {
+            Ok(token) => Ok(token),
+            Err(Error::KeysUnavailable { .. }) => {
                 Err(AssertionError::KeysUnavailable { issuer: candidate.issuer().to_owned() })
             }
-            Authentication::Refused(error) => Err(AssertionError::Refused(error)),
+            Err(error) => Err(AssertionError::Refused(error)),
         }
     }
 

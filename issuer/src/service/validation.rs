@@ -11,7 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tessera_verifier::{
-    Authentication, Backend, Error, PolicyError, Timestamp, UnverifiedClaims, VerifiedToken, Verifier,
+    AcceptedAudience, Attempt, Backend, Error, PolicyError, Step, Timestamp, UnverifiedClaims, VerifiedToken,
+    Verifier,
 };
 
 use crate::domain::{
@@ -150,11 +151,12 @@ impl TokenValidator {
                 verifier: verifier(&self.issuer, keyring.keys()).map_err(ValidationError::Keys)?,
             },
         };
-        match verifying.insert(current).verifier.authenticate_for(token, &audiences, timestamp(now)) {
-            Authentication::Verified(token) => Ok(token),
-            Authentication::Refused(error) => Err(ValidationError::Refused(error)),
+        let verifier = &mut verifying.insert(current).verifier;
+        let audience = AcceptedAudience::OneOf(&audiences);
+        match verifier.authenticate(token, audience, &mut Attempt::last(), timestamp(now)) {
+            Step::Done(verdict) => verdict.map_err(ValidationError::Refused),
             // The keys are in the policy, so that there is nothing to fetch.
-            Authentication::Need(_) => {
+            Step::Fetch(_) | Step::Wait { .. } => {
                 let issuer = self.issuer.as_str().to_owned();
                 Err(ValidationError::Refused(Error::KeysUnavailable { issuer }))
             }
@@ -176,7 +178,7 @@ fn verifier(issuer: &IssuerId, keys: &[StoredKey]) -> Result<Verifier, PolicyErr
         "audiences": [issuer.as_str()],
         "token_cache": { "entries": REMEMBERED },
     });
-    Verifier::load_with(&policy.to_string(), Backend::AwsLc)
+    Verifier::load(&policy.to_string(), Backend::AwsLc)
 }
 
 /// What a token says whose signature is verified.

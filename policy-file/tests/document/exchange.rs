@@ -1,7 +1,9 @@
 //! A request to a verifier, and its answer held against the guide's.
 
 use serde_json::{Value, json};
-use tessera_verifier::{Decision, Grant, Request, Timestamp, Verifier, Want, limits};
+use tessera_verifier::{
+    Attempt, Backend, Decision, FetchRequest, Permit, Request, Step, Timestamp, Verifier,
+};
 
 use crate::{
     NOW,
@@ -37,36 +39,31 @@ pub(crate) fn check(policy: &Value, row: &Row) -> Result<(), String> {
 
 fn decision(policy: &Value, request: &Request<'_>, token: &Token) -> Decision {
     let keys = token.keys;
-    let mut verifier = Verifier::load(&policy.to_string()).unwrap();
+    let mut verifier = Verifier::load(&policy.to_string(), Backend::Portable).unwrap();
     let now = Timestamp::from_seconds(NOW);
     if let Keys::Old(age) = keys {
         let then = Timestamp::from_seconds(NOW - age);
-        for want in verifier.wants(then) {
-            verifier.supply(want.id, &document(policy, &want), "", then).unwrap();
+        for fetch in verifier.due_fetches(then) {
+            verifier.supply(fetch.id, &document(policy, &fetch), "", then).unwrap();
         }
     }
-    for _ in 0..limits::FETCH_ROUNDS {
-        match verifier.authorize(request, now) {
-            Decision::Need(wants) => {
-                for want in wants {
-                    match keys {
-                        Keys::AtHand if want.url == LIST && !token.has_lists => verifier.fail(want.id, now),
-                        Keys::AtHand => {
-                            drop(verifier.supply(want.id, &document(policy, &want), "", now).unwrap());
-                        }
-                        Keys::OutOfReach | Keys::Old(_) => verifier.fail(want.id, now),
-                    }
-                }
-            }
-            decided => return decided,
+    let mut attempt = Attempt::new();
+    loop {
+        match verifier.authorize(request, &mut attempt, now) {
+            Step::Done(decision) => return decision,
+            Step::Fetch(fetch) => match keys {
+                Keys::AtHand if fetch.url == LIST && !token.has_lists => verifier.fail(fetch.id, now),
+                Keys::AtHand => drop(verifier.supply(fetch.id, &document(policy, &fetch), "", now).unwrap()),
+                Keys::OutOfReach | Keys::Old(_) => verifier.fail(fetch.id, now),
+            },
+            Step::Wait { .. } => panic!("nobody else fetches"),
         }
     }
-    verifier.conclude(request, now)
 }
 
 /// What an issuer of the policy has at a URL.
-fn document(policy: &Value, want: &Want) -> String {
-    if want.url == LIST {
+fn document(policy: &Value, fetch: &FetchRequest) -> String {
+    if fetch.url == LIST {
         return status_list();
     }
     for issuer in policy["issuers"].as_array().unwrap() {
@@ -76,20 +73,20 @@ fn document(policy: &Value, want: &Want) -> String {
             Value::String(url) => url.clone(),
             _ => format!("{name}/.well-known/openid-configuration"),
         };
-        if issuer["jwks_uri"] == *want.url || want.url == jwks_uri {
+        if issuer["jwks_uri"] == *fetch.url || fetch.url == jwks_uri {
             return key_set(name).to_string();
         }
-        if want.url == discovery {
+        if fetch.url == discovery {
             return json!({ "issuer": name, "jwks_uri": jwks_uri }).to_string();
         }
     }
-    panic!("nobody has {}", want.url);
+    panic!("nobody has {}", fetch.url);
 }
 
 fn compare(decision: &Decision, answer: &Cell, token: &Token) -> Result<(), String> {
     match decision {
-        Decision::Allow(grant) => {
-            let refusal = grant.refusal().map(|refusal| format!("dry run: {}", refusal.error().name()));
+        Decision::Allow(permit) => {
+            let refusal = permit.refusal().map(|refusal| format!("dry run: {}", refusal.error().name()));
             expect(&answer.words, "passes")?;
             let said = answer.code.iter().find(|code| code.starts_with("dry run: "));
             expect(said.map_or("no dry run", |said| said), refusal.as_deref().unwrap_or("no dry run"))?;
@@ -97,7 +94,7 @@ fn compare(decision: &Decision, answer: &Cell, token: &Token) -> Result<(), Stri
                 .code
                 .iter()
                 .filter(|code| Some(*code) != said)
-                .try_for_each(|code| upstream(grant, code, token))
+                .try_for_each(|code| upstream(permit, code, token))
         }
         Decision::Deny(rejection) => {
             expect(&answer.words, &rejection.status().to_string())?;
@@ -108,18 +105,17 @@ fn compare(decision: &Decision, answer: &Cell, token: &Token) -> Result<(), Stri
                 None => Ok(()),
             }
         }
-        Decision::Answer(document) => {
-            expect(&answer.words, &document.status.to_string())?;
-            let missing = answer.code.iter().find(|code| !document.body.contains(code.as_str()));
-            missing.map_or(Ok(()), |code| Err(format!("{code} is not in {}", document.body)))
+        Decision::Respond(response) => {
+            expect(&answer.words, &response.status.to_string())?;
+            let missing = answer.code.iter().find(|code| !response.body.contains(code.as_str()));
+            missing.map_or(Ok(()), |code| Err(format!("{code} is not in {}", response.body)))
         }
-        Decision::Need(_) => Err("it needs more than can be had".to_owned()),
     }
 }
 
 /// Holds what goes upstream against one thing that is said of it.
-fn upstream(grant: &Grant, said: &str, token: &Token) -> Result<(), String> {
-    let removes = |name: &str| grant.remove().iter().any(|own| own == name);
+fn upstream(permit: &Permit, said: &str, token: &Token) -> Result<(), String> {
+    let removes = |name: &str| permit.removed_fields().any(|own| own == name);
     if let Some(name) = said.strip_prefix("without ") {
         return if removes(name) { Ok(()) } else { Err(format!("`{name}` goes upstream")) };
     }
@@ -129,8 +125,8 @@ fn upstream(grant: &Grant, said: &str, token: &Token) -> Result<(), String> {
     let (name, value) = said.split_once(": ").expect("a field");
     let value = if value == "PAYLOAD" { token.payload() } else { value };
     let own = match name {
-        "target" => grant.target(),
-        _ => grant.set().iter().find(|(own, _)| own == name).map(|(_, value)| &**value),
+        "target" => permit.target(),
+        _ => permit.set().iter().find(|(own, _)| own == name).map(|(_, value)| &**value),
     };
     expect(value, own.unwrap_or_default()).map_err(|difference| format!("{name}: {difference}"))
 }

@@ -47,7 +47,7 @@ fn every_request_of_the_guide_is_answered_as_it_says() {
     let mut requests = 0;
     for example in examples.iter().filter(|example| example.problems.is_none()) {
         let policy = policy(&examples[0], example);
-        if let Err(error) = Verifier::load(&policy.to_string()) {
+        if let Err(error) = Verifier::check_policy(&policy.to_string()) {
             wrong.push(format!("{}: the policy is refused: {error}", example.line));
             continue;
         }
@@ -117,7 +117,7 @@ fn problems_are_told_as_the_guide_says() {
     let mut count = 0;
     for (yaml, expected) in refused {
         count += 1;
-        let told: Vec<String> = match PolicyFile::parse(&yaml).map(|file| file.load()) {
+        let told: Vec<String> = match PolicyFile::parse(&yaml).map(|file| file.check()) {
             Ok(Ok(_)) => panic!("it is a good policy:\n{yaml}"),
             Ok(Err(problems)) | Err(problems) => {
                 problems.iter().map(|problem| format!("policy.yaml:{problem}")).collect()

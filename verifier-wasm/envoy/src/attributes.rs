@@ -1,7 +1,7 @@
 //! What is told to Envoy's other filters and its logs about a request: entries of its filter state.
 
 use serde::Deserialize;
-use tessera_verifier::{Grant, VerifiedToken};
+use tessera_verifier::{Permit, VerifiedToken};
 
 use crate::abi::{self, Status};
 
@@ -73,8 +73,8 @@ impl Attribute {
     }
 
     /// Writes it for the request whose context is the effective one, if it has a value there.
-    pub(crate) fn write(self, outcome: Outcome, grant: Option<&Grant>) -> Result<(), Status> {
-        let token = grant.and_then(Grant::token);
+    pub(crate) fn write(self, outcome: Outcome, permit: Option<&Permit>) -> Result<(), Status> {
+        let token = permit.and_then(Permit::token);
         let owned;
         let value = match self {
             Self::Subject => token.map(VerifiedToken::subject),

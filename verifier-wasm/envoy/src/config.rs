@@ -90,7 +90,7 @@ impl Config {
 }
 
 fn load(policy: &RawValue, backend: Backend) -> Result<Verifier, String> {
-    Verifier::load_with(policy.get(), backend).map_err(|error| error.to_string())
+    Verifier::load(policy.get(), backend).map_err(|error| error.to_string())
 }
 
 impl ConfigError {

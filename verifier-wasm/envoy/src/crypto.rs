@@ -5,7 +5,7 @@ mod known_answers;
 use std::{fmt, sync::OnceLock};
 
 use serde::Deserialize;
-use tessera_verifier::{Algorithm, Backend, HostCrypto, Signed};
+use tessera_verifier::{Algorithm, Backend, HostCrypto, SignatureInput};
 
 use crate::abi;
 
@@ -63,7 +63,7 @@ fn algorithms() -> &'static [Algorithm] {
 }
 
 /// Asks Envoy; nothing, if it could not be asked.
-fn verify(signed: &Signed<'_>) -> Option<bool> {
+fn verify(signed: &SignatureInput<'_>) -> Option<bool> {
     let hash = match signed.algorithm {
         Algorithm::Rs256 | Algorithm::Es256 => "sha256",
         Algorithm::Rs384 => "sha384",

@@ -7,7 +7,7 @@
 use std::{collections::HashMap, rc::Rc, time::Duration};
 
 use log::{error, warn};
-use tessera_verifier::{DocumentId, Want, limits};
+use tessera_verifier::{DocumentId, DocumentKind, FetchRequest, limits};
 
 use crate::{
     abi,
@@ -73,9 +73,6 @@ pub(crate) struct Ended {
     shelf: Shelf,
 }
 
-/// The media types of what is fetched: key sets and metadata, and status lists.
-const DOCUMENTS: &str = "application/json, application/statuslist+jwt";
-
 /// For how long a status list is kept that nobody wants, in milliseconds: twice as long as the core fetches one that no
 /// token refers to. Key sets and metadata stay as long as the policy.
 const LISTS_KEPT: u64 = 2_000 * limits::STATUS_IDLE_SECONDS;
@@ -113,7 +110,7 @@ impl Documents {
     }
 
     /// What the others know of a document and this waiter does not.
-    pub(crate) fn known(&mut self, waiter: Waiter, want: &Want, now: u64) -> Option<News> {
+    pub(crate) fn known(&mut self, waiter: Waiter, want: &FetchRequest, now: u64) -> Option<News> {
         let shared = Shelf::new(&self.clusters.source(&want.url)?);
         let told = self.told.get(&waiter).copied().unwrap_or_default();
         let news = news(&shared, waiter, told, now.saturating_sub(FAILURE_SHARED), now)?;
@@ -121,7 +118,7 @@ impl Documents {
     }
 
     /// Gets a document, now or later. The effective context has to be the root.
-    pub(crate) fn want(&mut self, waiter: Waiter, want: &Want, now: u64) -> Option<News> {
+    pub(crate) fn want(&mut self, waiter: Waiter, want: &FetchRequest, now: u64) -> Option<News> {
         let Some(source) = self.clusters.source(&want.url) else {
             // The query of a URL may hold what is nobody's business.
             let url = want.url.split('?').next().unwrap_or_default();
@@ -202,7 +199,7 @@ impl Documents {
         let told = &mut self.told;
         self.shelves.retain(|waiter, place| {
             let (_, id) = waiter;
-            let kept = !id.is_status_list() || now < place.wanted.saturating_add(LISTS_KEPT);
+            let kept = id.kind() != DocumentKind::StatusList || now < place.wanted.saturating_add(LISTS_KEPT);
             if !kept {
                 told.remove(waiter);
                 place.shelf.clear_if_older(now.saturating_sub(LISTS_KEPT));
@@ -280,7 +277,7 @@ impl Waiting {
             (":scheme", scheme),
             (":authority", authority),
             (":path", path),
-            ("accept", DOCUMENTS),
+            ("accept", FetchRequest::ACCEPT),
         ];
         match abi::call(cluster, &headers, self.timeout) {
             Ok(call) => self.call = Some(call),
@@ -301,7 +298,7 @@ fn news(shelf: &Shelf, (_, id): Waiter, told: Told, since: u64, now: u64) -> Opt
         let copy = shelf.copy().filter(|copy| copy.fetched > told.fetched && copy.fetched <= now);
         if let Some(mut copy) = copy {
             // A list says itself how long it is good.
-            if told.fetched == 0 && !id.is_status_list() {
+            if told.fetched == 0 && id.kind() != DocumentKind::StatusList {
                 // It may be from before this configuration, which perhaps came because of what is wrong with it: good
                 // enough to begin with, and soon looked for anew.
                 "no-cache".clone_into(&mut copy.cache_control);

@@ -3,10 +3,12 @@
 use std::{borrow::Cow, rc::Rc};
 
 use log::{info, warn};
-use tessera_verifier::{Decision, Document, Grant, Rejection, Request, Timestamp, Verifier, Want};
+use tessera_verifier::{
+    Attempt, Decision, FetchRequest, LocalResponse, Permit, Rejection, Request, Step, Timestamp, Verifier,
+};
 
 use crate::{
-    abi::{self, Fields, LocalResponse, Map, Status},
+    abi::{self, Fields, Map, Status},
     attributes::{Attribute, Outcome},
 };
 
@@ -20,7 +22,8 @@ pub(crate) const FAILED: &str = "verifier-failed";
 /// How far a request got.
 pub(crate) enum Answer {
     Decided(Decided),
-    Need(Vec<Want>),
+    Fetch(FetchRequest),
+    Wait,
 }
 
 /// The end of a decision.
@@ -34,7 +37,7 @@ pub(crate) struct Decided {
 }
 
 enum Effect {
-    Pass(Grant),
+    Pass(Permit),
     Reply(Reply),
 }
 
@@ -50,30 +53,13 @@ impl RequestHead {
         Self(Rc::new(fields))
     }
 
+    /// Takes the next step of an attempt to decide.
     pub(crate) fn decide(
         &self,
         verifier: &mut Verifier,
         attributes: &Rc<[Attribute]>,
+        attempt: &mut Attempt,
         now: Timestamp,
-    ) -> Answer {
-        self.ask(verifier, attributes, |verifier, request| verifier.authorize(request, now))
-    }
-
-    /// Decides with what there is.
-    pub(crate) fn conclude(
-        &self,
-        verifier: &mut Verifier,
-        attributes: &Rc<[Attribute]>,
-        now: Timestamp,
-    ) -> Answer {
-        self.ask(verifier, attributes, |verifier, request| verifier.conclude(request, now))
-    }
-
-    fn ask(
-        &self,
-        verifier: &mut Verifier,
-        attributes: &Rc<[Attribute]>,
-        ask: impl FnOnce(&mut Verifier, &Request<'_>) -> Decision,
     ) -> Answer {
         let (mut method, mut host, mut target) = (Cow::default(), Cow::default(), Cow::default());
         let mut headers = Vec::new();
@@ -82,7 +68,7 @@ impl RequestHead {
                 b":method" => method = text(value),
                 b":authority" => host = text(value),
                 b":path" => target = text(value),
-                _ if verifier.reads().iter().any(|read| read.as_bytes() == name) => {
+                _ if verifier.required_headers().iter().any(|read| read.as_bytes() == name) => {
                     headers.push((text(name), text(value)));
                 }
                 _ => {}
@@ -91,17 +77,20 @@ impl RequestHead {
         let headers: Vec<(&str, &str)> =
             headers.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
         let request = Request { method: &method, host: &host, target: &target, headers: &headers };
-        let decision = ask(verifier, &request);
+        let decision = match verifier.authorize(&request, attempt, now) {
+            Step::Done(decision) => decision,
+            Step::Fetch(request) => return Answer::Fetch(request),
+            Step::Wait { .. } => return Answer::Wait,
+        };
         let (outcome, effect) = match decision {
-            Decision::Need(wants) => return Answer::Need(wants),
-            Decision::Allow(grant) => {
-                let outcome = grant.refusal().map_or(Outcome::Allow, |refusal| {
+            Decision::Allow(permit) => {
+                let outcome = permit.refusal().map_or(Outcome::Allow, |refusal| {
                     warn!("let through by a dry run: {}: {}", refusal.error().name(), refusal.reason());
                     Outcome::DryRun(refusal.error().name())
                 });
-                (outcome, Effect::Pass(grant))
+                (outcome, Effect::Pass(permit))
             }
-            Decision::Answer(document) => (Outcome::Answer, Effect::Reply(Reply::from(document))),
+            Decision::Respond(local) => (Outcome::Answer, Effect::Reply(Reply::from(local))),
             Decision::Deny(rejection) => {
                 info!("denied: {}: {}", rejection.error().name(), rejection.reason());
                 (Outcome::Deny(rejection.error().name()), Effect::Reply(Reply::from(&rejection)))
@@ -128,34 +117,34 @@ impl Decided {
 
     /// Does to the request whose context is the effective one what was decided about it. Says whether it passes.
     pub(crate) fn effect(&self) -> Result<bool, Status> {
-        let grant = match &self.effect {
-            Effect::Pass(grant) => Some(grant),
+        let permit = match &self.effect {
+            Effect::Pass(permit) => Some(permit),
             Effect::Reply(_) => None,
         };
-        if let Some(grant) = grant {
-            self.change_request(grant)?;
+        if let Some(permit) = permit {
+            self.change_request(permit)?;
         }
         for attribute in self.attributes.iter() {
-            attribute.write(self.outcome, grant)?;
+            attribute.write(self.outcome, permit)?;
         }
         if let Effect::Reply(reply) = &self.effect {
             reply.send(self.outcome)?;
         }
-        Ok(grant.is_some())
+        Ok(permit.is_some())
     }
 
     /// Changes the request as it has to be upstream.
-    fn change_request(&self, grant: &Grant) -> Result<(), Status> {
+    fn change_request(&self, permit: &Permit) -> Result<(), Status> {
         for (name, _) in self.fields.iter() {
-            if std::str::from_utf8(name).is_ok_and(|name| grant.removes(name)) {
+            if std::str::from_utf8(name).is_ok_and(|name| permit.removes(name)) {
                 // All lines of it; where there are several, again.
                 abi::remove_field(Map::RequestHeaders, name)?;
             }
         }
-        for (name, value) in grant.set() {
+        for (name, value) in permit.set() {
             abi::set_field(Map::RequestHeaders, name, value)?;
         }
-        grant.target().map_or(Ok(()), |target| abi::set_field(Map::RequestHeaders, ":path", target))
+        permit.target().map_or(Ok(()), |target| abi::set_field(Map::RequestHeaders, ":path", target))
     }
 }
 
@@ -168,8 +157,8 @@ impl From<&Rejection> for Reply {
     }
 }
 
-impl From<Document> for Reply {
-    fn from(Document { status, headers, body }: Document) -> Self {
+impl From<LocalResponse> for Reply {
+    fn from(LocalResponse { status, headers, body }: LocalResponse) -> Self {
         let own = |(name, value): (&'static str, &str)| (name, value.to_owned());
         Self { status, headers: headers.into_iter().map(own).collect(), body }
     }
@@ -184,6 +173,6 @@ impl Reply {
         let details = format!("tessera{{{}}}", outcome.reason().unwrap_or(outcome.name()));
         let status = u32::from(self.status);
         let body = self.body.as_bytes();
-        abi::respond(&LocalResponse { status, details: &details, headers: &headers, body })
+        abi::respond(&abi::LocalResponse { status, details: &details, headers: &headers, body })
     }
 }

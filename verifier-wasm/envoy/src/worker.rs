@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use log::{info, warn};
-use tessera_verifier::{Timestamp, Verifier, Want, limits};
+use tessera_verifier::{Attempt, FetchRequest, Timestamp, Verifier, limits};
 
 use crate::{
     abi,
@@ -27,7 +27,7 @@ pub(crate) struct Worker {
     /// How many tokens were known already when that was last counted.
     cache_hits: u64,
     /// Wanted, and to be fetched next.
-    wanted: Vec<(usize, Want)>,
+    wanted: Vec<(usize, FetchRequest)>,
     /// Paused, by the identifier of their context.
     paused: BTreeMap<u32, Paused>,
     tick: Duration,
@@ -37,6 +37,7 @@ pub(crate) struct Worker {
 struct Paused {
     head: RequestHead,
     policy: usize,
+    attempt: Attempt,
     /// In milliseconds since 1970.
     until: u64,
 }
@@ -75,7 +76,7 @@ impl Worker {
         let prepared = worker.wanted.iter().map(|(_, want)| worker.documents.prepare(&want.url));
         // Which lists there are is said by tokens; where they are, by the policies.
         let verifiers = worker.policies.iter().map(|(_, verifier)| verifier);
-        let lists = verifiers.flat_map(Verifier::status_lists);
+        let lists = verifiers.flat_map(Verifier::status_list_prefixes);
         let without = lists.filter_map(|prefix| worker.documents.origin_without_cluster(prefix));
         let mut unreachable: Vec<String> = prepared
             .filter_map(Result::err)
@@ -104,29 +105,28 @@ impl Worker {
     }
 
     /// Decides about a request, if that can be done now.
-    fn decide(&mut self, head: &RequestHead, policy: usize, now: u64) -> Option<Decided> {
-        for _ in 0..=limits::FETCH_ROUNDS {
+    fn decide(
+        &mut self,
+        head: &RequestHead,
+        policy: usize,
+        attempt: &mut Attempt,
+        now: u64,
+    ) -> Option<Decided> {
+        loop {
             let attributes = Rc::clone(&self.attributes);
-            let wants = match head.decide(self.verifier(policy)?, &attributes, timestamp(now)) {
+            let request = match head.decide(self.verifier(policy)?, &attributes, attempt, timestamp(now)) {
                 Answer::Decided(decided) => return Some(self.counted(decided)),
-                Answer::Need(wants) => wants,
+                Answer::Wait => return None,
+                Answer::Fetch(request) => request,
             };
             // Another worker may have it.
-            let mut all_known = !wants.is_empty();
-            for want in wants {
-                let waiter = (policy, want.id);
-                if let Some(news) = self.documents.known(waiter, &want, now) {
-                    self.apply(&[waiter], &news);
-                } else {
-                    self.wanted.push((policy, want));
-                    all_known = false;
-                }
-            }
-            if !all_known {
-                break;
-            }
+            let waiter = (policy, request.id);
+            let Some(news) = self.documents.known(waiter, &request, now) else {
+                self.wanted.push((policy, request));
+                return None;
+            };
+            self.apply(&[waiter], &news);
         }
-        None
     }
 
     /// Decides about a request. If that cannot be done yet, it is paused, and what it needs is fetched.
@@ -137,14 +137,15 @@ impl Worker {
         policy: usize,
         now: u64,
     ) -> Option<Decided> {
-        if let Some(decided) = self.decide(&head, policy, now) {
+        let mut attempt = Attempt::new();
+        if let Some(decided) = self.decide(&head, policy, &mut attempt, now) {
             return Some(decided);
         }
         // Envoy drops the calls of a request whose client goes away: nobody's client is the root context's.
         if abi::act_for(self.root).is_ok() {
             let over = self.fetch(now);
             let _ = abi::act_for(context);
-            if over && let Some(decided) = self.decide(&head, policy, now) {
+            if over && let Some(decided) = self.decide(&head, policy, &mut attempt, now) {
                 return Some(decided);
             }
         }
@@ -152,7 +153,7 @@ impl Worker {
             return Some(self.conclude(&head, policy, now));
         }
         self.metrics.count(Name::Paused);
-        self.paused.insert(context, Paused { head, policy, until: now + PAUSE });
+        self.paused.insert(context, Paused { head, policy, attempt, until: now + PAUSE });
         self.set_tick();
         None
     }
@@ -224,9 +225,9 @@ impl Worker {
     /// are no longer paused.
     pub(crate) fn decide_paused(&mut self, now: u64) -> Vec<Resumed> {
         let mut resumed = Vec::new();
-        for (context, paused) in std::mem::take(&mut self.paused) {
-            let Paused { head, policy, until } = &paused;
-            let decided = self.decide(head, *policy, now).or_else(|| {
+        for (context, mut paused) in std::mem::take(&mut self.paused) {
+            let Paused { head, policy, attempt, until } = &mut paused;
+            let decided = self.decide(head, *policy, attempt, now).or_else(|| {
                 let overdue = now >= *until;
                 overdue.then(|| self.conclude(head, *policy, now))
             });
@@ -241,15 +242,10 @@ impl Worker {
         resumed
     }
 
+    /// Decides about a request that waits for nothing more.
     fn conclude(&mut self, head: &RequestHead, policy: usize, now: u64) -> Decided {
-        let attributes = Rc::clone(&self.attributes);
-        let answer =
-            self.verifier(policy).map(|verifier| head.conclude(verifier, &attributes, timestamp(now)));
-        match answer {
-            Some(Answer::Decided(decided)) => self.counted(decided),
-            // The core never asks for more when it was told to conclude.
-            Some(Answer::Need(_)) | None => self.unavailable(FAILED),
-        }
+        let decided = self.decide(head, policy, &mut Attempt::last(), now);
+        decided.unwrap_or_else(|| self.unavailable(FAILED))
     }
 
     /// What is answered without a verifier.
@@ -270,7 +266,7 @@ impl Worker {
 
     fn collect_wants(&mut self, now: u64) {
         for (policy, (_, verifier)) in self.policies.iter_mut().enumerate() {
-            self.wanted.extend(verifier.wants(timestamp(now)).into_iter().map(|want| (policy, want)));
+            self.wanted.extend(verifier.due_fetches(timestamp(now)).into_iter().map(|want| (policy, want)));
         }
     }
 

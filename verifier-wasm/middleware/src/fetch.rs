@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
-use tessera_verifier::Want;
+use tessera_verifier::FetchRequest;
 use wit_bindgen::StreamResult;
 
 use crate::{
@@ -19,9 +19,6 @@ use crate::{
 
 /// How much of a body is read at once, in bytes: key sets have one to four kilobytes.
 const CHUNK: usize = 16 * 1024;
-
-/// The media types of what is fetched: key sets and metadata, and status lists.
-const DOCUMENTS: &[u8] = b"application/json, application/statuslist+jwt";
 
 /// The only status that brings a key set.
 const OK: u16 = 200;
@@ -57,22 +54,22 @@ pub(crate) enum FetchError {
 }
 
 /// Fetches a document, within the bounds that come with it.
-pub(crate) async fn fetch(want: &Want) -> Result<Document, FetchError> {
+pub(crate) async fn fetch(wanted: &FetchRequest) -> Result<Document, FetchError> {
     // Whatever is under way when the other one is done is cancelled as it is dropped.
-    match select(pin!(get(want)), pin!(host::sleep(want.timeout))).await {
+    match select(pin!(get(wanted)), pin!(host::sleep(wanted.timeout))).await {
         Either::Left((fetched, _)) => fetched,
-        Either::Right(((), _)) => Err(FetchError::Late(want.timeout)),
+        Either::Right(((), _)) => Err(FetchError::Late(wanted.timeout)),
     }
 }
 
-async fn get(want: &Want) -> Result<Document, FetchError> {
-    let response = client::send(request(&want.url)?).await.map_err(FetchError::Host)?;
+async fn get(wanted: &FetchRequest) -> Result<Document, FetchError> {
+    let response = client::send(request(&wanted.url)?).await.map_err(FetchError::Host)?;
     let status = response.get_status_code();
     if status != OK {
         return Err(FetchError::Status(status));
     }
     let caching = response.get_headers().get("cache-control").join(&b", "[..]);
-    let body = body(response, want.limit).await?;
+    let body = body(response, wanted.limit).await?;
     Ok(Document {
         text: String::from_utf8(body).map_err(|_| FetchError::NotUtf8)?,
         caching: String::from_utf8_lossy(&caching).into_owned(),
@@ -90,7 +87,7 @@ fn request(url: &str) -> Result<Request, FetchError> {
         Some((authority, query)) => (authority, format!("/{query}")),
         None => (rest, "/".to_owned()),
     };
-    let fields = Fields::from_list(&[("accept".to_owned(), DOCUMENTS.to_vec())]);
+    let fields = Fields::from_list(&[("accept".to_owned(), FetchRequest::ACCEPT.as_bytes().to_vec())]);
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     drop(trailers);
     // The method of a new request is GET.

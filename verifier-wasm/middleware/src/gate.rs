@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tessera_verifier::{Decision, DocumentId, Verifier, Want, limits};
+use tessera_verifier::{Attempt, Backend, Decision, DocumentId, FetchRequest, Step, Timestamp, Verifier};
 
 use crate::{
     fetch::{Document, fetch},
@@ -14,9 +14,6 @@ use crate::{
     host::{self, log},
     request::Head,
 };
-
-/// The longest wait for a fetch that another request began: what the core allows one, and a second.
-const FETCH_WAIT: Duration = limits::FETCH_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// How often a waiting request looks whether that fetch is over.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -56,7 +53,7 @@ impl Gate {
         let policy = host::policy().ok_or_else(|| {
             format!("no policy, so nothing passes: set the environment variable {}", host::POLICY)
         })?;
-        let verifier = Verifier::load(&policy).map_err(|error| {
+        let verifier = Verifier::load(&policy, Backend::Portable).map_err(|error| {
             format!("the policy in {} has problems, so nothing passes:\n{error}", host::POLICY)
         })?;
         Ok(Self { verifier: RefCell::new(verifier), fetched: Cell::new(0) })
@@ -64,69 +61,47 @@ impl Gate {
 
     /// Decides about a request. Takes some microseconds, or as long as a fetch where one is needed.
     pub(crate) async fn decide(self: &Rc<Self>, request: &Request) -> Decision {
-        let head = Head::read(request, self.verifier.borrow().reads());
-        let mut decision = self.ask(&head);
-        let mut waited = Duration::ZERO;
-        let mut rounds = 0;
-        while let Decision::Need(wants) = &mut decision {
-            let wants = std::mem::take(wants);
-            if wants.is_empty() {
-                // Another request fetches, perhaps another document: asked again after each, for as long as
-                // a fetch can take.
-                if !self.wait_for_a_fetch(&mut waited).await {
-                    return self.conclude(&head);
-                }
-            } else if rounds == limits::FETCH_ROUNDS {
-                // Begun all the same: the core told nobody else to.
-                let gate = Rc::clone(self);
-                wit_bindgen::spawn_local(async move { gate.fetch(wants).await });
-                return self.conclude(&head);
-            } else {
-                rounds += 1;
-                self.fetch(wants).await;
+        let head = Head::read(request, self.verifier.borrow().required_headers());
+        let mut attempt = Attempt::new();
+        loop {
+            let ask = |request: &tessera_verifier::Request<'_>| {
+                self.verifier.borrow_mut().authorize(request, &mut attempt, host::now())
+            };
+            match head.with(ask) {
+                Step::Done(decision) => return decision,
+                Step::Fetch(request) => self.fetch(vec![request]).await,
+                Step::Wait { until } => self.wait_for_a_fetch(until).await,
             }
-            decision = self.ask(&head);
         }
-        decision
     }
 
     /// Fetches what is due, without keeping a request from its answer.
     pub(crate) fn keep_fresh(self: Rc<Self>) {
-        let due = self.verifier.borrow_mut().wants(host::now());
+        let due = self.verifier.borrow_mut().due_fetches(host::now());
         if !due.is_empty() {
             wit_bindgen::spawn_local(async move { self.fetch(due).await });
         }
     }
 
-    fn ask(&self, head: &Head) -> Decision {
-        head.with(|request| self.verifier.borrow_mut().authorize(request, host::now()))
-    }
-
-    fn conclude(&self, head: &Head) -> Decision {
-        head.with(|request| self.verifier.borrow_mut().conclude(request, host::now()))
-    }
-
-    /// Waits until a fetch of another request is over. Says whether one was before `waited` reached its bound.
-    async fn wait_for_a_fetch(&self, waited: &mut Duration) -> bool {
+    /// Waits until a fetch of another request is over, or it is that late.
+    async fn wait_for_a_fetch(&self, until: Timestamp) {
         let seen = self.fetched.get();
-        while self.fetched.get() == seen {
-            if *waited >= FETCH_WAIT {
-                return false;
-            }
+        let seconds = until.as_seconds().saturating_sub(host::now().as_seconds());
+        let mut left = Duration::from_secs(seconds);
+        while self.fetched.get() == seen && !left.is_zero() {
             host::sleep(LOOK_EVERY).await;
-            *waited += LOOK_EVERY;
+            left = left.saturating_sub(LOOK_EVERY);
         }
-        true
     }
 
-    async fn fetch(&self, wants: Vec<Want>) {
-        for want in wants {
-            let notes = match fetch(&want).await {
-                Ok(document) => self.supply(want.id, &document),
+    async fn fetch(&self, requests: Vec<FetchRequest>) {
+        for request in requests {
+            let notes = match fetch(&request).await {
+                Ok(document) => self.supply(request.id, &document),
                 Err(error) => {
-                    self.verifier.borrow_mut().fail(want.id, host::now());
+                    self.verifier.borrow_mut().fail(request.id, host::now());
                     // Without the query, which may hold a secret.
-                    let url = want.url.split('?').next().unwrap_or_default();
+                    let url = request.url.split('?').next().unwrap_or_default();
                     vec![format!("cannot fetch {url}: {error}")]
                 }
             };

@@ -58,20 +58,18 @@ impl Guest for Middleware {
         let decision = gate.decide(&request).await;
         gate.keep_fresh();
         match decision {
-            Decision::Allow(grant) => {
-                if let Some(refusal) = grant.refusal() {
+            Decision::Allow(permit) => {
+                if let Some(refusal) = permit.refusal() {
                     let (error, reason) = (refusal.error().name(), refusal.reason());
                     log(&format!("let through by a dry run: {error}: {reason}")).await;
                 }
-                handler::handle(request::granted(request, &grant)?).await
+                handler::handle(request::permitted(request, &permit)?).await
             }
             Decision::Deny(rejection) => {
                 log(&format!("denied: {}: {}", rejection.error().name(), rejection.reason())).await;
                 response::refusal(rejection.status(), rejection.challenge())
             }
-            Decision::Answer(document) => response::document(document),
-            // The gate does not return it; nothing passes.
-            Decision::Need(_) => response::refusal(response::INTERNAL_SERVER_ERROR, None),
+            Decision::Respond(local) => response::local(local),
         }
     }
 }

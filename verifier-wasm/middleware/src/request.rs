@@ -1,6 +1,6 @@
 //! A request: its header, in the form that the core takes, and its way on.
 
-use tessera_verifier::Grant;
+use tessera_verifier::Permit;
 
 use crate::generated::{
     wasi::http::types::{ErrorCode, Fields, Method, Request},
@@ -47,21 +47,21 @@ impl Head {
     }
 }
 
-/// A request as the next handler gets it: the one that came, changed as the grant says. The header of a
+/// A request as the next handler gets it: the one that came, changed as the permit says. The header of a
 /// request that came is immutable, so it is made anew around the same body.
-pub(crate) fn granted(request: Request, grant: &Grant) -> Result<Request, ErrorCode> {
+pub(crate) fn permitted(request: Request, permit: &Permit) -> Result<Request, ErrorCode> {
     let unusable =
         |what: &str| ErrorCode::InternalError(Some(format!("the host refuses {what} of a request")));
     let original = request.get_headers().copy_all();
     let kept = original.into_iter().filter(|(name, _)| {
-        !grant.removes(name) && !grant.set().iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+        !permit.removes(name) && !permit.set().iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     });
-    let set = grant.set().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+    let set = permit.set().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes()));
     let fields: Vec<(String, Vec<u8>)> = kept.chain(set).collect();
     let fields = Fields::from_list(&fields).map_err(|_| unusable("the header"))?;
     let (method, scheme) = (request.get_method(), request.get_scheme());
     let (authority, options) = (request.get_authority(), request.get_options());
-    let target = grant.target().map(ToOwned::to_owned).or_else(|| request.get_path_with_query());
+    let target = permit.target().map(ToOwned::to_owned).or_else(|| request.get_path_with_query());
     let (_sent, processed) = wit_future::new(|| Ok(()));
     let (body, _trailers) = Request::consume_body(request, processed);
     // Some services merge trailers into the header (RFC 9110 §6.5.1), where nothing was decided about them.

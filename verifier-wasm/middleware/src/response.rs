@@ -1,6 +1,6 @@
 //! Answers that are made here.
 
-use tessera_verifier::Document;
+use tessera_verifier::LocalResponse;
 
 use crate::generated::{
     wasi::http::types::{ErrorCode, Fields, Response},
@@ -26,21 +26,21 @@ pub(crate) fn refusal(status: u16, challenge: Option<&str>) -> Result<Response, 
     Ok(response)
 }
 
-/// A document of the verifier's own.
-pub(crate) fn document(document: Document) -> Result<Response, ErrorCode> {
+/// A response that the verifier makes itself.
+pub(crate) fn local(local: LocalResponse) -> Result<Response, ErrorCode> {
     let unusable =
-        |what: &str| ErrorCode::InternalError(Some(format!("the host refuses {what} of a document")));
+        |what: &str| ErrorCode::InternalError(Some(format!("the host refuses {what} of a response")));
     let fields: Vec<(String, Vec<u8>)> =
-        document.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        local.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
     let fields = Fields::from_list(&fields).map_err(|_| unusable("the header"))?;
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     drop(trailers);
     let (mut body, content) = wit_stream::new();
     let (response, _sent) = Response::new(fields, Some(content), no_trailers);
-    response.set_status_code(document.status).map_err(|()| unusable("the status"))?;
+    response.set_status_code(local.status).map_err(|()| unusable("the status"))?;
     wit_bindgen::spawn_local(async move {
         // If nobody reads it to its end, nobody misses it.
-        drop(body.write_all(document.body.into_bytes()).await);
+        drop(body.write_all(local.body.into_bytes()).await);
     });
     Ok(response)
 }

@@ -40,7 +40,7 @@ fn source(text: &str) -> TokenSource {
     match kind {
         "cookie" => TokenSource::Cookie(name.into()),
         "query" => TokenSource::Query(name.into()),
-        _ => TokenSource::Header { name: kind.into(), before: Before::Prefix(name.into()) },
+        _ => TokenSource::header(kind, TokenPrefix::Text(name.into())),
     }
 }
 

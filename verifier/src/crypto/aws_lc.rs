@@ -13,7 +13,7 @@ use aws_lc_rs::{
     },
 };
 
-use super::{InvalidKey, KeyNumbers, WrongSignature};
+use super::{InvalidKey, PublicKeyParts, WrongSignature};
 use crate::algorithm::Algorithm;
 
 /// The key as aws-lc holds it, once for each of its algorithms: aws-lc-rs binds the two.
@@ -33,12 +33,12 @@ static RSA: [(Algorithm, &RsaParameters); 6] = [
 ];
 
 impl PublicKey {
-    pub(super) fn new(numbers: &KeyNumbers) -> Result<Self, InvalidKey> {
+    pub(super) fn new(numbers: &PublicKeyParts) -> Result<Self, InvalidKey> {
         let parsed = match numbers {
-            KeyNumbers::Rsa { modulus, exponent } => rsa(modulus, *exponent)?,
-            KeyNumbers::P256 { x, y } => one(Algorithm::Es256, &ECDSA_P256_SHA256_FIXED, &sec1(x, y))?,
-            KeyNumbers::P384 { x, y } => one(Algorithm::Es384, &ECDSA_P384_SHA384_FIXED, &sec1(x, y))?,
-            KeyNumbers::Ed25519 { x } => one(Algorithm::EdDsa, &ED25519, x)?,
+            PublicKeyParts::Rsa { modulus, exponent } => rsa(modulus, *exponent)?,
+            PublicKeyParts::P256 { x, y } => one(Algorithm::Es256, &ECDSA_P256_SHA256_FIXED, &sec1(x, y))?,
+            PublicKeyParts::P384 { x, y } => one(Algorithm::Es384, &ECDSA_P384_SHA384_FIXED, &sec1(x, y))?,
+            PublicKeyParts::Ed25519 { x } => one(Algorithm::EdDsa, &ED25519, x)?,
         };
         Ok(Self { parsed })
     }

@@ -4,7 +4,7 @@
 use alloc::{borrow::Cow, sync::Arc, vec::Vec};
 use core::fmt;
 
-use super::{KeyNumbers, Tables, WrongSignature, portable};
+use super::{PublicKeyParts, Tables, WrongSignature, portable};
 use crate::algorithm::Algorithm;
 
 /// Signature verification that a host lends.
@@ -13,12 +13,12 @@ pub struct HostCrypto {
     /// What it can do. Whoever lends it has tried that with known answers, good and bad.
     pub algorithms: &'static [Algorithm],
     /// Says whether a signature is right; nothing, if it could not tell. Then Rust does the arithmetic.
-    pub verify: fn(&Signed<'_>) -> Option<bool>,
+    pub verify: fn(&SignatureInput<'_>) -> Option<bool>,
 }
 
 /// A signature, and what it is said to be a signature of.
 #[derive(Clone, Copy)]
-pub struct Signed<'m> {
+pub struct SignatureInput<'m> {
     /// One of [`HostCrypto::algorithms`].
     pub algorithm: Algorithm,
     /// The key, as the DER of a `SubjectPublicKeyInfo` (RFC 5280 §4.1).
@@ -41,7 +41,7 @@ pub(crate) struct PublicKey {
 /// r and s, of which each has the length of the curve's order (RFC 7518 §3.4). DER would forgive another.
 const ES256_SIGNATURE_BYTES: usize = 64;
 
-impl Signed<'_> {
+impl SignatureInput<'_> {
     /// The signature in the form of native libraries: for ECDSA an `Ecdsa-Sig-Value` (RFC 3279 §2.2.3).
     #[must_use]
     pub fn native_signature(&self) -> Cow<'_, [u8]> {
@@ -56,7 +56,7 @@ impl Signed<'_> {
 }
 
 impl PublicKey {
-    pub(super) fn new(host: HostCrypto, portable: portable::PublicKey, numbers: &KeyNumbers) -> Self {
+    pub(super) fn new(host: HostCrypto, portable: portable::PublicKey, numbers: &PublicKeyParts) -> Self {
         Self { portable, host, spki: spki(numbers).map(Arc::from) }
     }
 
@@ -82,7 +82,7 @@ impl PublicKey {
         if algorithm == Algorithm::Es256 && signature.len() != ES256_SIGNATURE_BYTES {
             return Some(false);
         }
-        (self.host.verify)(&Signed { algorithm, key: spki, message, signature })
+        (self.host.verify)(&SignatureInput { algorithm, key: spki, message, signature })
     }
 
     pub(super) fn prepare(&mut self, tables: &mut Tables) {
@@ -91,7 +91,7 @@ impl PublicKey {
 }
 
 /// The key in the one form that all native libraries read.
-fn spki(numbers: &KeyNumbers) -> Option<Vec<u8>> {
+fn spki(numbers: &PublicKeyParts) -> Option<Vec<u8>> {
     /// rsaEncryption with the parameters that RFC 8017 §A.1 wants: NULL.
     const RSA: &[u8] =
         &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
@@ -101,17 +101,17 @@ fn spki(numbers: &KeyNumbers) -> Option<Vec<u8>> {
         0x3d, 0x03, 0x01, 0x07,
     ];
     match numbers {
-        KeyNumbers::Rsa { modulus, exponent } if *exponent >= RSA_EXPONENT_MIN => {
+        PublicKeyParts::Rsa { modulus, exponent } if *exponent >= RSA_EXPONENT_MIN => {
             let numbers = [integer(modulus), integer(&exponent.to_be_bytes())].concat();
             let key = element(SEQUENCE, &numbers);
             Some(element(SEQUENCE, &[RSA, &bits(&key)].concat()))
         }
-        KeyNumbers::P256 { x, y } => {
+        PublicKeyParts::P256 { x, y } => {
             let point = [&[0x04], x.as_slice(), y].concat();
             Some(element(SEQUENCE, &[P256, &bits(&point)].concat()))
         }
         // No host lends anything for these, or not every host.
-        KeyNumbers::Rsa { .. } | KeyNumbers::P384 { .. } | KeyNumbers::Ed25519 { .. } => None,
+        PublicKeyParts::Rsa { .. } | PublicKeyParts::P384 { .. } | PublicKeyParts::Ed25519 { .. } => None,
     }
 }
 

@@ -7,7 +7,7 @@ mod rsa;
 mod tables;
 
 use self::{ed25519::Ed25519Key, p256::P256Key, p384::P384Key, rsa::RsaKey};
-use super::{InvalidKey, KeyNumbers, WrongSignature};
+use super::{InvalidKey, PublicKeyParts, WrongSignature};
 use crate::algorithm::{Algorithm, KeyKind};
 
 pub(crate) use tables::Tables;
@@ -22,12 +22,12 @@ pub(crate) enum PublicKey {
 }
 
 impl PublicKey {
-    pub(super) fn new(numbers: &KeyNumbers) -> Result<Self, InvalidKey> {
+    pub(super) fn new(numbers: &PublicKeyParts) -> Result<Self, InvalidKey> {
         match numbers {
-            KeyNumbers::Rsa { modulus, exponent } => RsaKey::new(modulus, *exponent).map(Self::Rsa),
-            KeyNumbers::P256 { x, y } => P256Key::new(x, y).map(Self::P256),
-            KeyNumbers::P384 { x, y } => P384Key::new(x, y).map(Self::P384),
-            KeyNumbers::Ed25519 { x } => Ed25519Key::new(x).map(Self::Ed25519),
+            PublicKeyParts::Rsa { modulus, exponent } => RsaKey::new(modulus, *exponent).map(Self::Rsa),
+            PublicKeyParts::P256 { x, y } => P256Key::new(x, y).map(Self::P256),
+            PublicKeyParts::P384 { x, y } => P384Key::new(x, y).map(Self::P384),
+            PublicKeyParts::Ed25519 { x } => Ed25519Key::new(x).map(Self::Ed25519),
         }
     }
 

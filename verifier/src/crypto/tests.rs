@@ -300,7 +300,7 @@ fn v23_refuses_small_order_keys_even_below_the_key_set() {
     let order_2 = hex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
     for backend in BACKENDS {
         for x in [neutral, order_2] {
-            assert_eq!(PublicKey::new(*backend, &KeyNumbers::Ed25519 { x }).unwrap_err(), InvalidKey);
+            assert_eq!(PublicKey::new(*backend, &PublicKeyParts::Ed25519 { x }).unwrap_err(), InvalidKey);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Fingerprint, KeyFault, KeyUse, roca};
 use crate::{
     algorithm::Algorithm,
     base64url,
-    crypto::KeyNumbers,
+    crypto::PublicKeyParts,
     excerpt::Excerpt,
     json::{Node, Object, Value},
     limits,
@@ -22,7 +22,7 @@ pub(super) struct Jwk<'n> {
     pub(super) id: Option<&'n str>,
     /// The one algorithm that the key is for, where it says so.
     pub(super) algorithm: Option<Algorithm>,
-    pub(super) numbers: KeyNumbers,
+    pub(super) numbers: PublicKeyParts,
 }
 
 /// The `kid`, as far as it is one.
@@ -84,22 +84,22 @@ impl<'n> Jwk<'n> {
         part(self.id.unwrap_or_default().as_bytes());
         part(self.algorithm.map_or("", Algorithm::name).as_bytes());
         match &self.numbers {
-            KeyNumbers::Rsa { modulus, exponent } => {
+            PublicKeyParts::Rsa { modulus, exponent } => {
                 part(b"RSA");
                 part(modulus);
                 part(&exponent.to_be_bytes());
             }
-            KeyNumbers::P256 { x, y } => {
+            PublicKeyParts::P256 { x, y } => {
                 part(b"P-256");
                 part(x);
                 part(y);
             }
-            KeyNumbers::P384 { x, y } => {
+            PublicKeyParts::P384 { x, y } => {
                 part(b"P-384");
                 part(x);
                 part(y);
             }
-            KeyNumbers::Ed25519 { x } => {
+            PublicKeyParts::Ed25519 { x } => {
                 part(b"Ed25519");
                 part(x);
             }
@@ -108,7 +108,7 @@ impl<'n> Jwk<'n> {
     }
 }
 
-fn rsa(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
+fn rsa(jwk: &Object<'_>) -> Result<PublicKeyParts, KeyFault> {
     let modulus = unsigned(jwk, "n")?;
     let exponent = unsigned(jwk, "e")?;
     match bits(&modulus) {
@@ -126,20 +126,20 @@ fn rsa(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
     if roca::is_weak(&modulus) {
         return Err(KeyFault::ModulusWeak);
     }
-    Ok(KeyNumbers::Rsa { modulus, exponent })
+    Ok(PublicKeyParts::Rsa { modulus, exponent })
 }
 
-fn elliptic(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
+fn elliptic(jwk: &Object<'_>) -> Result<PublicKeyParts, KeyFault> {
     match required(jwk, "crv")? {
-        "P-256" => Ok(KeyNumbers::P256 { x: fixed(jwk, "x")?, y: fixed(jwk, "y")? }),
-        "P-384" => Ok(KeyNumbers::P384 { x: fixed(jwk, "x")?, y: fixed(jwk, "y")? }),
+        "P-256" => Ok(PublicKeyParts::P256 { x: fixed(jwk, "x")?, y: fixed(jwk, "y")? }),
+        "P-384" => Ok(PublicKeyParts::P384 { x: fixed(jwk, "x")?, y: fixed(jwk, "y")? }),
         other => Err(KeyFault::CurveUnsupported(Excerpt::new(other))),
     }
 }
 
-fn octet(jwk: &Object<'_>) -> Result<KeyNumbers, KeyFault> {
+fn octet(jwk: &Object<'_>) -> Result<PublicKeyParts, KeyFault> {
     match required(jwk, "crv")? {
-        "Ed25519" => Ok(KeyNumbers::Ed25519 { x: fixed(jwk, "x")? }),
+        "Ed25519" => Ok(PublicKeyParts::Ed25519 { x: fixed(jwk, "x")? }),
         other => Err(KeyFault::CurveUnsupported(Excerpt::new(other))),
     }
 }

@@ -13,7 +13,7 @@ use super::{
     issuer::Issuer,
     reader::Fault,
     route::{Access, Routes},
-    tokens::{Before, TokenSource},
+    tokens::{TokenPrefix, TokenSource},
 };
 use crate::{http, json::Object, target};
 
@@ -147,7 +147,7 @@ fn document(resource: &Object<'_>, issuers: &[Issuer], tokens: &[TokenSource], r
 /// What RFC 9728 §2 calls a place for tokens, if it knows it.
 fn bearer_method(source: &TokenSource) -> Option<&'static str> {
     match source {
-        TokenSource::Header { name, before: Before::Scheme(scheme) }
+        TokenSource::Header { name, prefix: TokenPrefix::Scheme(scheme), .. }
             if name == "authorization" && scheme.eq_ignore_ascii_case("Bearer") =>
         {
             Some("header")

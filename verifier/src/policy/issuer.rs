@@ -1,6 +1,6 @@
 //! The issuers of a policy: whom it trusts, by which keys, for which tokens.
 
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
     condition::{CONDITIONS, ClaimPaths, Condition},
@@ -16,7 +16,6 @@ use crate::{
     json::{Node, Object, Value},
     keys::{KeyFault, KeySet, KeyUse},
     limits,
-    published::PublishedKeys,
     spiffe::is_trust_domain,
 };
 
@@ -124,13 +123,18 @@ pub(crate) struct Issuer {
     /// What is asked about the status of its tokens, if anything is.
     pub(crate) status: Option<StatusRules>,
     pub(crate) keys: KeySource,
+    /// How long the last good copy of its keys serves while fetching fails, in seconds.
+    pub(crate) max_stale: u64,
 }
 
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug)]
 pub(crate) enum KeySource {
     Inline(KeySet),
-    Published(Box<PublishedKeys>),
+    /// The URL of its key set.
+    Url(String),
+    /// The URL of its metadata, which name that of its key set.
+    Discovery(String),
 }
 
 /// What kind of tokens an issuer hands out.
@@ -186,12 +190,10 @@ impl Issuer {
             check_trust_domain(reader, object, place);
         }
         let keys = match (object.get("jwks_uri"), object.get("discovery"), object.get("jwks")) {
-            (Some(url), None, None) => {
-                KeySource::Published(Box::new(PublishedKeys::at(url.as_text()?.to_owned(), max_stale)))
-            }
+            (Some(url), None, None) => KeySource::Url(url.as_text()?.to_owned()),
             (None, Some(discovery), None) => {
-                let url = metadata_url(reader, discovery, &place.member("discovery"), name.as_deref())?;
-                KeySource::Published(Box::new(PublishedKeys::discovered_at(url, max_stale)))
+                let place = place.member("discovery");
+                KeySource::Discovery(metadata_url(reader, discovery, &place, name.as_deref())?)
             }
             (None, None, Some(node)) => {
                 if let Some(node) = object.get("max_stale") {
@@ -212,6 +214,7 @@ impl Issuer {
             claims: Condition::read_all(object.list("claims"), paths),
             status: object.object("status").and_then(|status| StatusRules::read(status, urls)),
             keys,
+            max_stale,
         })
     }
 }

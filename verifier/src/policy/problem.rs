@@ -8,7 +8,7 @@ use core::fmt::{self, Write as _};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where: a JSON Pointer into the document (RFC 6901); empty for the whole of it.
-    pub place: String,
+    pub pointer: String,
     /// The line, from 1.
     pub line: u32,
     /// The column in the line, from 1, in characters.
@@ -33,7 +33,7 @@ impl PolicyError {
 
     pub(super) fn empty() -> Self {
         Self::new(vec![Problem {
-            place: String::new(),
+            pointer: String::new(),
             line: 1,
             column: 1,
             message: "a policy is a JSON object".into(),
@@ -74,8 +74,8 @@ impl fmt::Display for Problem {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.line, self.column)?;
-        if !self.place.is_empty() {
-            write!(f, "{}: ", Printable(&self.place))?;
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", Printable(&self.pointer))?;
         }
         write!(f, "{}", Printable(&self.message))?;
         self.suggestion.as_ref().map_or(Ok(()), |suggestion| write!(f, " ({})", Printable(suggestion)))

@@ -115,7 +115,7 @@ impl<'d> Reader<'d> {
                 (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
             }
             counted = at;
-            Problem { place, line, column, message, suggestion }
+            Problem { pointer: place, line, column, message, suggestion }
         };
         Err(PolicyError::new(found.into_iter().map(locate).collect()))
     }

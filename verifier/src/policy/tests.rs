@@ -2,13 +2,13 @@ use super::*;
 use alloc::{format, string::ToString, vec};
 use serde_json::{Value as Json, json};
 
-use crate::{algorithm::Algorithm, published::Document, testing::Signer};
+use crate::{algorithm::Algorithm, testing::Signer};
 
 mod issuers;
 mod survival;
 
 fn parse(text: &str) -> Result<Policy, PolicyError> {
-    Policy::parse(text, Backend::default())
+    Policy::parse(text, Backend::Portable)
 }
 
 /// A policy without fault, to put faults into.
@@ -47,7 +47,7 @@ fn faults(policy: &str) -> Vec<String> {
             let show = |problem: &Problem| {
                 let suggestion =
                     problem.suggestion.as_ref().map_or(String::new(), |text| format!(" ({text})"));
-                format!("{}: {}{suggestion}", problem.place, problem.message)
+                format!("{}: {}{suggestion}", problem.pointer, problem.message)
             };
             error.problems().iter().map(show).collect()
         }
@@ -66,7 +66,7 @@ fn takes_the_smallest_policy_and_fills_in_the_defaults() {
     assert_eq!(issuer.profile, Profile::AccessToken);
     assert_eq!(issuer.algorithms, Algorithm::ALL);
     assert_eq!((issuer.clock_skew, issuer.max_lifetime), (30, 86_400));
-    assert!(matches!(&issuer.keys, KeySource::Published(keys) if keys.has(Document::KeySet)));
+    assert!(matches!(&issuer.keys, KeySource::Url(url) if url == "https://issuer.example/jwks.json"));
     assert!(issuer.types.is_empty() && issuer.claims.is_empty());
     assert_eq!((policy.cache.entries, policy.cache.bytes), (10_000, 16 * 1024 * 1024));
     let Rules { audiences, tokens, routes, upstream, challenge, resource, cors_preflight, dry_run } =
@@ -189,7 +189,7 @@ fn stops_reporting_where_nobody_reads_on() {
     let audiences = vec![json!(1); 4000];
     let error = parse(&with("audiences", audiences.into())).unwrap_err();
     assert_eq!(error.problems().len(), limits::POLICY_PROBLEMS);
-    assert_eq!(error.problems()[99].place, "/audiences/99");
+    assert_eq!(error.problems()[99].pointer, "/audiences/99");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use alloc::{
     borrow::ToOwned,
     format,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -62,7 +63,9 @@ pub(crate) enum TokenSource {
     /// A header field, by its name in lower case.
     Header {
         name: String,
-        before: Before,
+        /// The name, folded.
+        folded: Arc<str>,
+        prefix: TokenPrefix,
     },
     Cookie(String),
     /// A parameter of the query.
@@ -71,26 +74,31 @@ pub(crate) enum TokenSource {
 
 /// What stands before the token in a header field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Before {
+pub(crate) enum TokenPrefix {
     Nothing,
     /// An authentication scheme, in any case, and spaces (RFC 9110 §11.4).
     Scheme(String),
-    Prefix(String),
+    /// This text, exactly.
+    Text(String),
 }
 
 impl TokenSource {
-    /// The header field that it is in, by its name in lower case.
-    pub(crate) fn field(&self) -> Option<&str> {
+    /// The header field that it is in, folded.
+    pub(crate) fn folded_field(&self) -> Option<Arc<str>> {
         match self {
-            Self::Header { name, .. } => Some(name),
-            Self::Cookie(_) => Some("cookie"),
+            Self::Header { folded, .. } => Some(Arc::clone(folded)),
+            Self::Cookie(_) => Some("cookie".into()),
             Self::Query(_) => None,
         }
     }
 
+    pub(crate) fn header(name: &str, prefix: TokenPrefix) -> Self {
+        Self::Header { name: name.to_ascii_lowercase(), folded: http::folded(name).into(), prefix }
+    }
+
     /// The Authorization field with the Bearer scheme (RFC 6750 §2.1).
     pub(crate) fn bearer() -> Self {
-        Self::Header { name: "authorization".to_owned(), before: Before::Scheme("Bearer".to_owned()) }
+        Self::header("authorization", TokenPrefix::Scheme("Bearer".to_owned()))
     }
 
     pub(super) fn read_all(reader: &mut Reader<'_>, policy: &Object<'_>, place: &Place<'_>) -> Vec<Self> {
@@ -120,12 +128,12 @@ impl TokenSource {
 
     fn read(object: &Object<'_>) -> Option<Self> {
         if let Some(name) = object.text("header") {
-            let before = match (object.owned_text("scheme"), object.owned_text("prefix")) {
-                (Some(scheme), _) => Before::Scheme(scheme),
-                (None, Some(prefix)) => Before::Prefix(prefix),
-                (None, None) => Before::Nothing,
+            let prefix = match (object.owned_text("scheme"), object.owned_text("prefix")) {
+                (Some(scheme), _) => TokenPrefix::Scheme(scheme),
+                (None, Some(prefix)) => TokenPrefix::Text(prefix),
+                (None, None) => TokenPrefix::Nothing,
             };
-            return Some(Self::Header { name: name.to_ascii_lowercase(), before });
+            return Some(Self::header(name, prefix));
         }
         let cookie = object.text("cookie").map(|name| Self::Cookie(name.to_string()));
         cookie.or_else(|| object.owned_text("query").map(Self::Query))

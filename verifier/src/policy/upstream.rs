@@ -1,12 +1,12 @@
 //! What an allowed request takes along to the service.
 
-use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, sync::Arc, vec, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec, vec::Vec};
 
 use super::{
     condition::{CLAIM, ClaimPaths},
     grammar::{Shape, Text, fields},
     reader::{Fault, Place, Reader},
-    tokens::{FIELD, TokenSource},
+    tokens::FIELD,
 };
 use crate::{http, json::Object};
 
@@ -73,10 +73,8 @@ pub(crate) struct Upstream {
     /// The place of a claim among the policy's, and the field it goes into.
     pub(crate) claims: Vec<(usize, String)>,
     pub(crate) payload: Option<String>,
-    /// The fields of the verifier, folded: no caller's copy gets through. Every grant has them.
-    pub(crate) own_fields: Arc<[String]>,
-    /// They and a field that tokens are read from, by its name: what goes where the token does not go upstream.
-    pub(crate) own_fields_and: BTreeMap<String, Arc<[String]>>,
+    /// The fields that the verifier answers for, folded: no caller's copy gets through. Every permit has them.
+    pub(crate) owned_fields: Arc<[String]>,
 }
 
 impl Upstream {
@@ -85,19 +83,13 @@ impl Upstream {
         policy: &Object<'_>,
         place: &Place<'_>,
         paths: &mut ClaimPaths,
-        tokens: &[TokenSource],
     ) -> Self {
         let mut own = vec![DRY_RUN_FIELD.to_owned()];
         let mut upstream = Self::default();
         if let Some(object) = policy.object("upstream") {
             upstream.read_members(reader, object, place, paths, &mut own);
         }
-        upstream.own_fields_and = tokens
-            .iter()
-            .filter_map(TokenSource::field)
-            .map(|field| (field.to_owned(), own.iter().cloned().chain([http::folded(field)]).collect()))
-            .collect();
-        upstream.own_fields = own.into();
+        upstream.owned_fields = own.into();
         upstream
     }
 

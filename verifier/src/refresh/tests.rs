@@ -6,35 +6,54 @@ use crate::testing::at;
 
 const COOLDOWN: u64 = limits::FETCH_COOLDOWN_SECONDS;
 
-fn remote() -> Remote<&'static str> {
-    Remote::new("https://issuer.example/jwks.json".into(), limits::STALE_SECONDS)
+fn remote() -> CachedDocument<&'static str> {
+    CachedDocument::new(
+        DocumentKind::KeySet,
+        0,
+        "https://issuer.example/jwks.json".into(),
+        limits::STALE_SECONDS,
+    )
 }
 
-/// Asks every second from a time on, until a fetch is granted; says how many seconds that took.
-fn pause(remote: &Remote<&'static str>, from: i64) -> i64 {
-    (0..1000).find(|seconds| remote.clone().ask(at(from + seconds)) == Ask::Fetch).unwrap()
+/// Whether a fetch is granted to whoever asks now.
+fn is_granted(remote: &mut CachedDocument<&'static str>, now: Timestamp) -> bool {
+    matches!(remote.plan(MayFetch::Yes, now), FetchPlan::Fetch(_))
+}
+
+/// Asks every second from a time on, until a fetch is granted; returns how many seconds that took.
+fn pause(remote: &CachedDocument<&'static str>, from: i64) -> i64 {
+    (0..1000).find(|seconds| is_granted(&mut remote.clone(), at(from + seconds))).unwrap()
 }
 
 #[test]
 fn fetches_at_once_and_then_one_at_a_time() {
     let mut remote = remote();
     assert!(remote.is_due(at(0)));
-    assert_eq!(remote.ask(at(0)), Ask::Fetch);
-    assert_eq!(remote.ask(at(0)), Ask::Wait);
-    assert_eq!(remote.ask(at(5)), Ask::Wait);
+    assert!(is_granted(&mut remote, at(0)));
+    for now in [0, 5] {
+        assert_eq!(remote.plan(MayFetch::Yes, at(now)), FetchPlan::Wait { until: at(6) });
+    }
     // Whoever was told to fetch had five seconds, and it may be the sixth that has begun.
-    assert_eq!(remote.ask(at(6)), Ask::Fetch);
-    assert_eq!(remote.ask(at(6)), Ask::Wait);
+    assert!(is_granted(&mut remote, at(6)));
+    assert_eq!(remote.plan(MayFetch::Yes, at(6)), FetchPlan::Wait { until: at(12) });
+}
+
+#[test]
+fn no_fetch_is_begun_for_whoever_may_not() {
+    let mut remote = remote();
+    assert_eq!(remote.plan(MayFetch::No, at(0)), FetchPlan::Nothing);
+    assert!(is_granted(&mut remote, at(0)));
+    assert_eq!(remote.plan(MayFetch::No, at(0)), FetchPlan::Wait { until: at(6) });
 }
 
 #[test]
 fn v42_pauses_after_a_success() {
     let mut remote = remote();
-    assert_eq!(remote.ask(at(0)), Ask::Fetch);
+    assert!(is_granted(&mut remote, at(0)));
     remote.supply("copy", "", at(1));
-    assert_eq!(remote.ask(at(1)), Ask::TooSoon);
-    assert_eq!(remote.ask(at(30)), Ask::TooSoon);
-    assert_eq!(remote.ask(at(31)), Ask::Fetch);
+    assert_eq!(remote.plan(MayFetch::Yes, at(1)), FetchPlan::Nothing);
+    assert_eq!(remote.plan(MayFetch::Yes, at(30)), FetchPlan::Nothing);
+    assert!(is_granted(&mut remote, at(31)));
 }
 
 #[test]
@@ -42,19 +61,19 @@ fn backs_off_after_failures_as_far_as_the_cooldown() {
     let mut remote = remote();
     let mut now = 0;
     for expected in [1, 2, 4, 8, 16, 30, 30, 30] {
-        assert_eq!(remote.ask(at(now)), Ask::Fetch);
+        assert!(is_granted(&mut remote, at(now)));
         remote.fail(at(now));
         assert_eq!(pause(&remote, now), expected);
         now += expected;
     }
     remote.failures = u32::MAX;
-    assert_eq!(remote.ask(at(now)), Ask::Fetch);
+    assert!(is_granted(&mut remote, at(now)));
     remote.fail(at(now));
     assert_eq!(pause(&remote, now), 30);
 
-    assert_eq!(remote.ask(at(now + 30)), Ask::Fetch);
+    assert!(is_granted(&mut remote, at(now + 30)));
     remote.supply("copy", "", at(now + 30));
-    assert_eq!(remote.ask(at(now + 60)), Ask::Fetch);
+    assert!(is_granted(&mut remote, at(now + 60)));
     remote.fail(at(now + 60));
     assert_eq!(pause(&remote, now + 60), 1);
 }
@@ -62,8 +81,8 @@ fn backs_off_after_failures_as_far_as_the_cooldown() {
 #[test]
 fn a_late_failure_does_not_shorten_the_pause_after_a_success() {
     let mut remote = remote();
-    assert_eq!(remote.ask(at(0)), Ask::Fetch);
-    assert_eq!(remote.ask(at(6)), Ask::Fetch);
+    assert!(is_granted(&mut remote, at(0)));
+    assert!(is_granted(&mut remote, at(6)));
     remote.supply("copy", "", at(7));
     remote.fail(at(8));
     assert_eq!(pause(&remote, 8), 29);
@@ -76,7 +95,7 @@ fn v43_the_last_good_copy_serves_to_its_bound_and_no_further() {
     remote.supply("copy", "max-age=60", at(0));
     let bound = i64::try_from(limits::STALE_SECONDS).unwrap();
     for now in (0..bound).step_by(1000) {
-        let _ = remote.ask(at(now));
+        let _ = remote.plan(MayFetch::Yes, at(now));
         remote.fail(at(now));
         assert!(remote.document(at(now)).is_some(), "{now}");
     }
@@ -102,33 +121,33 @@ fn is_due_again_before_it_expires() {
     remote.supply("copy", "max-age=0", at(0));
     assert!(!remote.is_due(at(47)));
     assert!(remote.is_due(at(48)));
-    assert_eq!(remote.ask(at(48)), Ask::Fetch);
+    assert!(is_granted(&mut remote, at(48)));
 }
 
 #[test]
 fn a_clock_that_is_put_back_neither_stops_fetching_nor_keeps_a_copy() {
     for back in [6, 60, 3600, 1_000_000] {
         let mut remote = remote();
-        assert_eq!(remote.ask(at(0)), Ask::Fetch);
-        assert_eq!(remote.ask(at(-back)), Ask::Fetch, "{back} s back while fetching");
+        assert!(is_granted(&mut remote, at(0)));
+        assert!(is_granted(&mut remote, at(-back)), "{back} s back while fetching");
 
         remote.supply("copy", "max-age=86400", at(0));
         assert!(remote.document(at(-back)).is_none(), "a copy from {back} s in the future");
         assert!(remote.is_due(at(-back)));
-        assert_eq!(remote.ask(at(-back)), Ask::Fetch, "{back} s back after a success");
+        assert!(is_granted(&mut remote, at(-back)), "{back} s back after a success");
 
         remote.fail(at(0));
-        assert_eq!(remote.ask(at(-back - 30)), Ask::Fetch, "{back} s back after a failure");
+        assert!(is_granted(&mut remote, at(-back - 30)), "{back} s back after a failure");
     }
 }
 
 #[test]
 fn clocks_read_in_another_order_than_the_calls_change_nothing() {
     let mut remote = remote();
-    assert_eq!(remote.ask(at(0)), Ask::Fetch);
-    assert_eq!(remote.ask(at(-2)), Ask::Wait);
+    assert!(is_granted(&mut remote, at(0)));
+    assert_eq!(remote.plan(MayFetch::Yes, at(-2)), FetchPlan::Wait { until: at(6) });
     remote.supply("copy", "", at(0));
-    assert_eq!(remote.ask(at(-5)), Ask::TooSoon);
+    assert_eq!(remote.plan(MayFetch::Yes, at(-5)), FetchPlan::Nothing);
     assert!(remote.document(at(-5)).is_some());
     assert!(!remote.is_due(at(-5)));
 }
@@ -137,10 +156,10 @@ fn clocks_read_in_another_order_than_the_calls_change_nothing() {
 fn survives_both_ends_of_time() {
     for now in [0, u64::MAX].map(Timestamp::from_seconds) {
         let mut remote = remote();
-        assert_eq!(remote.ask(now), Ask::Fetch);
+        assert!(is_granted(&mut remote, now));
         remote.fail(now);
         remote.supply("copy", "max-age=99999999999999999999", now);
-        let _ = (remote.ask(now), remote.document(now).is_some(), remote.is_due(now));
+        let _ = (remote.plan(MayFetch::Yes, now), remote.document(now).is_some(), remote.is_due(now));
     }
 }
 
@@ -230,17 +249,17 @@ impl Model {
         }
     }
 
-    fn answer(&self) -> Ask {
-        if self.under_way().is_some() {
-            return Ask::Wait;
+    fn plan(&self, remote: &CachedDocument<&'static str>) -> FetchPlan {
+        if let Some(until) = self.under_way() {
+            return FetchPlan::Wait { until: Timestamp::from_seconds(until) };
         }
         match self.reported.last() {
             Some((at, _))
                 if self.asked.last().is_none_or(|asked| asked <= at) && self.now < at + self.pause() =>
             {
-                Ask::TooSoon
+                FetchPlan::Nothing
             }
-            _ => Ask::Fetch,
+            _ => FetchPlan::Fetch(FetchRequest::new(remote.id(), remote.url())),
         }
     }
 }
@@ -281,9 +300,9 @@ proptest! {
                 }
             };
             if asks {
-                let expected = model.answer();
-                prop_assert_eq!(remote.ask(now), expected, "step {}", step);
-                if expected == Ask::Fetch {
+                let expected = model.plan(&remote);
+                prop_assert_eq!(&remote.plan(MayFetch::Yes, now), &expected, "step {}", step);
+                if matches!(expected, FetchPlan::Fetch(_)) {
                     if let Some((at, None)) = model.reported.last() {
                         prop_assert!(model.now > *at, "no failed fetch is repeated in the same second");
                     }
@@ -310,7 +329,7 @@ proptest! {
         for second in 0..seconds {
             for _ in 0..each {
                 let now = at(i64::try_from(second).unwrap());
-                if remote.ask(now) == Ask::Fetch {
+                if is_granted(&mut remote, now) {
                     fetches += 1;
                     remote.supply(keys, "", now);
                 }

@@ -4,18 +4,18 @@
 //! to it, and forgotten when the last of them has expired or none came for a while. How many there are and how much
 //! memory they take is bounded; the one that was not asked for longest makes room.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use hashbrown::HashTable;
 
 use super::{ListName, StatusList, StatusListToken, StatusReference};
 use crate::{
     document::DocumentError,
+    fetch::{DocumentId, DocumentKind, FetchPlan, FetchRequest, MayFetch},
     keys::Fingerprint,
     limits,
     policy::StatusRules,
-    published::Cure,
-    refresh::{Ask, Remote, Terms, max_age},
+    refresh::{CachedDocument, Freshness, max_age},
     time::Timestamp,
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct StatusLists {
 #[derive(Clone, Debug)]
 struct Entry {
     name: ListName,
-    remote: Remote<Copy>,
+    document: CachedDocument<ListCopy>,
     /// When a token was last held against it.
     used_at: Timestamp,
     /// Until when there are tokens that refer to it; none, if no token of this verifier did.
@@ -37,7 +37,7 @@ struct Entry {
 
 /// What there is of a list.
 #[derive(Clone, Debug)]
-struct Copy {
+struct ListCopy {
     list: StatusList,
     issued: Timestamp,
     /// The key that signed it.
@@ -76,56 +76,32 @@ impl StatusLists {
         };
         entry.used_at = now;
         entry.needed_until = entry.needed_until.max(Some(expiry));
-        match entry.remote.document(now) {
+        match entry.document.document(now) {
             Some(copy) => {
                 copy.list.get(reference.index).map_or(Lookup::Beyond(copy.list.len()), Lookup::Status)
             }
-            None => Lookup::Missing { failing: entry.remote.failures() > 0 },
+            None => Lookup::Missing { failing: entry.document.failures() > 0 },
         }
     }
 
-    /// Forgets what nobody needs any more, and names the lists to fetch, with their URLs.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(ListName, String)> {
+    /// Forgets what nobody needs any more, and names the lists to fetch.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<FetchRequest> {
         self.entries.retain(|entry| entry.is_needed(now));
-        let due: Vec<ListName> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.needed_until.is_some() && entry.remote.is_due(now))
-            .map(|entry| entry.name)
-            .collect();
-        due.into_iter()
-            .filter_map(|name| match self.cure(name, now) {
-                Cure::Fetch(url) => Some((name, url)),
-                Cure::Wait | Cure::None => None,
-            })
-            .collect()
+        let needed = self.entries.iter_mut().filter(|entry| entry.needed_until.is_some());
+        needed.filter_map(|entry| entry.document.fetch_if_due(now)).collect()
     }
 
-    /// Asks to fetch a list that a token lacks.
-    pub(crate) fn cure(&mut self, name: ListName, now: Timestamp) -> Cure<String> {
-        // Two lists whose identifiers are the same are fetched one after the other: an answer names the one, a failure
-        // nothing.
-        let twin = |entry: &Entry| {
-            entry.name != name && entry.is_called(name.issuer(), name.tag()) && entry.remote.is_under_way(now)
-        };
-        if self.entries.iter().any(twin) {
-            return Cure::Wait;
-        }
-        let Some(entry) = self.entries.find_mut(name.hash(), |entry| entry.name == name) else {
-            return Cure::None;
-        };
-        match entry.remote.ask(now) {
-            Ask::Fetch => Cure::Fetch(entry.remote.url().to_owned()),
-            Ask::Wait => Cure::Wait,
-            Ask::TooSoon => Cure::None,
-        }
+    /// Says what to do about a list that a token lacked.
+    pub(crate) fn plan(&mut self, name: ListName, may_fetch: MayFetch, now: Timestamp) -> FetchPlan {
+        let entry = self.entries.find_mut(name.hash(), |entry| entry.name == name);
+        entry.map_or(FetchPlan::Nothing, |entry| entry.document.plan(may_fetch, now))
     }
 
     /// A good list of this issuer came. One that was not met before is kept, too: another verifier of the same policy
     /// met it. Names it, if any status in it is another than it was.
     pub(crate) fn supply(
         &mut self,
-        (issuer, tag): (usize, u16),
+        id: DocumentId,
         token: StatusListToken,
         key: Fingerprint,
         caching: &str,
@@ -133,11 +109,8 @@ impl StatusLists {
         now: Timestamp,
     ) -> Result<Option<ListName>, DocumentError> {
         let StatusListToken { uri, issued, expiry, ttl, list } = token;
-        let name = ListName::new(issuer, &uri);
-        let asked = self.entries.iter().find(|entry| {
-            entry.is_called(issuer, tag) && entry.name != name && entry.remote.is_under_way(now)
-        });
-        if name.tag() != tag || asked.is_some() {
+        let name = ListName::new(id.issuer(), &uri);
+        if name.id() != id {
             return Err(DocumentError::OtherList(crate::Excerpt::new(&uri)));
         }
         if self.find(name).is_none() {
@@ -149,47 +122,47 @@ impl StatusLists {
         };
         // Whoever could replay an older list could let pass what was revoked since, also when the newer one no longer
         // serves.
-        let known = entry.remote.copy().map(|copy| copy.issued);
+        let known = entry.document.copy().map(|copy| copy.issued);
         if let Some(known) = known.filter(|known| issued < *known) {
             return Err(DocumentError::ListOutdated { issued, known });
         }
         let fresh = freshness(ttl, caching);
         // What is in it was so when it was asked for, at the latest.
-        let since = entry.remote.asked_at(now).unwrap_or(now);
+        let since = entry.document.asked_at(now).unwrap_or(now);
         let left = expiry
             .map_or(u64::MAX, |expiry| expiry.plus(skew).as_seconds().saturating_sub(since.as_seconds()));
-        let terms = Terms {
+        let freshness = Freshness {
             since,
             fresh: fresh.min(left),
             usable: fresh.saturating_add(rules.max_stale).min(left),
             pause: pause(fresh),
         };
-        let copy = Copy { list, issued, key };
-        let changed = match entry.remote.accept(copy, terms, now) {
-            Some(replaced) => entry.remote.document(now).is_none_or(|copy| copy.list != replaced.list),
+        let copy = ListCopy { list, issued, key };
+        let changed = match entry.document.accept(copy, freshness, now) {
+            Some(replaced) => entry.document.document(now).is_none_or(|copy| copy.list != replaced.list),
             None => true,
         };
         self.make_room_beside(name, size);
         Ok(changed.then_some(name))
     }
 
-    /// The list of this identifier did not come, or not a good one.
-    pub(crate) fn fail(&mut self, issuer: usize, tag: u16, now: Timestamp) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.is_called(issuer, tag)) {
-            entry.remote.fail(now);
+    /// A list did not come, or not a good one.
+    pub(crate) fn fail(&mut self, id: DocumentId, now: Timestamp) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.document.id() == id) {
+            entry.document.fail(now);
         }
     }
 
     /// Gives up the lists of an issuer that were signed by keys which it has withdrawn.
     pub(crate) fn forget_unless(&mut self, issuer: usize, keeps: impl Fn(&Fingerprint) -> bool) {
         for entry in self.entries.iter_mut().filter(|entry| entry.name.issuer() == issuer) {
-            entry.remote.forget_unless(|copy| keeps(&copy.key));
+            entry.document.forget_unless(|copy| keeps(&copy.key));
         }
     }
 
     /// What a list says about an index; nothing, if it is not there or does not go that far.
     pub(crate) fn status(&self, reference: &StatusReference, now: Timestamp) -> Option<u8> {
-        self.find(reference.list)?.remote.document(now)?.list.get(reference.index)
+        self.find(reference.list)?.document.document(now)?.list.get(reference.index)
     }
 
     fn find(&self, name: ListName) -> Option<&Entry> {
@@ -240,26 +213,21 @@ impl StatusLists {
 
 impl Entry {
     fn new(name: ListName, uri: String, rules: &StatusRules, now: Timestamp) -> Self {
-        let remote =
-            Remote::new(uri, rules.max_stale).with_pause(pause(limits::STATUS_FRESHNESS_DEFAULT_SECONDS));
-        Self { name, remote, used_at: now, needed_until: None }
-    }
-
-    /// Whether its identifier is this one.
-    fn is_called(&self, issuer: usize, tag: u16) -> bool {
-        self.name.issuer() == issuer && self.name.tag() == tag
+        let (kind, pause) = (DocumentKind::StatusList, pause(limits::STATUS_FRESHNESS_DEFAULT_SECONDS));
+        let document = CachedDocument::new(kind, name.issuer(), uri, rules.max_stale).with_pause(pause);
+        Self { name, document, used_at: now, needed_until: None }
     }
 
     /// Whether a token may refer to it yet. A list that only others met is of use as long as its copy is.
     fn is_needed(&self, now: Timestamp) -> bool {
         match self.needed_until {
             Some(until) => now < until && now < self.used_at.plus(limits::STATUS_IDLE_SECONDS),
-            None => self.remote.document(now).is_some(),
+            None => self.document.document(now).is_some(),
         }
     }
 
     fn size(&self) -> usize {
-        self.remote.copy().map_or(0, |copy| copy.list.size())
+        self.document.copy().map_or(0, |copy| copy.list.size())
     }
 }
 

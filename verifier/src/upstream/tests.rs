@@ -6,12 +6,12 @@ use alloc::{
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Decision, Verifier,
+    Decision,
     testing::{self, Signer, at},
 };
 
-/// The grant for a request with a token of these further claims, by a policy with these members.
-fn grant(members: &Json, claims: &[(&str, &str)], headers: &[(&str, &str)], target: &str) -> Grant {
+/// The permit for a request with a token of these further claims, by a policy with these members.
+fn permit(members: &Json, claims: &[(&str, &str)], headers: &[(&str, &str)], target: &str) -> Permit {
     let signer = Signer::ed25519();
     let mut policy: Json =
         serde_json::from_str(&testing::policy(json!({ "jwks": { "keys": [signer.jwk("k")] } }))).unwrap();
@@ -24,8 +24,8 @@ fn grant(members: &Json, claims: &[(&str, &str)], headers: &[(&str, &str)], targ
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let target = target.replace("TOKEN", &token);
     let request = Request { method: "GET", host: "h", target: &target, headers: &headers };
-    match Verifier::load(&policy.to_string()).unwrap().authorize(&request, at(0)) {
-        Decision::Allow(grant) => grant,
+    match testing::authorize(&mut testing::load(&policy.to_string()), &request, at(0)) {
+        Decision::Allow(permit) => permit,
         other => panic!("{other:?}"),
     }
 }
@@ -36,11 +36,15 @@ fn with_claims(claims: &[(&str, &str)]) -> Vec<(String, String)> {
         { "claim": ["realm", "roles"], "header": "x-roles" },
         { "claim": "n", "header": "x-n" },
     ] } });
-    grant(&members, claims, &[("authorization", "Bearer TOKEN")], "/").set
+    permit(&members, claims, &[("authorization", "Bearer TOKEN")], "/").set
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {
     (name.to_string(), value.to_string())
+}
+
+fn removed(permit: &Permit) -> Vec<&str> {
+    permit.removed_fields().collect()
 }
 
 #[test]
@@ -87,20 +91,20 @@ fn v36_its_own_fields_are_removed_in_every_spelling() {
         "routes": [{ "path": { "exact": "/public" }, "public": true }, {}],
     });
     let own = ["tessera-dry-run", "x-subject-id", "x-payload"];
-    let public = grant(&members, &[], &[], "/public");
-    assert_eq!(public.remove(), own);
+    let public = permit(&members, &[], &[], "/public");
+    assert_eq!(removed(&public), own);
     assert!(public.set.is_empty() && public.token.is_none());
-    let known = grant(&members, &[], &[("authorization", "Bearer TOKEN")], "/x");
-    assert_eq!(known.remove(), [&own[..], &["authorization"]].concat());
+    let known = permit(&members, &[], &[("authorization", "Bearer TOKEN")], "/x");
+    assert_eq!(removed(&known), [&own[..], &["authorization"]].concat());
 }
 
 #[test]
 fn the_payload_goes_as_it_is_in_the_token() {
     let members = json!({ "upstream": { "payload": "X-Payload", "forward_token": true } });
-    let grant = grant(&members, &[], &[("authorization", "Bearer TOKEN")], "/");
+    let permit = permit(&members, &[], &[("authorization", "Bearer TOKEN")], "/");
     let payload = testing::encode(testing::claims(&[]));
-    assert_eq!(grant.set, [pair("x-payload", &payload)]);
-    assert_eq!(grant.remove(), ["tessera-dry-run", "x-payload"], "the token stays");
+    assert_eq!(permit.set, [pair("x-payload", &payload)]);
+    assert_eq!(removed(&permit), ["tessera-dry-run", "x-payload"], "the token stays");
 }
 
 #[test]
@@ -108,28 +112,28 @@ fn a_token_is_taken_out_of_where_it_was() {
     let sources = json!({ "tokens": [
         { "header": "X_Token", "prefix": "Token " }, { "cookie": "session" }, { "query": "access_token" },
     ] });
-    let in_header = grant(&sources, &[], &[("x_token", "Token TOKEN")], "/a?b=1");
-    assert_eq!((in_header.remove.last().unwrap().as_str(), in_header.target), ("x-token", None));
+    let in_header = permit(&sources, &[], &[("x_token", "Token TOKEN")], "/a?b=1");
+    assert_eq!((in_header.token_field(), in_header.target()), (Some("x-token"), None));
 
     let cookies = [("cookie", "a=1; session=TOKEN;flag;"), ("cookie", "c= 3")];
-    let in_cookie = grant(&sources, &[], &cookies, "/a");
-    assert_eq!(in_cookie.remove.last().unwrap(), "cookie");
+    let in_cookie = permit(&sources, &[], &cookies, "/a");
+    assert_eq!(in_cookie.token_field(), Some("cookie"));
     assert_eq!(in_cookie.set, [pair("cookie", "a=1; flag; c= 3")]);
-    assert!(grant(&sources, &[], &[("cookie", "session=TOKEN")], "/a").set.is_empty());
+    assert!(permit(&sources, &[], &[("cookie", "session=TOKEN")], "/a").set.is_empty());
 
     for (target, expected) in [
         ("/a?access_token=TOKEN", "/a"),
         ("/a?x=1&access_token=TOKEN&y=%20", "/a?x=1&y=%20"),
         ("/a?access%5ftoken=TOKEN&&y", "/a?&y"),
     ] {
-        let in_query = grant(&sources, &[], &[], target);
+        let in_query = permit(&sources, &[], &[], target);
         assert_eq!(in_query.target.as_deref(), Some(expected), "{target}");
     }
 }
 
 #[test]
-fn a_grant_shows_no_claim_and_no_cookie() {
+fn a_permit_shows_no_claim_and_no_cookie() {
     let sources = json!({ "tokens": [{ "cookie": "session" }] });
-    let grant = grant(&sources, &[], &[("cookie", "session=TOKEN; other=secret")], "/");
-    assert!(!format!("{grant:?}").contains("secret"));
+    let permit = permit(&sources, &[], &[("cookie", "session=TOKEN; other=secret")], "/");
+    assert!(!format!("{permit:?}").contains("secret"));
 }

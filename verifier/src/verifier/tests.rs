@@ -10,8 +10,9 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     algorithm::Algorithm,
-    decision::VerifiedToken,
     excerpt::Excerpt,
+    fetch::DocumentKind,
+    limits,
     testing::{self, ISSUER, Signer, at, claims, encode, header, key_set},
 };
 
@@ -33,7 +34,7 @@ fn verifier(keys: &[Json], members: &Json) -> Verifier {
     for (name, value) in members.as_object().unwrap() {
         issuer[name] = value.clone();
     }
-    Verifier::load(&testing::policy(issuer)).unwrap()
+    testing::load(&testing::policy(issuer))
 }
 
 /// A signer, and a verifier that knows its key as `k`.
@@ -44,11 +45,33 @@ fn pair(members: &Json) -> (Signer, Verifier) {
 }
 
 fn verdict(verifier: &mut Verifier, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Error> {
-    match verifier.authenticate(token, now) {
-        Authentication::Verified(token) => Ok(token),
-        Authentication::Refused(error) => Err(error),
-        Authentication::Need(wants) => panic!("needs {wants:?}"),
+    match authenticate(verifier, token, now) {
+        Step::Done(verdict) => verdict,
+        step => panic!("{step:?}"),
     }
+}
+
+/// The first step of whoever asks about a token.
+fn authenticate(
+    verifier: &mut Verifier,
+    token: &str,
+    now: Timestamp,
+) -> Step<Result<Arc<VerifiedToken>, Error>> {
+    verifier.authenticate(token, AcceptedAudience::OfPolicy, &mut Attempt::new(), now)
+}
+
+/// The documents to fetch for an answer; none, if others fetch them.
+fn fetches<T: core::fmt::Debug>(step: Step<T>) -> Vec<FetchRequest> {
+    match step {
+        Step::Fetch(request) => vec![request],
+        Step::Wait { .. } => vec![],
+        step @ Step::Done(_) => panic!("{step:?}"),
+    }
+}
+
+/// The identifier of the first issuer's key set at a URL.
+fn keys_at(url: &str) -> DocumentId {
+    DocumentId::new(DocumentKind::KeySet, 0, url)
 }
 
 /// Why a token is refused; nothing, if it is not.

@@ -12,7 +12,7 @@ use crate::{
     error::BenchError,
     material::{HOST, METHOD, TARGET, now},
 };
-use generated::exports::tessera::verifier::verify::{Decision, Request};
+use generated::exports::tessera::verifier::verify::{Options, Request, Step};
 
 #[allow(
     clippy::allow_attributes,
@@ -121,26 +121,21 @@ impl Instance {
     pub(crate) fn supply(&mut self, text: &str) -> Result<(), BenchError> {
         let contender = self.name;
         let refused = |reason| BenchError::Refused { contender, reason };
-        let wants = match self.ask()? {
-            Decision::Need(wants) => wants,
+        let id = match self.ask()? {
+            Step::Fetch(fetch) => fetch.document.id,
             other => return Err(refused(format!("{other:?}"))),
         };
-        for want in wants {
-            let verify = self.bindings.tessera_verifier_verify().verifier();
-            verify
-                .call_supply(&mut self.store, self.verifier, want.id, text, "", self.now)
-                .map_err(BenchError::Wasmtime)?
-                .map_err(refused)?;
-        }
-        Ok(())
+        let verify = self.bindings.tessera_verifier_verify().verifier();
+        let supplied = verify.call_supply(&mut self.store, self.verifier, &id, text, "", self.now);
+        supplied.map_err(BenchError::Wasmtime)?.map(drop).map_err(refused)
     }
 
     /// Decides, one way or the other.
-    pub(crate) fn ask(&mut self) -> Result<Decision, BenchError> {
+    pub(crate) fn ask(&mut self) -> Result<Step, BenchError> {
         self.store.set_epoch_deadline(DEADLINE);
         let verify = self.bindings.tessera_verifier_verify().verifier();
         verify
-            .call_authorize(&mut self.store, self.verifier, &self.request, self.now)
+            .call_authorize(&mut self.store, self.verifier, &self.request, 0, self.now)
             .map_err(BenchError::Wasmtime)
     }
 }
@@ -148,8 +143,8 @@ impl Instance {
 impl Contender for Instance {
     fn decide(&mut self) -> Result<(), BenchError> {
         match self.ask()? {
-            Decision::Allow(grant) => {
-                black_box(grant);
+            Step::Allow(permit) => {
+                black_box(permit);
                 Ok(())
             }
             other => Err(BenchError::Refused { contender: self.name, reason: format!("{other:?}") }),
@@ -166,7 +161,7 @@ fn load(
     bindings
         .tessera_verifier_verify()
         .verifier()
-        .call_load(store, policy)
+        .call_load(store, policy, Options { claims: false })
         .map_err(BenchError::Wasmtime)?
         .map_err(|problems| BenchError::Policy(format!("{problems:?}")))
 }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use tessera_verifier::{Backend, Decision, Request, Timestamp, Verifier};
+use tessera_verifier::{Attempt, Backend, Decision, Request, Step, Timestamp, Verifier};
 
 use crate::{
     contender::Contender,
@@ -26,7 +26,7 @@ impl Native {
         token: &str,
     ) -> Result<Self, BenchError> {
         let verifier =
-            Verifier::load_with(policy, backend).map_err(|error| BenchError::Policy(format!("{error:?}")))?;
+            Verifier::load(policy, backend).map_err(|error| BenchError::Policy(format!("{error:?}")))?;
         let now = Timestamp::from_seconds(now());
         Ok(Self { name, verifier, authorization: format!("Bearer {token}"), now })
     }
@@ -37,11 +37,11 @@ impl Native {
         let refused = |reason| BenchError::Refused { contender, reason };
         let headers = [("authorization", self.authorization.as_str())];
         let request = Request { method: METHOD, host: HOST, target: TARGET, headers: &headers };
-        match self.verifier.authorize(&request, self.now) {
-            Decision::Need(wants) => wants.into_iter().try_for_each(|want| {
-                let supplied = self.verifier.supply(want.id, text, "", self.now);
+        match self.verifier.authorize(&request, &mut Attempt::new(), self.now) {
+            Step::Fetch(fetch) => {
+                let supplied = self.verifier.supply(fetch.id, text, "", self.now);
                 supplied.map(drop).map_err(|error| refused(error.to_string()))
-            }),
+            }
             other => Err(refused(format!("{other:?}"))),
         }
     }
@@ -51,9 +51,9 @@ impl Contender for Native {
     fn decide(&mut self) -> Result<(), BenchError> {
         let headers = [("authorization", self.authorization.as_str())];
         let request = Request { method: METHOD, host: HOST, target: TARGET, headers: &headers };
-        match self.verifier.authorize(&request, self.now) {
-            Decision::Allow(grant) => {
-                black_box(grant);
+        match self.verifier.authorize(&request, &mut Attempt::new(), self.now) {
+            Step::Done(Decision::Allow(permit)) => {
+                black_box(permit);
                 Ok(())
             }
             other => Err(BenchError::Refused { contender: self.name, reason: format!("{other:?}") }),

@@ -73,7 +73,7 @@ const VALUE: &str =
 #[track_caller]
 fn assert_problem(root: &Value, place: &str, message: &str) {
     let found: Vec<_> =
-        checked(root).problems.into_iter().map(|problem| (problem.place, problem.message)).collect();
+        checked(root).problems.into_iter().map(|problem| (problem.pointer, problem.message)).collect();
     assert_eq!(found, [(place.to_owned(), message.to_owned())]);
 }
 
@@ -81,7 +81,7 @@ fn assert_problem(root: &Value, place: &str, message: &str) {
 fn assert_warning(root: &Value, place: &str, message: &str) {
     let Checked { problems, warnings } = checked(root);
     assert_eq!(problems, []);
-    let found: Vec<_> = warnings.into_iter().map(|problem| (problem.place, problem.message)).collect();
+    let found: Vec<_> = warnings.into_iter().map(|problem| (problem.pointer, problem.message)).collect();
     assert_eq!(found, [(place.to_owned(), message.to_owned())]);
 }
 

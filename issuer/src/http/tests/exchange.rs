@@ -2,7 +2,7 @@
 
 use ::http::StatusCode;
 use serde_json::{Value, json};
-use tessera_verifier::{Authentication, Decision, Request, Timestamp, Verifier};
+use tessera_verifier::{AcceptedAudience, Attempt, Backend, Decision, Request, Step, Timestamp, Verifier};
 use warp::test::RequestBuilder;
 
 use super::stage::{GRANT, ISSUER, OWN, Server, basic, body, now, post};
@@ -66,7 +66,7 @@ async fn verifier(server: &Server, audience: &str, claims: Value) -> Verifier {
         "audiences": [audience],
         "routes": [{ "path": { "prefix": "/" }, "claims": claims }],
     });
-    Verifier::load(&policy.to_string()).unwrap()
+    Verifier::load(&policy.to_string(), Backend::Portable).unwrap()
 }
 
 fn timestamp() -> Timestamp {
@@ -76,8 +76,8 @@ fn timestamp() -> Timestamp {
 /// The claims of a token for `audience`, verified.
 async fn claims(server: &Server, audience: &str, token: &str) -> Value {
     let mut verifier = verifier(server, audience, json!([{ "claim": "sub", "exists": true }])).await;
-    match verifier.authenticate(token, timestamp()) {
-        Authentication::Verified(token) => serde_json::from_str(token.claims_json()).unwrap(),
+    match verifier.authenticate(token, AcceptedAudience::OfPolicy, &mut Attempt::new(), timestamp()) {
+        Step::Done(Ok(token)) => serde_json::from_str(token.claims_json()).unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -139,8 +139,8 @@ async fn the_chain_is_told_and_has_an_end() {
         let authorization = format!("Bearer {held}");
         let headers = [("authorization", &*authorization)];
         let request = Request { method: "GET", host: "s3.example", target: "/", headers: &headers };
-        let decision = verifier.authorize(&request, timestamp());
-        assert_eq!(matches!(decision, Decision::Allow(_)), allowed, "{condition}: {decision:?}");
+        let decision = verifier.authorize(&request, &mut Attempt::new(), timestamp());
+        assert_eq!(matches!(decision, Step::Done(Decision::Allow(_))), allowed, "{condition}: {decision:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Value, json};
-use tessera_verifier::{Authentication, Backend, Timestamp, Verifier};
+use tessera_verifier::{AcceptedAudience, Attempt, Backend, Step, Timestamp, Verifier};
 
 use super::*;
 use crate::keys::{sign_jwt, sign_token};
@@ -68,9 +68,10 @@ async fn our_verifier_accepts_what_is_signed() {
         let token = sign_jwt(&*vault.open(&key).unwrap(), "JWT", &claims).await.unwrap();
         // With the arithmetic that the guests have, too.
         for backend in [Backend::AwsLc, Backend::Portable] {
-            let mut verifier = Verifier::load_with(&policy.to_string(), backend).unwrap();
-            let answer = verifier.authenticate_for(&token, &["orders"], Timestamp::from_seconds(now));
-            assert!(matches!(answer, Authentication::Verified(_)), "{algorithm} {backend:?}: {answer:?}");
+            let mut verifier = Verifier::load(&policy.to_string(), backend).unwrap();
+            let (audience, now) = (AcceptedAudience::OfPolicy, Timestamp::from_seconds(now));
+            let step = verifier.authenticate(&token, audience, &mut Attempt::new(), now);
+            assert!(matches!(step, Step::Done(Ok(_))), "{algorithm} {backend:?}: {step:?}");
         }
     }
 }

@@ -163,7 +163,7 @@ impl Assertions {
         let mut near: Vec<NearMiss> = Vec::new();
         for (credential, registration) in registrations.take(NEAR_EXAMINED) {
             let for_us = self.is_for_us(&registration.audience, &asked.audiences);
-            let mut unmet = registration.conditions.parsed().unmet(asked.claims);
+            let mut unmet = registration.conditions.parsed().failed(asked.claims);
             let unmet = match (for_us, unmet.next(), unmet.next()) {
                 (true, Some(one), None) => one.to_string(),
                 (false, None, _) => audience_unmet(&asked.audiences),

@@ -7,7 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use tessera_fetch::Fetcher;
-use tessera_verifier::{Authentication, PolicyError, Timestamp, Verifier, Want, limits};
+use tessera_verifier::{
+    AcceptedAudience, Attempt, Backend, Error, FetchRequest, PolicyError, Step, Timestamp, VerifiedToken,
+    Verifier, limits,
+};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -111,7 +114,7 @@ impl VerifierKey {
             "token_cache": { "entries": remembered },
             "allow_http_loopback": allow_http_loopback,
         });
-        Verifier::load(&policy.to_string())
+        Verifier::load(&policy.to_string(), Backend::AwsLc)
     }
 
     fn is_of(&self, credential: &Credential) -> bool {
@@ -163,7 +166,7 @@ impl KeyVerifiers {
         table.cut_down(snapshot);
         // A credential without keys is never asked about; were it, nothing would be verified.
         let Some(source) = VerifierKey::of(credential) else {
-            return Ok(Arc::new(SharedVerifier::new(Verifier::load("{}")?, &self.fetcher)));
+            return Ok(Arc::new(SharedVerifier::new(Verifier::load("{}", Backend::AwsLc)?, &self.fetcher)));
         };
         if let Some(shared) = table.verifiers.get(&source).cloned() {
             table.of_credential.insert(credential.id.clone(), Arc::clone(&shared));
@@ -203,8 +206,8 @@ impl KeyVerifiers {
             table.verifiers.values().cloned().collect()
         };
         for shared in all {
-            let wants = lock(&shared.verifier).wants(read(clock));
-            shared.fetch(wants, clock);
+            let due = lock(&shared.verifier).due_fetches(read(clock));
+            shared.fetch(due, clock);
         }
     }
 }
@@ -235,53 +238,48 @@ impl SharedVerifier {
         token: &str,
         audiences: &[String],
         clock: Clock,
-    ) -> Authentication {
+    ) -> Result<Arc<VerifiedToken>, Error> {
         let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
-        // An issuer's metadata first, then the key set that they name.
-        for _ in 0..limits::FETCH_ROUNDS {
+        let mut attempt = Attempt::new();
+        loop {
             // Subscribed before asking, so that a fetch that ends in between is not missed.
             let mut fetched = self.fetched.subscribe();
-            let wants = match lock(&self.verifier).authenticate_for(token, &audiences, read(clock)) {
-                Authentication::Need(wants) => wants,
-                decided => return decided,
-            };
-            self.fetch(wants, clock);
-            // A deadline missed is answered below like a fetch that failed.
+            let audience = AcceptedAudience::OneOf(&audiences);
+            match lock(&self.verifier).authenticate(token, audience, &mut attempt, read(clock)) {
+                Step::Done(verdict) => return verdict,
+                Step::Fetch(request) => self.fetch(vec![request], clock),
+                Step::Wait { .. } => {}
+            }
+            // A deadline missed is answered by the next step.
             let _ = timeout(FETCH_WAIT, fetched.changed()).await;
         }
-        let decided = lock(&self.verifier).authenticate_for(token, &audiences, read(clock));
-        if let Authentication::Need(wants) = &decided {
-            // For the next request: the verifier takes these to be under way, and this one has waited enough.
-            self.fetch(wants.clone(), clock);
-        }
-        decided
     }
 
     /// Fetches on a task of its own: whoever asked may hang up, and others wait for the same keys.
-    fn fetch(self: &Arc<Self>, wants: Vec<Want>, clock: Clock) {
-        if wants.is_empty() {
+    fn fetch(self: &Arc<Self>, requests: Vec<FetchRequest>, clock: Clock) {
+        if requests.is_empty() {
             return;
         }
         let shared = Arc::clone(self);
         tokio::spawn(async move {
-            join_all(wants.into_iter().map(|want| shared.deliver(want, clock))).await;
+            join_all(requests.into_iter().map(|request| shared.deliver(request, clock))).await;
             shared.fetched.send_modify(|count| *count += 1);
         });
     }
 
-    async fn deliver(&self, want: Want, clock: Clock) {
-        let url = tessera_fetch::redacted(&want.url);
-        let fetched = self.fetcher.get(&want.url, want.timeout, want.limit).await;
+    async fn deliver(&self, request: FetchRequest, clock: Clock) {
+        let url = tessera_fetch::redacted(&request.url);
+        let fetched = self.fetcher.get(&request.url, request.timeout, request.limit).await;
         // Now, not when the fetch began: pauses and freshness count from its end.
         let now = read(clock);
         match fetched {
             Err(error) => {
                 tracing::warn!(url, error = tessera_fetch::chain(&error), "a key set could not be fetched");
-                lock(&self.verifier).fail(want.id, now);
+                lock(&self.verifier).fail(request.id, now);
             }
             Ok(document) => {
                 let supplied =
-                    lock(&self.verifier).supply(want.id, &document.text, &document.cache_control, now);
+                    lock(&self.verifier).supply(request.id, &document.text, &document.cache_control, now);
                 match supplied {
                     Ok(skipped) => tracing::debug!(url, skipped = skipped.len(), "a key set was fetched"),
                     Err(error) => tracing::warn!(url, %error, "a key set was refused"),

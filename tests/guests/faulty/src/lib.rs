@@ -5,7 +5,8 @@
 //! `trap` does when it is supplied.
 
 use generated::exports::tessera::verifier::verify::{
-    self, Decision, Grant, Guest, GuestVerifier, Problem, Rejection, Request, Want,
+    self, Document, Fetch, Fields, Guest, GuestVerifier, Kind, Options, Permit, Problem, Rejection, Request,
+    Step,
 };
 
 #[allow(
@@ -41,44 +42,37 @@ impl Guest for Component {
 }
 
 impl GuestVerifier for Verifier {
-    fn load(policy: String) -> Result<verify::Verifier, Vec<Problem>> {
+    fn load(policy: String, _options: Options) -> Result<verify::Verifier, Vec<Problem>> {
         trap_if(policy == "trap");
         Ok(verify::Verifier::new(Self(policy)))
     }
 
-    fn reads(&self) -> Vec<String> {
-        Vec::new()
+    fn fields(&self) -> Fields {
+        Fields { pass: Vec::new(), remove: Vec::new() }
     }
 
-    fn wants(&self, _now: u64) -> Vec<Want> {
-        if self.0.starts_with("http") {
-            vec![Want { id: 0, url: self.0.clone(), timeout: 1000, limit: 1000 }]
-        } else {
-            Vec::new()
-        }
+    fn due(&self, _now: u64) -> Vec<Document> {
+        let is_url = self.0.starts_with("http");
+        is_url.then(|| self.document()).into_iter().collect()
     }
 
-    fn supply(&self, _id: u32, text: String, _caching: String, _now: u64) -> Result<Vec<String>, String> {
+    fn supply(&self, _id: String, text: String, _caching: String, _now: u64) -> Result<Vec<String>, String> {
         trap_if(text == "trap");
         Ok(Vec::new())
     }
 
-    fn fail(&self, _id: u32, _now: u64) {}
+    fn fail(&self, _id: String, _now: u64) {}
 
-    /// It concludes nothing: it says `need` again, which is one of the things it should not.
-    fn conclude(&self, request: Request, now: u64) -> Decision {
-        self.authorize(request, now)
-    }
-
-    fn authorize(&self, request: Request, now: u64) -> Decision {
+    fn authorize(&self, request: Request, _attempt: u64, _now: u64) -> Step {
         let mut set = Vec::new();
         match request.target.as_str() {
             "/trap" => trap_if(true),
             "/loop" => spin(),
             "/grow" => grow(),
-            "/need" => return Decision::Need(self.wants(now)),
+            // Again and again, which no component should.
+            "/need" => return Step::Fetch(Fetch { document: self.document(), attempt: 0 }),
             "/status-200" => {
-                return Decision::Deny(Rejection {
+                return Step::Deny(Rejection {
                     status: 200,
                     challenge: Some("Bearer\r\nX-Injected: 1".to_owned()),
                     error: "faulty".to_owned(),
@@ -88,7 +82,13 @@ impl GuestVerifier for Verifier {
             "/bad-field" => set.push(("x-mine".to_owned(), "a\r\nx-injected: 1".to_owned())),
             _ => {}
         }
-        Decision::Allow(Grant { identity: None, remove: Vec::new(), set, target: None, refusal: None })
+        Step::Allow(Permit { identity: None, remove: None, set, target: None, refusal: None })
+    }
+}
+
+impl Verifier {
+    fn document(&self) -> Document {
+        Document { id: "0".to_owned(), kind: Kind::Keys, url: self.0.clone(), timeout: 1000, limit: 1000 }
     }
 }
 

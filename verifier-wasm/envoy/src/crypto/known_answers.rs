@@ -1,7 +1,7 @@
 //! Signatures whose verdict is known, to try a function with that verifies some. Made by the Python package
 //! `cryptography`; nobody has the private keys any more.
 
-use tessera_verifier::{Algorithm, Signed};
+use tessera_verifier::{Algorithm, SignatureInput};
 
 /// A signature over [`MESSAGE`], and nothing else.
 pub(super) struct Known {
@@ -33,14 +33,17 @@ pub(super) fn all() -> Vec<Known> {
 }
 
 impl Known {
-    pub(super) fn good(&self) -> Signed<'_> {
+    pub(super) fn good(&self) -> SignatureInput<'_> {
         let Self { algorithm, key, signature, .. } = self;
-        Signed { algorithm: *algorithm, key, message: MESSAGE, signature }
+        SignatureInput { algorithm: *algorithm, key, message: MESSAGE, signature }
     }
 
     /// The signature over something else, and another signature.
-    pub(super) fn bad(&self) -> [Signed<'_>; 2] {
-        [Signed { message: ANOTHER, ..self.good() }, Signed { signature: &self.altered, ..self.good() }]
+    pub(super) fn bad(&self) -> [SignatureInput<'_>; 2] {
+        [
+            SignatureInput { message: ANOTHER, ..self.good() },
+            SignatureInput { signature: &self.altered, ..self.good() },
+        ]
     }
 }
 

@@ -18,12 +18,16 @@ fn policy(routes: &Json) -> Json {
 }
 
 fn routes(list: &Json) -> Routes {
-    Policy::parse(&policy(list).to_string(), Backend::default()).unwrap().rules.routes
+    Policy::parse(&policy(list).to_string(), Backend::Portable).unwrap().rules.routes
 }
 
 fn faults(list: &Json) -> Vec<String> {
-    let error = Policy::parse(&policy(list).to_string(), Backend::default()).unwrap_err();
-    error.problems().iter().map(|problem| alloc::format!("{}: {}", problem.place, problem.message)).collect()
+    let error = Policy::parse(&policy(list).to_string(), Backend::Portable).unwrap_err();
+    error
+        .problems()
+        .iter()
+        .map(|problem| alloc::format!("{}: {}", problem.pointer, problem.message))
+        .collect()
 }
 
 /// Which of the routes a request meets.

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-use crate::testing::at;
+use crate::testing::{self, at};
 
 /// JSON that looks like a policy as often as not.
 fn any_policy() -> impl Strategy<Value = Json> {
@@ -68,13 +68,13 @@ proptest! {
             policy = good();
             policy[["issuers", "audiences", "routes", "challenge"][name]] = member;
         }
-        match crate::Verifier::load(&policy.to_string()) {
+        match crate::Verifier::load(&policy.to_string(), testing::BACKEND) {
             Err(error) => prop_assert!(!error.problems().is_empty()),
             Ok(mut verifier) => {
                 let headers = [("authorization", "Bearer a.b.c")];
                 let request = crate::Request { method: "GET", host: "h", target: "/orders", headers: &headers };
-                let _ = verifier.authorize(&request, at(0));
-                let _ = verifier.wants(at(0));
+                let _ = testing::authorize(&mut verifier, &request, at(0));
+                let _ = verifier.due_fetches(at(0));
             }
         }
     }

@@ -3,13 +3,8 @@
 use super::*;
 
 const METADATA: &str = "https://issuer.example/.well-known/openid-configuration";
-const METADATA_ID: DocumentId = DocumentId(1);
-
-/// The identifier of the issuer's key set at a URL: it has another one where the URL is another one.
-fn keys_at(url: &str) -> DocumentId {
-    let mut verifier = discovering();
-    verifier.supply(METADATA_ID, &metadata(url), "", at(0)).unwrap();
-    verifier.wants(at(0))[0].id
+fn metadata_id() -> DocumentId {
+    DocumentId::new(DocumentKind::Metadata, 0, METADATA)
 }
 
 fn metadata(jwks_uri: &str) -> String {
@@ -18,18 +13,15 @@ fn metadata(jwks_uri: &str) -> String {
 }
 
 fn discovering() -> Verifier {
-    Verifier::load(&testing::policy(json!({ "discovery": true }))).unwrap()
+    testing::load(&testing::policy(json!({ "discovery": true })))
 }
 
-fn urls(wants: &[Want]) -> Vec<(DocumentId, &str)> {
-    wants.iter().map(|want| (want.id, want.url.as_str())).collect()
+fn urls(fetches: &[FetchRequest]) -> Vec<(DocumentId, &str)> {
+    fetches.iter().map(|fetch| (fetch.id, fetch.url.as_str())).collect()
 }
 
-fn needs(verifier: &mut Verifier, token: &str, now: i64) -> Vec<Want> {
-    match verifier.authenticate(token, at(now)) {
-        Authentication::Need(wants) => wants,
-        other => panic!("{other:?}"),
-    }
+fn needs(verifier: &mut Verifier, token: &str, now: i64) -> Vec<FetchRequest> {
+    fetches(authenticate(verifier, token, at(now)))
 }
 
 #[test]
@@ -37,25 +29,25 @@ fn metadata_then_keys_then_a_decision() {
     let signer = Signer::ed25519();
     let token = signer.access_token("k", &[]);
     let mut verifier = discovering();
-    assert_eq!(urls(&needs(&mut verifier, &token, 0)), [(METADATA_ID, METADATA)]);
-    assert_eq!(verifier.supply(METADATA_ID, &metadata("https://keys.example/jwks"), "", at(0)), Ok(vec![]));
-    let wants = needs(&mut verifier, &token, 0);
+    assert_eq!(urls(&needs(&mut verifier, &token, 0)), [(metadata_id(), METADATA)]);
+    assert_eq!(verifier.supply(metadata_id(), &metadata("https://keys.example/jwks"), "", at(0)), Ok(vec![]));
+    let due = needs(&mut verifier, &token, 0);
     let keys_id = keys_at("https://keys.example/jwks");
-    assert_eq!(urls(&wants), [(keys_id, "https://keys.example/jwks")]);
-    assert_eq!(wants[0].limit, limits::KEY_SET_BYTES);
+    assert_eq!(urls(&due), [(keys_id, "https://keys.example/jwks")]);
+    assert_eq!(due[0].limit, limits::KEY_SET_BYTES);
     assert_eq!(verifier.supply(keys_id, &key_set(&[signer.jwk("k")]), "", at(0)), Ok(vec![]));
     assert!(verdict(&mut verifier, &token, at(0)).is_ok());
-    assert_eq!(verifier.wants(at(0)), []);
+    assert_eq!(verifier.due_fetches(at(0)), []);
 }
 
 #[test]
 fn the_regular_look_finds_both() {
     let mut verifier = discovering();
-    assert_eq!(urls(&verifier.wants(at(0))), [(METADATA_ID, METADATA)]);
-    assert_eq!(verifier.wants(at(0)), []);
-    verifier.supply(METADATA_ID, &metadata("https://keys.example/jwks"), "", at(0)).unwrap();
+    assert_eq!(urls(&verifier.due_fetches(at(0))), [(metadata_id(), METADATA)]);
+    assert_eq!(verifier.due_fetches(at(0)), []);
+    verifier.supply(metadata_id(), &metadata("https://keys.example/jwks"), "", at(0)).unwrap();
     let url = "https://keys.example/jwks";
-    assert_eq!(urls(&verifier.wants(at(0))), [(keys_at(url), url)]);
+    assert_eq!(urls(&verifier.due_fetches(at(0))), [(keys_at(url), url)]);
 }
 
 #[test]
@@ -68,22 +60,22 @@ fn v43_bad_metadata_change_nothing() {
         Err(DocumentError::Unwanted),
         "nobody knows yet where keys are"
     );
-    verifier.supply(METADATA_ID, &metadata("https://keys.example/jwks"), "", at(0)).unwrap();
+    verifier.supply(metadata_id(), &metadata("https://keys.example/jwks"), "", at(0)).unwrap();
     verifier.supply(keys_id, &key_set(&[signer.jwk("k")]), "", at(0)).unwrap();
     let evil =
         json!({ "issuer": "https://evil.example", "jwks_uri": "https://evil.example/jwks" }).to_string();
     assert_eq!(
-        verifier.supply(METADATA_ID, &evil, "", at(40)),
+        verifier.supply(metadata_id(), &evil, "", at(40)),
         Err(DocumentError::OtherIssuer(Excerpt::new("https://evil.example")))
     );
     let loopback = metadata("http://127.0.0.1/jwks");
     assert_eq!(
-        verifier.supply(METADATA_ID, &loopback, "", at(80)),
+        verifier.supply(metadata_id(), &loopback, "", at(80)),
         Err(DocumentError::UrlRefused(Excerpt::new("http://127.0.0.1/jwks")))
     );
     assert!(verdict(&mut verifier, &signer.access_token("k", &[]), at(80)).is_ok());
-    let wants = verifier.wants(at(481));
-    assert!(urls(&wants).contains(&(keys_id, "https://keys.example/jwks")), "{wants:?}");
+    let due = verifier.due_fetches(at(481));
+    assert!(urls(&due).contains(&(keys_id, "https://keys.example/jwks")), "{due:?}");
 }
 
 #[test]
@@ -91,11 +83,11 @@ fn keys_that_moved_serve_until_they_were_fetched_anew() {
     let (old, new) = (Signer::ed25519(), Signer::ed25519());
     let (first, second) = (keys_at("https://keys.example/1"), keys_at("https://keys.example/2"));
     let mut verifier = discovering();
-    verifier.supply(METADATA_ID, &metadata("https://keys.example/1"), "", at(0)).unwrap();
+    verifier.supply(metadata_id(), &metadata("https://keys.example/1"), "", at(0)).unwrap();
     verifier.supply(first, &key_set(&[old.jwk("old")]), "", at(0)).unwrap();
-    verifier.supply(METADATA_ID, &metadata("https://keys.example/2"), "", at(10)).unwrap();
+    verifier.supply(metadata_id(), &metadata("https://keys.example/2"), "", at(10)).unwrap();
     assert!(verdict(&mut verifier, &old.access_token("old", &[]), at(10)).is_ok());
-    assert_eq!(urls(&verifier.wants(at(10))), [(second, "https://keys.example/2")]);
+    assert_eq!(urls(&verifier.due_fetches(at(10))), [(second, "https://keys.example/2")]);
     // What comes late from the old place is not what is at the new one.
     let late = verifier.supply(first, &key_set(&[old.jwk("old")]), "", at(11));
     assert_eq!(late, Err(DocumentError::Unwanted));
@@ -109,10 +101,14 @@ fn keys_that_moved_serve_until_they_were_fetched_anew() {
 #[test]
 fn a_discovery_url_can_be_said() {
     let other = "https://issuer.example/.well-known/oauth-authorization-server";
-    let mut verifier = Verifier::load(&testing::policy(json!({ "discovery": other }))).unwrap();
-    assert_eq!(urls(&verifier.wants(at(0))), [(METADATA_ID, other)]);
+    let mut verifier = testing::load(&testing::policy(json!({ "discovery": other })));
+    assert_eq!(
+        urls(&verifier.due_fetches(at(0))),
+        [(DocumentId::new(DocumentKind::Metadata, 0, other), other)]
+    );
     let error = Verifier::load(
         &json!({ "issuers": [{ "issuer": "platform", "discovery": true }], "audiences": ["a"] }).to_string(),
+        testing::BACKEND,
     );
     assert_eq!(
         error.unwrap_err().to_string(),
@@ -124,11 +120,11 @@ fn a_discovery_url_can_be_said() {
 #[test]
 fn keys_that_cannot_be_fetched_are_looked_for_elsewhere() {
     let mut verifier = discovering();
-    verifier.supply(METADATA_ID, &metadata("https://keys.example/1"), "max-age=86400", at(0)).unwrap();
+    verifier.supply(metadata_id(), &metadata("https://keys.example/1"), "max-age=86400", at(0)).unwrap();
     for now in [0, 10] {
-        let wants = verifier.wants(at(now));
-        assert_eq!(urls(&wants), [(keys_at("https://keys.example/1"), "https://keys.example/1")]);
-        verifier.fail(wants[0].id, at(now));
+        let due = verifier.due_fetches(at(now));
+        assert_eq!(urls(&due), [(keys_at("https://keys.example/1"), "https://keys.example/1")]);
+        verifier.fail(due[0].id, at(now));
     }
-    assert!(urls(&verifier.wants(at(40))).contains(&(METADATA_ID, METADATA)));
+    assert!(urls(&verifier.due_fetches(at(40))).contains(&(metadata_id(), METADATA)));
 }

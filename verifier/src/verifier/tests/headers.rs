@@ -143,7 +143,7 @@ fn v13_never_uses_a_key_that_the_token_brings() {
         // Where the token is good, they are ignored.
         assert_eq!(refusal(&mut verifier, &signer.token(&header("k"), &claims(&[]))), None, "{member}");
     }
-    assert_eq!(verifier.wants(at(0)), []);
+    assert_eq!(verifier.due_fetches(at(0)), []);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn two_kinds() -> (Signer, Signer, Verifier) {
         ],
         "audiences": ["orders"],
     });
-    (authority, other, Verifier::load(&policy.to_string()).unwrap())
+    (authority, other, testing::load(&policy.to_string()))
 }
 
 fn svid(signer: &Signer, changes: &[(&str, &str)]) -> String {
@@ -86,8 +86,8 @@ fn a_fetched_bundle_is_read_as_one() {
     let authority = Signer::es256();
     let policy =
         testing::policy(json!({ "jwks_uri": "https://spire.example/bundle", "profile": "jwt-svid" }));
-    let mut verifier = Verifier::load(&policy.replace(ISSUER, DOMAIN)).unwrap();
-    let id = verifier.wants(at(0))[0].id;
+    let mut verifier = testing::load(&policy.replace(ISSUER, DOMAIN));
+    let id = verifier.due_fetches(at(0))[0].id;
     let mut jwk = authority.jwk("k");
     let plain = key_set(&[jwk.clone()]);
     assert!(matches!(verifier.supply(id, &plain, "", at(0)), Err(DocumentError::NoUsableKey(_))));
@@ -123,7 +123,8 @@ fn the_audience_can_be_another_one_each_time() {
     let (signer, mut verifier) = pair(&json!({}));
     let token = signer.access_token("k", &[("aud", r#"["a","b"]"#)]);
     for (audiences, good) in [(&["b"][..], true), (&["x", "a"], true), (&["orders"], false), (&[], false)] {
-        let told = verifier.authenticate_for(&token, audiences, at(0));
-        assert_eq!(matches!(told, Authentication::Verified(_)), good, "{audiences:?}");
+        let audience = AcceptedAudience::OneOf(audiences);
+        let step = verifier.authenticate(&token, audience, &mut Attempt::new(), at(0));
+        assert_eq!(matches!(step, Step::Done(Ok(_))), good, "{audiences:?}");
     }
 }

@@ -23,21 +23,20 @@ impl Scene {
             ],
             "token_cache": cache,
         });
-        let mut scene =
-            Self { signer: Signer::ed25519(), verifier: Verifier::load(&policy.to_string()).unwrap() };
+        let mut scene = Self { signer: Signer::ed25519(), verifier: testing::load(&policy.to_string()) };
         scene.publish(&[scene.signer.jwk("k")], 0);
         scene
     }
 
     fn publish(&mut self, keys: &[Json], now: i64) {
-        self.verifier.supply(DocumentId::from_number(0), &key_set(keys), "max-age=60", at(now)).unwrap();
+        self.verifier.supply(keys_at(KEYS), &key_set(keys), "max-age=60", at(now)).unwrap();
     }
 
     fn ask(&mut self, token: &str, target: &str, now: i64) -> Option<Error> {
         let value = format!("Bearer {token}");
         let headers = [("authorization", value.as_str())];
         let request = Request { method: "GET", host: "h", target, headers: &headers };
-        match self.verifier.conclude(&request, at(now)) {
+        match testing::authorize(&mut self.verifier, &request, at(now)) {
             Decision::Allow(_) => None,
             Decision::Deny(rejection) => Some(rejection.error().clone()),
             other => panic!("{other:?}"),
@@ -100,7 +99,7 @@ fn v41_a_remembered_token_goes_with_its_key() {
     scene.publish(&[other.jwk("k")], 62);
     assert_eq!(scene.remembered(), 0);
     assert_eq!(scene.ask(&token, "/", 62), Some(Error::SignatureWrong));
-    replaced.supply(DocumentId(0), &key_set(&[scene.signer.jwk("renamed")]), "", at(62)).unwrap();
+    replaced.supply(keys_at(KEYS), &key_set(&[scene.signer.jwk("renamed")]), "", at(62)).unwrap();
     scene.verifier = replaced;
     assert_eq!(scene.remembered(), 0);
 }

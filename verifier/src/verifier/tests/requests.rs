@@ -10,7 +10,7 @@ fn with_routes(routes: &Json, scope: &str) -> (Verifier, String) {
         "challenge": { "realm": "orders", "resource_metadata": "https://orders.example/m" },
     });
     let token = signer.access_token("k", &[("scope", &format!("{scope:?}"))]);
-    (Verifier::load(&policy.to_string()).unwrap(), token)
+    (testing::load(&policy.to_string()), token)
 }
 
 fn decide(
@@ -18,21 +18,20 @@ fn decide(
     token: Option<&str>,
     method: &str,
     target: &str,
-) -> Result<Grant, Rejection> {
+) -> Result<Permit, Rejection> {
     let value = token.map(|token| format!("Bearer {token}"));
     let headers: Vec<(&str, &str)> = value.iter().map(|value| ("authorization", value.as_str())).collect();
     let request = Request { method, host: "orders.example", target, headers: &headers };
-    match verifier.authorize(&request, at(0)) {
-        Decision::Allow(grant) => Ok(grant),
+    match testing::authorize(verifier, &request, at(0)) {
+        Decision::Allow(permit) => Ok(permit),
         Decision::Deny(rejection) => Err(rejection),
-        other @ Decision::Answer(_) => panic!("{other:?}"),
-        Decision::Need(wants) => panic!("needs {wants:?}"),
+        other @ Decision::Respond(_) => panic!("{other:?}"),
     }
 }
 
 /// The error, status and challenge of a refusal.
-fn refused(found: Result<Grant, Rejection>) -> (Error, u16, Option<String>) {
-    let rejection = found.map(|grant| panic!("{grant:?}")).unwrap_err();
+fn refused(found: Result<Permit, Rejection>) -> (Error, u16, Option<String>) {
+    let rejection = found.map(|permit| panic!("{permit:?}")).unwrap_err();
     (rejection.error().clone(), rejection.status(), rejection.challenge().map(ToOwned::to_owned))
 }
 
@@ -77,7 +76,7 @@ fn v33_v34_v35_answers_as_the_standards_say() {
     let bearer = format!("Bearer {token}");
     let mut judge = |headers: &[(&str, &str)], target: &str| {
         let request = Request { method: "GET", host: "orders.example", target, headers };
-        match verifier.authorize(&request, at(0)) {
+        match testing::authorize(&mut verifier, &request, at(0)) {
             Decision::Deny(rejection) => refused(Err(rejection)),
             other => panic!("{other:?}"),
         }
@@ -120,17 +119,17 @@ fn v34_tells_the_caller_nothing_that_the_log_hears() {
     let shown = format!("{rejection:?} {}", rejection.reason());
     let (_, signature) = forged.rsplit_once('.').unwrap();
     assert!(!shown.contains(signature) && !shown.contains("mallory"), "{shown}");
-    let grant = decide(&mut verifier, Some(&token), "GET", "/").unwrap();
+    let permit = decide(&mut verifier, Some(&token), "GET", "/").unwrap();
     let (_, signature) = token.rsplit_once('.').unwrap();
-    assert!(!format!("{grant:?} {verifier:?}").contains(signature));
+    assert!(!format!("{permit:?} {verifier:?}").contains(signature));
 }
 
 #[test]
 fn without_routes_any_good_token_passes() {
     let (signer, mut verifier) = pair(&json!({}));
     let token = signer.access_token("k", &[("scope", "")]);
-    let grant = decide(&mut verifier, Some(&token), "BREW", "//any/../thing").unwrap();
-    assert_eq!(grant.token().unwrap().subject(), "billing");
+    let permit = decide(&mut verifier, Some(&token), "BREW", "//any/../thing").unwrap();
+    assert_eq!(permit.token().unwrap().subject(), "billing");
     let (error, status, challenge) = refused(decide(&mut verifier, None, "GET", "/"));
     assert_eq!((error, status, challenge.as_deref()), (Error::TokenMissing, 401, Some("Bearer")));
 }
@@ -168,8 +167,8 @@ fn the_first_route_that_matches_decides() {
         assert_eq!(found.err().map(|rejection| rejection.error().clone()), expected, "{method} {target}");
     }
     for target in ["/healthz", "/healthz?token=x", "/static/", "/static/a/b"] {
-        let grant = decide(&mut verifier, None, "GET", target).unwrap();
-        assert!(grant.token().is_none(), "{target}");
+        let permit = decide(&mut verifier, None, "GET", target).unwrap();
+        assert!(permit.token().is_none(), "{target}");
     }
     // On a public route nobody looks at a token, not even at a bad one.
     assert!(decide(&mut verifier, Some("bad"), "GET", "/healthz").unwrap().token().is_none());
@@ -230,7 +229,9 @@ fn v37_believes_no_header_about_the_path() {
     let headers =
         [("x-original-url", "/"), ("x-rewrite-url", "/"), (":path", "/"), ("x-envoy-original-path", "/")];
     let request = Request { method: "GET", host: "orders.example", target: "/admin", headers: &headers };
-    let Decision::Deny(rejection) = verifier.authorize(&request, at(0)) else { panic!("allowed") };
+    let Decision::Deny(rejection) = testing::authorize(&mut verifier, &request, at(0)) else {
+        panic!("allowed")
+    };
     assert_eq!(rejection.error(), &Error::TokenMissing);
-    assert_eq!(verifier.reads(), ["authorization"]);
+    assert_eq!(verifier.required_headers(), ["authorization"]);
 }

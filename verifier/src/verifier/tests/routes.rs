@@ -1,7 +1,6 @@
 //! What routes can ask besides scopes, and what passes without a token.
 
 use super::*;
-use crate::decision::Document;
 
 /// A verifier with these further members, its signer, and its answers.
 struct Scene {
@@ -17,18 +16,19 @@ impl Scene {
         for (name, value) in members.as_object().unwrap() {
             policy[name] = value.clone();
         }
-        Self { signer, verifier: Verifier::load(&policy.to_string()).unwrap() }
+        Self { signer, verifier: testing::load(&policy.to_string()) }
     }
 
     fn ask(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Decision {
-        self.verifier.authorize(&Request { method, host: "orders.example", target, headers }, at(0))
+        let request = Request { method, host: "orders.example", target, headers };
+        testing::authorize(&mut self.verifier, &request, at(0))
     }
 
     /// What a token with these claims is told at a target.
-    fn with(&mut self, target: &str, changes: &[(&str, &str)]) -> Result<Grant, (Error, u16)> {
+    fn with(&mut self, target: &str, changes: &[(&str, &str)]) -> Result<Permit, (Error, u16)> {
         let value = format!("Bearer {}", self.signer.access_token("k", changes));
         match self.ask("GET", target, &[("authorization", &value)]) {
-            Decision::Allow(grant) => Ok(grant),
+            Decision::Allow(permit) => Ok(permit),
             Decision::Deny(rejection) => Err((rejection.error().clone(), rejection.status())),
             other => panic!("{other:?}"),
         }
@@ -146,7 +146,7 @@ fn v32_a_route_can_be_for_some_issuers_only() {
         "audiences": ["orders"],
         "routes": [{ "issuers": ["https://other.example"] }],
     });
-    scene.verifier = Verifier::load(&policy.to_string()).unwrap();
+    scene.verifier = testing::load(&policy.to_string());
     let expected = (Error::IssuerNotAllowed { issuer: ISSUER.into() }, 403);
     assert_eq!(scene.with("/", &[]).unwrap_err(), expected);
     scene.signer = other;
@@ -186,9 +186,9 @@ fn v15_takes_the_types_that_the_policy_names_instead() {
 #[test]
 fn an_optional_token_may_be_absent_and_not_bad() {
     let mut scene = Scene::new(&json!({ "routes": [{ "optional": true, "scopes": ["orders:read"] }] }));
-    assert!(matches!(scene.ask("GET", "/", &[]), Decision::Allow(grant) if grant.token().is_none()));
+    assert!(matches!(scene.ask("GET", "/", &[]), Decision::Allow(permit) if permit.token().is_none()));
     let basic = [("authorization", "Basic dTpw")];
-    assert!(matches!(scene.ask("GET", "/", &basic), Decision::Allow(grant) if grant.token().is_none()));
+    assert!(matches!(scene.ask("GET", "/", &basic), Decision::Allow(permit) if permit.token().is_none()));
     assert!(scene.with("/", &[]).unwrap().token().is_some());
     assert_eq!(
         scene.with("/", &[("scope", r#""x""#)]).unwrap_err(),
@@ -207,18 +207,18 @@ fn a_dry_run_reports_and_lets_through() {
         json!({ "routes": [{ "dry_run": true, "scopes": ["x"] }] }),
     ] {
         let mut scene = Scene::new(&members);
-        let grant = scene.with("/", &[]).unwrap();
-        assert!(grant.token().is_none(), "nobody is said to be allowed");
-        let refusal = grant.refusal().unwrap();
+        let permit = scene.with("/", &[]).unwrap();
+        assert!(permit.token().is_none(), "nobody is said to be allowed");
+        let refusal = permit.refusal().unwrap();
         assert_eq!((refusal.error(), refusal.status()), (&insufficient(&["x"], &["x"]).0, 403));
-        assert_eq!(grant.set(), [("tessera-dry-run".to_owned(), "scope-insufficient".to_owned())]);
-        assert_eq!(grant.remove(), ["tessera-dry-run"], "the token goes on");
+        assert_eq!(permit.set(), [("tessera-dry-run".to_owned(), "scope-insufficient".to_owned())]);
+        assert_eq!(permit.removed_fields().collect::<Vec<_>>(), ["tessera-dry-run"], "the token goes on");
         // Who would be allowed is, and takes the token along: the service behind may still look at it.
         let allowed = scene.with("/", &[("scope", r#""x""#)]).unwrap();
         assert!(allowed.refusal().is_none() && allowed.token().is_some());
-        assert_eq!(allowed.remove(), ["tessera-dry-run"]);
+        assert_eq!(allowed.removed_fields().collect::<Vec<_>>(), ["tessera-dry-run"]);
         assert!(
-            matches!(scene.ask("GET", "/", &[]), Decision::Allow(grant) if grant.refusal().unwrap().status() == 401)
+            matches!(scene.ask("GET", "/", &[]), Decision::Allow(permit) if permit.refusal().unwrap().status() == 401)
         );
     }
     let mut one = Scene::new(&json!({ "routes": [{ "path": { "exact": "/a" }, "dry_run": true }, {}] }));
@@ -226,7 +226,7 @@ fn a_dry_run_reports_and_lets_through() {
     assert!(matches!(one.ask("GET", "/b", &[]), Decision::Deny(_)), "only the route that says so");
     let mut all = Scene::new(&json!({ "dry_run": true, "routes": [{ "path": { "exact": "/a" } }] }));
     assert!(
-        matches!(all.ask("GET", "//a", &[]), Decision::Allow(grant) if grant.refusal().unwrap().status() == 400)
+        matches!(all.ask("GET", "//a", &[]), Decision::Allow(permit) if permit.refusal().unwrap().status() == 400)
     );
 }
 
@@ -234,9 +234,12 @@ fn a_dry_run_reports_and_lets_through() {
 fn a_cors_preflight_passes_where_the_policy_says() {
     let preflight = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
     let mut scene = Scene::new(&json!({ "cors_preflight": true, "routes": [{}] }));
-    assert_eq!(scene.verifier.reads(), ["access-control-request-method", "authorization", "origin"]);
+    assert_eq!(
+        scene.verifier.required_headers(),
+        ["access-control-request-method", "authorization", "origin"]
+    );
     assert!(
-        matches!(scene.ask("OPTIONS", "/", &preflight), Decision::Allow(grant) if grant.token().is_none())
+        matches!(scene.ask("OPTIONS", "/", &preflight), Decision::Allow(permit) if permit.token().is_none())
     );
     for (method, headers) in [
         ("GET", &preflight[..]),
@@ -262,7 +265,7 @@ fn v35_the_service_describes_itself() {
         ],
     }));
     let path = "/.well-known/oauth-protected-resource/api";
-    let Decision::Answer(Document { status, headers, body }) = scene.ask("GET", path, &[]) else {
+    let Decision::Respond(LocalResponse { status, headers, body }) = scene.ask("GET", path, &[]) else {
         panic!("answered")
     };
     assert_eq!((status, headers), (200, vec![("content-type", "application/json")]));
@@ -278,7 +281,7 @@ fn v35_the_service_describes_itself() {
             "bearer_methods_supported": ["header"],
         })
     );
-    assert!(matches!(scene.ask("HEAD", path, &[]), Decision::Answer(_)));
+    assert!(matches!(scene.ask("HEAD", path, &[]), Decision::Respond(_)));
     assert!(matches!(scene.ask("POST", path, &[]), Decision::Allow(_)), "a public route of this policy");
     let Decision::Deny(rejection) = scene.ask("GET", "/api", &[]) else { panic!("denied") };
     assert_eq!(
@@ -298,12 +301,11 @@ fn v44_missing_keys_are_answered_as_the_policy_says() {
             serde_json::from_str(&testing::policy(json!({ "jwks_uri": "https://issuer.example/jwks" })))
                 .unwrap();
         policy["while_keys_missing"] = answer.into();
-        let mut verifier = Verifier::load(&policy.to_string()).unwrap();
+        let mut verifier = testing::load(&policy.to_string());
         let headers = [("authorization", token.as_str())];
         let request = Request { method: "GET", host: "h", target: "/", headers: &headers };
-        assert!(matches!(verifier.authorize(&request, at(0)), Decision::Need(wants) if wants.len() == 1));
-        assert!(matches!(verifier.authorize(&request, at(0)), Decision::Need(wants) if wants.is_empty()));
-        let Decision::Deny(rejection) = verifier.conclude(&request, at(0)) else { panic!("denied") };
+        let decision = testing::authorize(&mut verifier, &request, at(0));
+        let Decision::Deny(rejection) = decision else { panic!("{decision:?}") };
         assert_eq!(rejection.error(), &Error::KeysUnavailable { issuer: ISSUER.into() });
         assert_eq!((rejection.status(), rejection.challenge()), (status, challenge));
     }

@@ -3,11 +3,11 @@
 use super::*;
 use proptest::prelude::*;
 
-const KEYS_ID: DocumentId = DocumentId(0);
+const URL: &str = "https://issuer.example/jwks.json";
 
 /// What can happen next.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum Event {
     /// Time passes, in seconds.
     Pass(u32),
     /// A request comes, with a token of the key of this generation; one ahead is not published yet.
@@ -29,15 +29,15 @@ enum Report {
     Failed,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => prop_oneof![0..3_u32, 0..100_u32, 0..5_000_u32, 0..60_000_u32].prop_map(Step::Pass),
-        6 => any::<bool>().prop_map(|ahead| Step::Request { ahead }),
-        3 => any::<u16>().prop_map(Step::Invented),
-        4 => Just(Step::Look),
+        4 => prop_oneof![0..3_u32, 0..100_u32, 0..5_000_u32, 0..60_000_u32].prop_map(Event::Pass),
+        6 => any::<bool>().prop_map(|ahead| Event::Request { ahead }),
+        3 => any::<u16>().prop_map(Event::Invented),
+        4 => Just(Event::Look),
         6 => prop_oneof![3 => Just(Report::Good), 1 => Just(Report::Malformed), 2 => Just(Report::Failed)]
-            .prop_map(Step::Report),
-        1 => Just(Step::Rotate),
+            .prop_map(Event::Report),
+        1 => Just(Event::Rotate),
     ]
 }
 
@@ -56,15 +56,14 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let verifier =
-            Verifier::load(&testing::policy(json!({ "jwks_uri": "https://issuer.example/j" }))).unwrap();
+        let verifier = testing::load(&testing::policy(json!({ "jwks_uri": URL })));
         let signer = Signer::ed25519();
         Self { verifier, signer, now: 0, generation: 0, given: None, under_way: None, last_good: None }
     }
 
-    fn granted(&mut self, wants: &[Want]) {
-        let Some(want) = wants.first() else { return };
-        assert_eq!((wants.len(), want.id), (1, KEYS_ID));
+    fn granted(&mut self, fetches: &[FetchRequest]) {
+        let Some(fetch) = fetches.first() else { return };
+        assert_eq!((fetches.len(), fetch.id), (1, keys_at(URL)));
         let timeout = i64::try_from(limits::FETCH_TIMEOUT.as_secs()).unwrap();
         if let Some(since) = self.under_way {
             assert!(self.now > since + timeout, "one fetch at a time: {since}, {}", self.now);
@@ -82,28 +81,27 @@ impl World {
         let times = [("exp", expiry.to_string()), ("iat", issued.to_string())];
         let times: Vec<(&str, &str)> = times.iter().map(|(name, text)| (*name, text.as_str())).collect();
         let token = self.signer.access_token(kid, &times);
-        match self.verifier.authenticate(&token, at(self.now)) {
-            Authentication::Verified(_) => None,
-            Authentication::Refused(error) => Some(error),
-            Authentication::Need(wants) => {
-                self.granted(&wants);
+        match authenticate(&mut self.verifier, &token, at(self.now)) {
+            Step::Done(verdict) => verdict.err(),
+            step => {
+                self.granted(&fetches(step));
                 Some(Error::KeysUnavailable { issuer: ISSUER.into() })
             }
         }
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Pass(seconds) => self.now += i64::from(seconds),
-            Step::Rotate => self.generation += 1,
-            Step::Look => {
-                let wants = self.verifier.wants(at(self.now));
-                self.granted(&wants);
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Pass(seconds) => self.now += i64::from(seconds),
+            Event::Rotate => self.generation += 1,
+            Event::Look => {
+                let due = self.verifier.due_fetches(at(self.now));
+                self.granted(&due);
             }
-            Step::Invented(number) => {
+            Event::Invented(number) => {
                 assert!(self.request(&format!("invented-{number}")).is_some(), "nobody has such a key");
             }
-            Step::Request { ahead } => {
+            Event::Request { ahead } => {
                 let generation = self.generation + u32::from(ahead);
                 let refused = self.request(&format!("k{generation}"));
                 let stale = i64::try_from(limits::STALE_SECONDS).unwrap();
@@ -111,19 +109,19 @@ impl World {
                 let known = served.is_some_and(|(given, _)| given == generation);
                 assert_eq!(refused.is_none(), known, "at {} by {:?}: {refused:?}", self.now, self.given);
             }
-            Step::Report(report) => {
+            Event::Report(report) => {
                 if self.under_way.take().is_none() {
                     return;
                 }
                 let now = at(self.now);
                 match report {
-                    Report::Failed => self.verifier.fail(KEYS_ID, now),
+                    Report::Failed => self.verifier.fail(keys_at(URL), now),
                     Report::Malformed => {
-                        assert!(self.verifier.supply(KEYS_ID, r#"{"keys":[]}"#, "", now).is_err());
+                        assert!(self.verifier.supply(keys_at(URL), r#"{"keys":[]}"#, "", now).is_err());
                     }
                     Report::Good => {
                         let keys = key_set(&[self.signer.jwk(&format!("k{}", self.generation))]);
-                        self.verifier.supply(KEYS_ID, &keys, "max-age=300", now).unwrap();
+                        self.verifier.supply(keys_at(URL), &keys, "max-age=300", now).unwrap();
                         self.given = Some((self.generation, self.now));
                         self.last_good = Some(self.now);
                     }
@@ -137,11 +135,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
     #[test]
     fn v42_v43_v44_fetches_are_bounded_and_only_given_keys_pass(
-        steps in prop::collection::vec(step(), 1000..3000),
+        events in prop::collection::vec(event(), 1000..3000),
     ) {
         let mut world = World::new();
-        for step in steps {
-            world.take(step);
+        for event in events {
+            world.take(event);
         }
     }
 }
@@ -150,16 +148,16 @@ proptest! {
 #[test]
 fn v42_a_flood_of_invented_keys_fetches_once_in_a_cooldown() {
     let mut world = World::new();
-    world.granted(&world.verifier.clone().wants(at(0)));
-    world.take(Step::Report(Report::Good));
+    world.granted(&world.verifier.clone().due_fetches(at(0)));
+    world.take(Event::Report(Report::Good));
     let mut fetches = 0;
     for number in 0..6_000 {
         world.now += i64::from(number % 10 == 0);
         let before = world.under_way;
-        world.take(Step::Invented(number));
+        world.take(Event::Invented(number));
         if world.under_way != before {
             fetches += 1;
-            world.take(Step::Report(Report::Good));
+            world.take(Event::Report(Report::Good));
         }
     }
     // 600 s, the shortest time between two being 30 s.

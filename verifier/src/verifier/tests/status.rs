@@ -101,7 +101,7 @@ impl Scene {
         let value = format!("Bearer {token}");
         let headers = [("authorization", value.as_str())];
         let request = Request { method: "GET", host: "h", target: "/", headers: &headers };
-        match self.verifier.conclude(&request, at(now)) {
+        match testing::authorize(&mut self.verifier, &request, at(now)) {
             Decision::Allow(_) => Ok(()),
             Decision::Deny(rejection) => Err(rejection.error().clone()),
             other => panic!("{other:?}"),
@@ -110,14 +110,14 @@ impl Scene {
 
     /// What a request needs that does wait; nothing, if it is decided.
     fn needs(&mut self, token: &str, now: i64) -> Option<Vec<String>> {
-        match self.verifier.authenticate(token, at(now)) {
-            Authentication::Need(wants) => Some(wants.into_iter().map(|want| want.url).collect()),
-            _ => None,
+        match authenticate(&mut self.verifier, token, at(now)) {
+            Step::Done(_) => None,
+            step => Some(fetches(step).into_iter().map(|fetch| fetch.url).collect()),
         }
     }
 
-    fn wants(&mut self, now: i64) -> Vec<String> {
-        self.verifier.wants(at(now)).into_iter().map(|want| want.url).collect()
+    fn due(&mut self, now: i64) -> Vec<String> {
+        self.verifier.due_fetches(at(now)).into_iter().map(|fetch| fetch.url).collect()
     }
 }
 
@@ -127,7 +127,7 @@ fn url(list: &str) -> String {
 
 /// The identifier of a list of the first issuer.
 fn id_of(uri: &str) -> DocumentId {
-    DocumentId::new(0, Document::StatusList, crate::status::ListName::new(0, uri).tag())
+    DocumentId::new(DocumentKind::StatusList, 0, uri)
 }
 
 fn unavailable(list: &str) -> Error {

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use serde_json::json;
-use tessera_verifier::{Authentication, Timestamp, Verifier};
+use tessera_verifier::{AcceptedAudience, Attempt, Backend, Timestamp, Verifier};
 
 use super::*;
 use crate::domain::{CLOCK_ALLOWANCE, MAX_LIFETIME, MAX_STALENESS, MIN_ROTATE_EVERY, key_set_max_age};
@@ -93,7 +93,10 @@ impl World {
             "issuers": [{ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/keys") }],
             "audiences": ["orders"],
         });
-        let caller = || Caller { verifier: Verifier::load(&policy.to_string()).unwrap(), fetches_at: 0 };
+        let caller = || Caller {
+            verifier: Verifier::load(&policy.to_string(), Backend::AwsLc).unwrap(),
+            fetches_at: 0,
+        };
         Self {
             time: 0,
             replicas,
@@ -239,8 +242,8 @@ impl World {
         let keys = json!(self.latest(way + age).keyring.published()).to_string();
         let now = timestamp(self.time);
         let verifier = &mut self.callers[caller].verifier;
-        let want = verifier.wants(now).pop().expect("it is time");
-        let skipped = verifier.supply(want.id, &keys, &format!("public, max-age={max_age}"), now).unwrap();
+        let fetch = verifier.due_fetches(now).pop().expect("it is time");
+        let skipped = verifier.supply(fetch.id, &keys, &format!("public, max-age={max_age}"), now).unwrap();
         assert!(skipped.is_empty());
         // The last second for which it may be kept, or one in which it may already be fetched again.
         self.callers[caller].fetches_at =
@@ -266,10 +269,11 @@ impl World {
     }
 
     fn verify(&mut self, caller: usize, token: &str) {
-        let verdict = self.callers[caller].verifier.authenticate(token, timestamp(self.time));
+        let (audience, now) = (AcceptedAudience::OfPolicy, timestamp(self.time));
+        let step = self.callers[caller].verifier.authenticate(token, audience, &mut Attempt::new(), now);
         assert!(
-            matches!(verdict, Authentication::Verified(_)),
-            "rotation {}, second {}: {verdict:?}",
+            matches!(step, tessera_verifier::Step::Done(Ok(_))),
+            "rotation {}, second {}: {step:?}",
             self.rotations,
             self.time
         );

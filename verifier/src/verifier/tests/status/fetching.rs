@@ -1,17 +1,18 @@
 //! When status lists are fetched, how long they serve, and which are kept.
 
 use super::*;
+use core::time::Duration;
 
 #[test]
 fn a_list_is_met_through_a_token_and_fetched_once() {
     let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
-    assert_eq!(scene.wants(0), Vec::<String>::new());
+    assert_eq!(scene.due(0), Vec::<String>::new());
     assert_eq!(scene.needs(&token, 0), Some(vec![url("1")]));
     // Who comes meanwhile waits for the first.
     assert_eq!(scene.needs(&token, 1), Some(vec![]));
     assert_eq!(scene.conclude(&token, 1), Err(unavailable("1")));
-    assert_eq!(scene.wants(1), Vec::<String>::new());
+    assert_eq!(scene.due(1), Vec::<String>::new());
     scene.supply(&List::of(&url("1")), 1).unwrap();
     assert_eq!(scene.conclude(&token, 1), Ok(()));
     // One verification of the signature was enough for all of that.
@@ -19,13 +20,12 @@ fn a_list_is_met_through_a_token_and_fetched_once() {
 }
 
 #[test]
-fn a_want_says_how_it_is_to_be_fetched() {
+fn a_fetch_request_says_how_it_is_to_be_fetched() {
     let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
-    let Authentication::Need(wants) = scene.verifier.authenticate(&token, at(0)) else { panic!("decided") };
-    let expected =
-        Want { id: id_of(&url("1")), url: url("1"), timeout: Duration::from_secs(5), limit: 512 * 1024 };
-    assert_eq!(wants, [expected]);
+    let timeout = Duration::from_secs(5);
+    let expected = FetchRequest { id: id_of(&url("1")), url: url("1"), timeout, limit: 512 * 1024 };
+    assert_eq!(fetches(authenticate(&mut scene.verifier, &token, at(0))), [expected]);
 }
 
 #[test]
@@ -35,15 +35,15 @@ fn a_list_is_renewed_before_it_ends_and_soon_after_a_failure() {
     scene.supply(&List::of(&url("1")), 0).unwrap();
     assert_eq!(scene.conclude(&token, 0), Ok(()));
     // Fresh for ten seconds.
-    assert_eq!(scene.wants(7), Vec::<String>::new());
-    assert_eq!(scene.wants(8), [url("1")]);
+    assert_eq!(scene.due(7), Vec::<String>::new());
+    assert_eq!(scene.due(8), [url("1")]);
     scene.verifier.fail(id_of(&url("1")), at(9));
-    assert_eq!(scene.wants(9), Vec::<String>::new());
-    assert_eq!(scene.wants(10), [url("1")]);
+    assert_eq!(scene.due(9), Vec::<String>::new());
+    assert_eq!(scene.due(10), [url("1")]);
     scene.verifier.fail(id_of(&url("1")), at(10));
     // A pause is a fifth of the freshness at most.
-    assert_eq!(scene.wants(11), Vec::<String>::new());
-    assert_eq!(scene.wants(12), [url("1")]);
+    assert_eq!(scene.due(11), Vec::<String>::new());
+    assert_eq!(scene.due(12), [url("1")]);
     scene.verifier.fail(id_of(&url("1")), at(12));
     // It serves for five seconds beyond: as long as a fetch may take.
     assert_eq!(scene.conclude(&token, 14), Ok(()));
@@ -58,8 +58,8 @@ fn the_bound_holds_from_when_a_list_was_asked_for() {
     // Its answer took five seconds: what it says may be as old as that.
     scene.supply(&List::of(&url("1")), 5).unwrap();
     assert_eq!(scene.conclude(&token, 9), Ok(()));
-    assert_eq!(scene.wants(7), Vec::<String>::new());
-    assert_eq!(scene.wants(8), [url("1")]);
+    assert_eq!(scene.due(7), Vec::<String>::new());
+    assert_eq!(scene.due(8), [url("1")]);
     assert_eq!(scene.conclude(&token, 10), Err(unavailable("1")));
 }
 
@@ -117,7 +117,7 @@ fn a_policy_can_do_without_a_list_that_cannot_be_had() {
     assert_eq!(scene.conclude(&revoked, 1), Ok(()));
     // While that fails nobody waits; the regular look goes on.
     assert_eq!(scene.needs(&good, 2), None);
-    assert_eq!(scene.wants(2), [url("1")]);
+    assert_eq!(scene.due(2), [url("1")]);
     assert_eq!(scene.needs(&good, 2), None);
     scene.supply(&List::of(&url("1")), 3).unwrap();
     assert_eq!(scene.conclude(&good, 3), Ok(()));
@@ -181,7 +181,7 @@ fn lists_that_no_token_needs_are_forgotten() {
     }
     assert_eq!((scene.conclude(&one, 0), scene.conclude(&two, 0)), (Ok(()), Ok(())));
     let len = |scene: &mut Scene, now| {
-        scene.wants(now);
+        scene.due(now);
         scene.verifier.authenticator.lists().len()
     };
     // Nobody asked for the second in five minutes, and for the first in vain.
@@ -198,14 +198,14 @@ fn a_list_that_others_met_serves_and_is_not_fetched() {
     let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
     scene.supply(&List::of(&url("1")), 0).unwrap();
-    assert_eq!(scene.wants(9), Vec::<String>::new());
+    assert_eq!(scene.due(9), Vec::<String>::new());
     assert_eq!(scene.verifier.authenticator.lists().len(), 1);
     assert_eq!(scene.conclude(&token, 9), Ok(()));
-    assert_eq!(scene.wants(9), [url("1")]);
+    assert_eq!(scene.due(9), [url("1")]);
 
     let mut unused = Scene::new(&json!({}));
     unused.supply(&List::of(&url("1")), 0).unwrap();
-    assert_eq!(unused.wants(15), Vec::<String>::new());
+    assert_eq!(unused.due(15), Vec::<String>::new());
     assert_eq!(unused.verifier.authenticator.lists().len(), 0);
 }
 
@@ -220,7 +220,7 @@ fn the_lists_of_an_issuer_are_bounded_by_number() {
     }
     assert_eq!(scene.verifier.authenticator.lists().len(), most);
     let newest = url(&(most + 4).to_string());
-    assert!(scene.wants(10).contains(&newest));
+    assert!(scene.due(10).contains(&newest));
 }
 
 #[test]
@@ -246,28 +246,6 @@ fn all_lists_are_bounded_by_memory() {
 }
 
 #[test]
-fn identifiers_that_are_the_same_are_fetched_one_after_the_other() {
-    // Two URLs whose digests begin with the same 16 bits.
-    let tag = |number: usize| crate::status::ListName::new(0, &url(&number.to_string())).tag();
-    let mut seen = std::collections::HashMap::new();
-    let (one, two) = (0..).find_map(|number| Some((seen.insert(tag(number), number)?, number))).unwrap();
-    let (one, two) = (one.to_string(), two.to_string());
-    let mut scene = Scene::new(&json!({}));
-    let (first, second) = (scene.token(&one, 0), scene.token(&two, 0));
-    assert_eq!(scene.needs(&first, 0), Some(vec![url(&one)]));
-    assert_eq!(scene.needs(&second, 0), Some(vec![]));
-    // What was asked for is the one; the other is no answer to that.
-    let other = Err(DocumentError::OtherList(Excerpt::new(&url(&two))));
-    assert_eq!(scene.supply(&List::of(&url(&two)), 0), other);
-    assert_eq!(scene.needs(&first, 1), Some(vec![url(&one)]));
-    scene.supply(&List::of(&url(&one)), 1).unwrap();
-    assert_eq!(scene.conclude(&first, 1), Ok(()));
-    assert_eq!(scene.needs(&second, 3), Some(vec![url(&two)]));
-    scene.supply(&List::of(&url(&two)), 3).unwrap();
-    assert_eq!((scene.conclude(&first, 3), scene.conclude(&second, 3)), (Ok(()), Ok(())));
-}
-
-#[test]
 fn a_clock_that_is_put_back_lets_no_list_serve_on() {
     let mut scene = Scene::new(&json!({}));
     let token = scene.token("1", 0);
@@ -280,10 +258,10 @@ fn a_clock_that_is_put_back_lets_no_list_serve_on() {
 /// An issuer that publishes its keys.
 fn published() -> Scene {
     let members = json!({ "jwks_uri": "https://issuer.example/jwks", "status": { "lists": LISTS } });
-    let verifier = Verifier::load(&testing::policy(members)).unwrap();
+    let verifier = testing::load(&testing::policy(members));
     let mut scene = Scene { signer: Signer::ed25519(), verifier };
     let keys = key_set(&[scene.signer.jwk("k")]);
-    scene.verifier.supply(DocumentId(0), &keys, "max-age=3600", at(-1000)).unwrap();
+    scene.verifier.supply(keys_at("https://issuer.example/jwks"), &keys, "max-age=3600", at(-1000)).unwrap();
     scene
 }
 
@@ -295,15 +273,23 @@ fn a_list_by_an_unknown_key_has_the_key_set_fetched_and_not_twice() {
     let by_new = List::of(&url("1")).header("kid", json!("new"));
     let unknown = Error::KeyUnknown { kid: Some(Excerpt::new("new")), algorithm: Algorithm::EdDsa };
     assert_eq!(scene.supply(&by_new, 0), Err(DocumentError::ListToken(unknown.clone())));
-    assert_eq!(scene.wants(0), ["https://issuer.example/jwks"]);
-    scene.verifier.supply(DocumentId(0), &key_set(&[scene.signer.jwk("k")]), "max-age=3600", at(1)).unwrap();
+    assert_eq!(scene.due(0), ["https://issuer.example/jwks"]);
+    scene
+        .verifier
+        .supply(
+            keys_at("https://issuer.example/jwks"),
+            &key_set(&[scene.signer.jwk("k")]),
+            "max-age=3600",
+            at(1),
+        )
+        .unwrap();
     // It did not bring that key: it is not asked for again because of it, within a minute.
     assert_eq!(scene.supply(&by_new, 40), Err(DocumentError::ListToken(unknown.clone())));
-    assert_eq!(scene.wants(40), Vec::<String>::new());
+    assert_eq!(scene.due(40), Vec::<String>::new());
     assert_eq!(scene.supply(&by_new, 70), Err(DocumentError::ListToken(unknown)));
-    assert!(scene.wants(70).contains(&"https://issuer.example/jwks".to_owned()));
+    assert!(scene.due(70).contains(&"https://issuer.example/jwks".to_owned()));
     let keys = key_set(&[scene.signer.jwk("k"), scene.signer.jwk("new")]);
-    scene.verifier.supply(DocumentId(0), &keys, "max-age=3600", at(71)).unwrap();
+    scene.verifier.supply(keys_at("https://issuer.example/jwks"), &keys, "max-age=3600", at(71)).unwrap();
     assert_eq!(scene.supply(&by_new.at(70), 72), Ok(()));
     assert_eq!(scene.conclude(&token, 72), Ok(()));
 }
@@ -315,11 +301,14 @@ fn a_list_goes_with_the_key_that_signed_it() {
     let by_old = Signer::ed25519();
     let keys = |keys: &[Json]| key_set(keys);
     let both = keys(&[scene.signer.jwk("k"), by_old.jwk("old")]);
-    scene.verifier.supply(DocumentId(0), &both, "", at(0)).unwrap();
+    scene.verifier.supply(keys_at("https://issuer.example/jwks"), &both, "", at(0)).unwrap();
     let list = List::of(&url("1")).header("kid", json!("old")).signed(&by_old);
     scene.supply_text(&url("1"), &list, 0).unwrap();
     assert_eq!(scene.conclude(&token, 1), Ok(()));
-    scene.verifier.supply(DocumentId(0), &keys(&[scene.signer.jwk("k")]), "", at(1)).unwrap();
+    scene
+        .verifier
+        .supply(keys_at("https://issuer.example/jwks"), &keys(&[scene.signer.jwk("k")]), "", at(1))
+        .unwrap();
     assert_eq!(scene.conclude(&token, 1), Err(unavailable("1")));
 }
 
@@ -333,7 +322,7 @@ fn without_a_memory_of_tokens_lists_serve_as_well() {
         "audiences": ["orders"],
         "token_cache": { "entries": 0 },
     });
-    let mut scene = Scene { verifier: Verifier::load(&policy.to_string()).unwrap(), signer };
+    let mut scene = Scene { verifier: testing::load(&policy.to_string()), signer };
     let token = scene.token("1", 0);
     assert_eq!(scene.needs(&token, 0), Some(vec![url("1")]));
     scene.supply(&List::of(&url("1")), 0).unwrap();

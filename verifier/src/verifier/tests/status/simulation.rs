@@ -10,7 +10,7 @@ const BOUND: i64 = TTL + limits::STATUS_STALE_SECONDS.cast_signed();
 
 /// What can happen next.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum Event {
     /// Time passes, in seconds.
     Pass(i64),
     /// The token is sent, by one who waits for what it needs, or by one who does not.
@@ -32,15 +32,15 @@ enum Report {
     Failed,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        6 => prop_oneof![3 => 0..3_i64, 1 => 0..20_i64].prop_map(Step::Pass),
-        6 => any::<bool>().prop_map(|patient| Step::Ask { patient }),
-        6 => Just(Step::Look),
+        6 => prop_oneof![3 => 0..3_i64, 1 => 0..20_i64].prop_map(Event::Pass),
+        6 => any::<bool>().prop_map(|patient| Event::Ask { patient }),
+        6 => Just(Event::Look),
         6 => prop_oneof![
             4 => Just(Report::Good), 1 => Just(Report::Old), 1 => Just(Report::Malformed), 2 => Just(Report::Failed),
-        ].prop_map(Step::Report),
-        1 => Just(Step::Revoke),
+        ].prop_map(Event::Report),
+        1 => Just(Event::Revoke),
     ]
 }
 
@@ -76,25 +76,25 @@ impl World {
         self.under_way = Some((self.now, self.revoked.is_some()));
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Pass(seconds) => self.now += seconds,
-            Step::Revoke => self.revoked = self.revoked.or(Some(self.now)),
-            Step::Look => {
-                let wants = self.scene.wants(self.now);
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Pass(seconds) => self.now += seconds,
+            Event::Revoke => self.revoked = self.revoked.or(Some(self.now)),
+            Event::Look => {
+                let wants = self.scene.due(self.now);
                 self.granted(&wants);
             }
-            Step::Ask { patient: true } => {
+            Event::Ask { patient: true } => {
                 if let Some(wants) = self.scene.needs(&self.token, self.now) {
                     self.granted(&wants);
                 }
             }
-            Step::Ask { patient: false } => {
+            Event::Ask { patient: false } => {
                 let passes = self.scene.conclude(&self.token, self.now).is_ok();
                 let late = self.revoked.is_some_and(|revoked| self.now >= revoked + BOUND);
                 assert!(!(passes && late), "revoked at {:?}, and passes at {}", self.revoked, self.now);
             }
-            Step::Report(report) => {
+            Event::Report(report) => {
                 let Some((since, revoked)) = self.under_way.take() else { return };
                 // Whoever reports later than a fetch may take is not one of our hosts.
                 if self.now > since + 5 {
@@ -123,11 +123,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn v42_a_revoked_token_passes_no_longer_than_the_bound_says(
-        steps in prop::collection::vec(step(), 300..1000),
+        events in prop::collection::vec(event(), 300..1000),
     ) {
         let mut world = World::new();
-        for step in steps {
-            world.take(step);
+        for event in events {
+            world.take(event);
         }
     }
 }

@@ -30,7 +30,8 @@ fn what_the_caller_hears() {
         let value = format!("Bearer {token}");
         let headers = [("authorization", value.as_str())];
         let request = Request { method: "GET", host: "h", target: "/", headers: &headers };
-        let Decision::Deny(rejection) = scene.verifier.conclude(&request, at(0)) else { panic!("it passes") };
+        let decision = testing::authorize(&mut scene.verifier, &request, at(0));
+        let Decision::Deny(rejection) = decision else { panic!("{decision:?}") };
         (rejection.error().name(), rejection.status(), rejection.challenge().map(ToOwned::to_owned))
     };
     let invalid = Some(r#"Bearer error="invalid_token""#.to_owned());
@@ -78,7 +79,7 @@ fn a_claim_that_says_no_place_is_refused() {
         let expected = Error::StatusUriRefused { uri: Excerpt::new(&elsewhere) };
         assert_eq!(scene.conclude(&token, 0), Err(expected), "{elsewhere}");
     }
-    assert_eq!(scene.wants(0), Vec::<String>::new(), "nothing is fetched for any of them");
+    assert_eq!(scene.due(0), Vec::<String>::new(), "nothing is fetched for any of them");
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn a_policy_without_status_does_not_look_at_the_claim() {
         let token = signer.access_token("k", &[("status", status)]);
         assert_eq!(refusal(&mut verifier, &token), None);
     }
-    assert_eq!(verifier.wants(at(0)), []);
+    assert_eq!(verifier.due_fetches(at(0)), []);
     let list = List::of(&url("1"));
     let supplied = verifier.supply(id_of(&url("1")), &list.signed(&signer), "", at(0));
     assert_eq!(supplied, Err(DocumentError::Unwanted));
@@ -122,7 +123,7 @@ fn what_is_wrong_with_the_token_itself_comes_first() {
     assert_eq!(scene.conclude(&forged, 0), Err(Error::SignatureWrong));
     // Neither has anybody fetch anything.
     assert_eq!((scene.needs(&expired, 0), scene.needs(&forged, 0)), (None, None));
-    assert_eq!(scene.wants(0), Vec::<String>::new());
+    assert_eq!(scene.due(0), Vec::<String>::new());
 }
 
 #[test]
@@ -135,7 +136,7 @@ fn a_revoked_token_does_not_learn_which_routes_there_are() {
         "audiences": ["orders"],
         "routes": [{ "path": { "exact": "/write" }, "scopes": ["orders:write"] }],
     });
-    let mut scene = Scene { verifier: Verifier::load(&policy.to_string()).unwrap(), signer };
+    let mut scene = Scene { verifier: testing::load(&policy.to_string()), signer };
     scene.supply(&List::of(&url("1")), 0).unwrap();
     let token = scene.token("1", 1);
     // No route for `/`: a good token would hear that.
@@ -237,13 +238,12 @@ fn another_issuers_key_signs_nothing_here() {
         ],
         "audiences": ["orders"],
     });
-    let mut scene = Scene { verifier: Verifier::load(&policy.to_string()).unwrap(), signer: own };
+    let mut scene = Scene { verifier: testing::load(&policy.to_string()), signer: own };
     let list = List::of(&url("1")).without("iss").signed(&other);
     let refused = Err(DocumentError::ListToken(Error::SignatureWrong));
     assert_eq!(scene.supply_text(&url("1"), &list, 0), refused);
     // The same URL is another list for another issuer: that it is known there says nothing here.
-    let tag = crate::status::ListName::new(1, &url("1")).tag();
-    let id = DocumentId::new(1, Document::StatusList, tag);
+    let id = DocumentId::new(DocumentKind::StatusList, 1, &url("1"));
     assert_eq!(scene.verifier.supply(id, &list, "", at(0)), Ok(vec![]));
     let token = scene.token("1", 0);
     assert_eq!(scene.conclude(&token, 0), Err(unavailable("1")));

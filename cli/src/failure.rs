@@ -16,8 +16,10 @@ use tessera_issuer::domain::{
 };
 use tessera_issuer::keys::{KeyError, SecretFileError, VaultError};
 use tessera_issuer::presets::PresetError;
+use tessera_issuer::server::StartError;
 use tessera_issuer::service::AssertionError;
-use tessera_issuer::store::{FollowError, StoreError};
+use tessera_issuer::store::StoreError;
+use tracing_subscriber::filter::ParseError;
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,19 @@ pub(crate) enum Failure {
     /// The configuration is unusable. Exit code 3.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The environment asks for a log that there cannot be. Exit code 3.
+    #[error("{variable}={text:?} is no log filter; use for example `info`, or `info,tessera_issuer=debug`")]
+    LogFilter {
+        /// The environment variable.
+        variable: &'static str,
+        /// What it holds.
+        text: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// The issuer cannot serve. Exit code 3 for what the configuration names, and 4 for the rest.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The database is unusable. Exit code 4.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -34,9 +49,6 @@ pub(crate) enum Failure {
     /// The signing keys cannot be opened. Exit code 4.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// The state in the database is unusable. Exit code 4.
-    #[error(transparent)]
-    State(#[from] FollowError),
     /// A signing key could not be made. Exit code 4.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -172,8 +184,15 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::NoIssuer | Self::Usage(_) | Self::Filter { .. } => 2,
-            Self::Config(_) | Self::Policy { .. } => super::POLICY_IS_WRONG,
-            Self::Store(_) | Self::SecretFile(_) | Self::Vault(_) | Self::State(_) | Self::Key(_) => 4,
+            Self::Config(_) | Self::LogFilter { .. } | Self::Policy { .. } => super::POLICY_IS_WRONG,
+            Self::Start(error) => match error {
+                StartError::Tls(_) | StartError::Fetch(_) | StartError::Listeners => super::POLICY_IS_WRONG,
+                StartError::Vault(_)
+                | StartError::Pepper(_)
+                | StartError::Store(_)
+                | StartError::State(_) => 4,
+            },
+            Self::Store(_) | Self::SecretFile(_) | Self::Vault(_) | Self::Key(_) => 4,
             Self::Bind(_) => 5,
             Self::Refused { .. }
             | Self::Scopes(_)

@@ -9,9 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tessera_fetch::{FetchError, Network, OriginAccess};
-use tessera_listener::tls::{TlsError, TlsFiles};
-use tracing_subscriber::filter::ParseError;
+use tessera_fetch::{Network, OriginAccess};
+use tessera_listener::tls::TlsFiles;
 
 use crate::domain::{ActDepth, IssuerId, LifetimeBounds, RotateEvery, StatusTtl};
 use crate::keys::VaultOptions;
@@ -94,22 +93,6 @@ pub enum ConfigError {
     NoIssuer {
         /// Which file.
         path: PathBuf,
-    },
-    /// What `[tls]` names cannot be used.
-    #[error("the TLS listener cannot be set up")]
-    Tls(#[from] TlsError),
-    /// What `[fetch]` names cannot be used.
-    #[error("documents of others cannot be fetched")]
-    Fetch(#[source] FetchError),
-    /// The environment asks for a log that there cannot be.
-    #[error("{variable}={text:?} is no log filter; use for example `info`, or `info,tessera_issuer=debug`")]
-    Log {
-        /// The environment variable.
-        variable: &'static str,
-        /// What it holds.
-        text: String,
-        /// What is wrong with it.
-        source: ParseError,
     },
 }
 

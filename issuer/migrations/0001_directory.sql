@@ -9,12 +9,14 @@ CREATE TABLE revision (
 );
 INSERT INTO revision (id, value) VALUES (1, 0);
 
--- Whom each of the last changes was about, so that readers need not read everything again. An empty name is the
--- signing keys, and 'status lists', which no client can be called, is those with all that is revoked.
-CREATE TABLE changed_client (
+-- Which parts of the state each of the last revisions made different, so that readers need not read everything again.
+-- `client_id` is that of a client, and empty for the other kinds.
+CREATE TABLE changed (
     revision  BIGINT NOT NULL,
+    kind      TEXT   NOT NULL CHECK (kind IN ('client', 'signing_keys', 'revocations')),
     client_id TEXT   NOT NULL,
-    PRIMARY KEY (revision, client_id)
+    PRIMARY KEY (revision, kind, client_id),
+    CHECK ((kind = 'client') = (client_id <> ''))
 );
 
 -- A client, which is an audience at the same time. Labels are a JSON object of texts.

@@ -5,14 +5,14 @@
 //! [`POLL_INTERVAL`] of the store, whoever changes it.
 
 mod allocation;
-mod apply;
+mod changed;
+mod column;
 mod error;
 mod follow;
+mod read;
 mod replay_guard;
-mod revocation;
-mod rows;
-mod signing_keys;
 mod sqlite;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::Arc;

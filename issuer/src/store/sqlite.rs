@@ -11,9 +11,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::SqlitePool;
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Changes, State, Store, StoreError, UsedAssertion, apply, revocation, rows};
+use super::{Changes, State, Store, StoreError, UsedAssertion, read, write};
 use crate::domain::{Actor, Applied, Block, BlockRequest, Change, CredentialId, UnixTime};
 
 /// How long a statement waits for another process's transaction. Ours take milliseconds; whoever waits longer than
@@ -21,11 +21,6 @@ use crate::domain::{Actor, Applied, Block, BlockRequest, Change, CredentialId, U
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections at most: one polls, one writes. Tokens read no connection at all.
 const MAX_CONNECTIONS: u32 = 2;
-/// Revisions for which it is kept what they changed. Who is further behind reads everything.
-const CHANGES_KEPT: i64 = 10_000;
-
-/// Takes the write lock at once.
-const WRITE: &str = "BEGIN IMMEDIATE";
 
 static MIGRATIONS: Migrator = sqlx_macros::migrate!("./migrations");
 /// Where sqlx keeps what was applied, unless told otherwise.
@@ -129,29 +124,43 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Reads as of one revision.
+    async fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let read = work(&mut transaction).await?;
+        transaction.rollback().await?;
+        Ok(read)
+    }
+
+    /// Writes all of it or nothing, durable when this returns. Takes the write lock at once: a transaction that first
+    /// reads and then writes could fail half-way.
+    async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let written = work(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(written)
+    }
+}
+
 impl Store for SqliteStore {
     fn revision(&self) -> BoxFuture<'_, Result<i64, StoreError>> {
-        async { Ok(rows::revision(&mut *self.pool.acquire().await?).await?) }.boxed()
+        async { Ok(read::revision(&mut *self.pool.acquire().await?).await?) }.boxed()
     }
 
     fn load(&self) -> BoxFuture<'_, Result<State, StoreError>> {
-        async {
-            let mut transaction = self.pool.begin().await?;
-            let state = rows::load(&mut transaction).await?;
-            transaction.rollback().await?;
-            Ok(state)
-        }
-        .boxed()
+        self.read(async |connection: &mut SqliteConnection| read::state(connection).await).boxed()
     }
 
     fn changes(&self, since: i64) -> BoxFuture<'_, Result<Option<Changes>, StoreError>> {
-        async move {
-            let mut transaction = self.pool.begin().await?;
-            let changes = rows::changes(&mut transaction, since).await?;
-            transaction.rollback().await?;
-            Ok(changes)
-        }
-        .boxed()
+        self.read(async move |connection: &mut SqliteConnection| read::changes(connection, since).await)
+            .boxed()
     }
 
     fn apply<'a>(
@@ -160,14 +169,11 @@ impl Store for SqliteStore {
         change: &'a Change,
         now: UnixTime,
     ) -> BoxFuture<'a, Result<Applied, StoreError>> {
-        async move {
-            // Takes the write lock at once: a transaction that first reads and then writes could fail half-way.
-            let mut transaction = self.pool.begin_with(WRITE).await?;
-            let made = apply::apply(&mut transaction, change, now).await?;
-            let revision = apply::record(&mut transaction, actor, change, &made, now).await?;
-            transaction.commit().await?;
-            Ok(Applied { revision, effect: made.effect })
-        }
+        self.write(async move |connection: &mut SqliteConnection| {
+            let applied = write::apply(connection, change, now).await?;
+            let revision = write::record(connection, actor, change, &applied, now).await?;
+            Ok(Applied { revision, effect: applied.effect })
+        })
         .boxed()
     }
 
@@ -175,25 +181,8 @@ impl Store for SqliteStore {
         &'a self,
         assertions: &'a [UsedAssertion],
     ) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
-        async move {
-            let mut transaction = self.pool.begin_with(WRITE).await?;
-            let mut fresh = Vec::with_capacity(assertions.len());
-            for assertion in assertions {
-                let spent = sqlx::query(
-                    "INSERT INTO used_assertion (client_id, jti_sha256, expires_at) VALUES ($1, $2, $3)
-                     ON CONFLICT (client_id, jti_sha256) DO NOTHING",
-                )
-                .bind(assertion.client.as_str())
-                .bind(assertion.jti_sha256())
-                .bind(apply::seconds(assertion.expires_at))
-                .execute(&mut *transaction)
-                .await?;
-                fresh.push(spent.rows_affected() == 1);
-            }
-            transaction.commit().await?;
-            Ok(fresh)
-        }
-        .boxed()
+        self.write(async |connection: &mut SqliteConnection| write::mark_used(connection, assertions).await)
+            .boxed()
     }
 
     fn allocate<'a>(
@@ -201,55 +190,22 @@ impl Store for SqliteStore {
         requests: &'a [BlockRequest],
         now: UnixTime,
     ) -> BoxFuture<'a, Result<Vec<Block>, StoreError>> {
-        async move {
-            let mut transaction = self.pool.begin_with(WRITE).await?;
-            let blocks = revocation::allocate(&mut transaction, requests, now).await?;
-            transaction.commit().await?;
-            Ok(blocks)
-        }
+        self.write(async move |connection: &mut SqliteConnection| {
+            write::allocate(connection, requests, now).await
+        })
         .boxed()
     }
 
     fn touch<'a>(&'a self, used: &'a [(CredentialId, UnixTime)]) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move {
-            let mut transaction = self.pool.begin_with(WRITE).await?;
-            for (credential, at) in used {
-                // Another replica may have seen it later.
-                sqlx::query(
-                    "UPDATE credential SET last_used_at = $2
-                     WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
-                )
-                .bind(credential.as_str())
-                .bind(apply::seconds(*at))
-                .execute(&mut *transaction)
-                .await?;
-            }
-            Ok(transaction.commit().await?)
-        }
-        .boxed()
+        self.write(async |connection: &mut SqliteConnection| write::touch(connection, used).await).boxed()
     }
 
     fn last_used(&self) -> BoxFuture<'_, Result<HashMap<String, UnixTime>, StoreError>> {
-        async { rows::last_used(&mut *self.pool.acquire().await?).await }.boxed()
+        self.read(async |connection: &mut SqliteConnection| read::last_used(connection).await).boxed()
     }
 
     fn purge(&self, now: UnixTime) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move {
-            let mut transaction = self.pool.begin_with(WRITE).await?;
-            sqlx::query("DELETE FROM used_assertion WHERE expires_at < $1")
-                .bind(apply::seconds(now))
-                .execute(&mut *transaction)
-                .await?;
-            revocation::purge(&mut transaction, now).await?;
-            sqlx::query(
-                "DELETE FROM changed_client WHERE revision <= (SELECT value FROM revision WHERE id = 1) - $1",
-            )
-            .bind(CHANGES_KEPT)
-            .execute(&mut *transaction)
-            .await?;
-            Ok(transaction.commit().await?)
-        }
-        .boxed()
+        self.write(async move |connection: &mut SqliteConnection| write::purge(connection, now).await).boxed()
     }
 }
 

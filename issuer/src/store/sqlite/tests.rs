@@ -279,7 +279,7 @@ async fn what_changed_is_read_again_and_nothing_else() {
     let changes = store.changes(start + 3).await.unwrap().unwrap();
     assert_eq!((changes.clients.len(), changes.keys.map(|keys| keys.len())), (0, Some(4)));
 
-    sqlx::query("DELETE FROM changed_client WHERE revision <= $1")
+    sqlx::query("DELETE FROM changed WHERE revision <= $1")
         .bind(start + 1)
         .execute(&store.pool)
         .await

@@ -177,7 +177,7 @@ async fn lists_and_revocations_are_forgotten_when_their_tokens_have_expired() {
     allocate(&store, &[request(parties("shop", "shop", "orders"), 4)]).await;
     revoke(&store, Revocation::Client(id("shop"))).await.unwrap();
     let lists = async || {
-        let changes = super::changes(&mut *store.acquire().await, 0).await.unwrap();
+        let changes = store.changes(0).await.unwrap().unwrap().revocations.unwrap();
         (changes.lists.len(), changes.blocks.len(), changes.records.len())
     };
     for (at, expected) in [

@@ -2,12 +2,11 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::StoreError;
-use super::apply::{json, seconds};
-use super::rows::{parse, time};
 use crate::domain::{
     Algorithm, ChangeError, Effect, KeyChange, KeyState, RETIRED_KEY_RETENTION, Resealed, StoredKey, UnixTime,
 };
+use crate::store::StoreError;
+use crate::store::column::{json, parse, seconds, time};
 
 /// Makes `change`; `connection` is inside a writing transaction.
 pub(super) async fn apply(

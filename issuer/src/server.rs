@@ -34,7 +34,9 @@ use crate::domain::{IssuerId, RotateEvery, UnixTime};
 use crate::http;
 use crate::keys::{SecretFileError, Vault, VaultError, load_pepper};
 use crate::service::{Assertions, MutualTls, Rotator, Statuses, TokenService};
-use crate::store::{FollowError, ReplayGuard, Snapshots, SqliteFile, SqliteStore, Store, StoreError, follow};
+use crate::store::{
+    FollowError, ReplayGuard, Snapshots, SqliteFile, SqliteStore, Store, StoreError, follow, keep_purging,
+};
 
 /// The bound addresses of an issuer.
 #[derive(Debug)]
@@ -140,7 +142,7 @@ impl Server {
         let shared = || Arc::clone(&store) as Arc<dyn Store>;
         let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(listeners.public.local_addr()));
         let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
-            .with_replay_guard(ReplayGuard::new(shared(), now));
+            .with_replay_guard(ReplayGuard::new(shared()));
         let service =
             TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now)
                 .with_max_act_depth(config.max_act_depth)
@@ -179,6 +181,10 @@ impl Server {
         background.spawn({
             let service = Arc::clone(&service);
             async move { service.keep_fresh().await }
+        });
+        background.spawn({
+            let store = Arc::clone(&store);
+            async move { keep_purging(&*store, now).await }
         });
         background.spawn({
             let (service, store) = (Arc::clone(&service), Arc::clone(&store));

@@ -33,7 +33,7 @@ use crate::domain::{
     TokenParties, UnixTime, authenticate, decide,
 };
 use crate::keys::{Signer, SigningError, sign_token};
-use crate::store::{AllocationError, Snapshot, Snapshots, Stale, StoreError};
+use crate::store::{BatchError, Snapshot, Snapshots, Stale, StoreError};
 
 /// Tells the time. A function and not a time where a decision waits for the network in the middle.
 pub type Clock = fn() -> UnixTime;
@@ -130,7 +130,7 @@ pub enum TokenError {
     Validation(#[source] ValidationError),
     /// The token needs a place in a status list, and there is none to be had.
     #[error("the token could not get a status")]
-    Status(#[from] AllocationError),
+    Status(#[from] BatchError),
     /// The revocation did not reach the store.
     #[error("the revocation could not be recorded")]
     Unrecorded(#[source] StoreError),
@@ -298,7 +298,7 @@ impl TokenService {
         snapshot: &Snapshot,
         now: UnixTime,
     ) -> Result<(), TokenError> {
-        let statuses = self.statuses.as_ref().ok_or(AllocationError::Stopped)?;
+        let statuses = self.statuses.as_ref().ok_or(BatchError::Stopped)?;
         let token = NewToken {
             parties: TokenParties {
                 client: claims.client_id.clone(),

@@ -4,11 +4,12 @@
 //! transaction. [`Snapshots`] hold the copy that every token decision reads; [`follow`] keeps it within
 //! [`POLL_INTERVAL`] of the store, whoever changes it.
 
-mod allocation;
+mod batcher;
 mod changed;
 mod column;
 mod error;
 mod follow;
+mod purge;
 mod read;
 mod replay_guard;
 mod sqlite;
@@ -22,10 +23,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
 
-pub use allocation::{Allocation, AllocationError};
+pub use batcher::BatchError;
+pub(crate) use batcher::Batcher;
 pub use error::StoreError;
 pub use follow::{FollowError, MAX_AGE, POLL_INTERVAL, Snapshot, Snapshots, Stale, follow};
-pub use replay_guard::{ReplayGuard, ReplayGuardError};
+pub use purge::keep_purging;
+pub use replay_guard::ReplayGuard;
 pub use sqlite::{SqliteFile, SqliteStore};
 
 use crate::domain::{

@@ -11,15 +11,15 @@ use list::SignedLists;
 pub use list::{ListError, SignedList};
 
 use crate::domain::{
-    Algorithm, BlockRequest, Revocations, StatusIndex, StatusTtl, TokenParties, UnixTime, window_end,
+    Algorithm, Block, BlockRequest, Revocations, StatusIndex, StatusTtl, TokenParties, UnixTime, window_end,
 };
-use crate::store::{Allocation, AllocationError, Store};
+use crate::store::{BatchError, Batcher, Store};
 
 /// Status lists of one issuer.
 pub struct Statuses {
     ttl: StatusTtl,
     store: Arc<dyn Store>,
-    allocation: Allocation,
+    allocation: Batcher<BlockRequest, Block>,
     blocks: IndexBlocks,
     lists: SignedLists,
 }
@@ -40,7 +40,13 @@ impl Statuses {
     /// Must be called within a tokio runtime.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, ttl: StatusTtl, clock: fn() -> UnixTime) -> Self {
-        let allocation = Allocation::new(Arc::clone(&store), clock);
+        let allocation = Batcher::start({
+            let store = Arc::clone(&store);
+            move |requests: Vec<BlockRequest>| {
+                let store = Arc::clone(&store);
+                async move { store.allocate(&requests, clock()).await }
+            }
+        });
         Self { ttl, store, allocation, blocks: IndexBlocks::default(), lists: SignedLists::default() }
     }
 
@@ -65,7 +71,7 @@ impl Statuses {
         token: NewToken<'_>,
         revocations: &Revocations,
         now: UnixTime,
-    ) -> Result<StatusIndex, AllocationError> {
+    ) -> Result<StatusIndex, BatchError> {
         let window = window_end(token.expires_at);
         let held = self.blocks.of(&token.parties, window, now);
         let allocated = match held.take(token.kid, revocations) {
@@ -84,7 +90,7 @@ impl Statuses {
         window: UnixTime,
         revocations: &Revocations,
         now: UnixTime,
-    ) -> Result<Allocated, AllocationError> {
+    ) -> Result<Allocated, BatchError> {
         let refilling = held.refilling().await;
         if let Some(allocated) = held.take(token.kid, revocations) {
             return Ok(allocated);
@@ -97,7 +103,7 @@ impl Statuses {
             expires_at: window,
             length: refilling.length(),
         };
-        let block = self.allocation.allocate(request).await?;
+        let block = self.allocation.ask(request).await?;
         Ok(refilling.refill(self.blocks.with_known_list(block, now), kid))
     }
 }

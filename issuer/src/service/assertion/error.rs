@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::{AuthenticationFailure, ClientId, CredentialId};
 use crate::excerpt::excerpt;
-use crate::store::ReplayGuardError;
+use crate::store::BatchError;
 
 /// Bytes of a claim that an error quotes.
 const SHOWN: usize = 128;
@@ -61,7 +61,7 @@ pub enum AssertionError {
     Replayed,
     /// It may be used once, and the store does not answer whether it was.
     #[error("whether the assertion was used before cannot be told")]
-    Unavailable(#[source] ReplayGuardError),
+    Unavailable(#[source] BatchError),
     /// It may be used once, and there is no store to remember that by.
     #[error("there is no store to remember used assertions by")]
     NoMemory,

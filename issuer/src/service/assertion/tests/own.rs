@@ -15,7 +15,7 @@ fn own_claims(client: &str, jti: &str) -> Value {
 async fn remembering() -> (Assertions, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = testing::store(&folder, &testing::vault()).await;
-    (assertions().with_replay_guard(ReplayGuard::new(Arc::new(store), now)), folder)
+    (assertions().with_replay_guard(ReplayGuard::new(Arc::new(store))), folder)
 }
 
 #[tokio::test]

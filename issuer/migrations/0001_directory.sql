@@ -169,11 +169,12 @@ CREATE INDEX revocation_expiry ON revocation (expires_at);
 
 -- One record for each change, written in the change's own transaction. Never a secret.
 CREATE TABLE audit (
-    revision BIGINT NOT NULL PRIMARY KEY,
-    at       BIGINT NOT NULL,
-    actor    TEXT   NOT NULL,
-    action   TEXT   NOT NULL,
-    subject  TEXT   NOT NULL,
-    detail   TEXT   NOT NULL,
-    outcome  TEXT   NOT NULL
+    revision     BIGINT NOT NULL PRIMARY KEY,
+    at           BIGINT NOT NULL,
+    actor        TEXT   NOT NULL,
+    action       TEXT   NOT NULL,
+    subject_kind TEXT   NOT NULL CHECK (subject_kind IN ('client', 'credential', 'key', 'token')),
+    subject      TEXT   NOT NULL,
+    detail       TEXT   NOT NULL,
+    outcome      TEXT   NOT NULL
 );

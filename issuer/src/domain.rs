@@ -29,7 +29,7 @@ mod time;
 pub use access_token::{AccessToken, CLOCK_SKEW, NoLongerValid};
 pub use actors::{ActDepth, ActorChain, MAX_ACT_DEPTH};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use change::{Actor, Applied, Change, ChangeError, ClientUpdate, Effect};
+pub use change::{Actor, Applied, Change, ChangeError, ChangeSubject, ClientUpdate, Effect};
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
 };

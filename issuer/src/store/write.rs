@@ -81,15 +81,18 @@ pub(super) async fn record(
     applied: &AppliedChange,
     now: UnixTime,
 ) -> Result<i64, StoreError> {
+    let subject = change.subject();
     let revision = changed::record(connection, &applied.changed).await?;
     sqlx::query(
-        "INSERT INTO audit (revision, at, actor, action, subject, detail, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO audit (revision, at, actor, action, subject_kind, subject, detail, outcome)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(revision)
     .bind(seconds(now))
     .bind(actor.as_str())
     .bind(change.action())
-    .bind(change.subject())
+    .bind(subject.kind())
+    .bind(subject.to_string())
     .bind(change.detail().to_string())
     .bind(applied.effect.as_str())
     .execute(connection)

@@ -92,17 +92,17 @@ impl KeyChange {
         }
     }
 
-    /// The key that it is about; of a rotation the one that begins to sign.
+    /// The keys that it is about, by their `kid`; of a rotation the one that begins to sign.
     #[must_use]
-    pub fn subject(&self) -> String {
+    pub fn subjects(&self) -> Vec<&str> {
         match self {
-            Self::Add(keys) => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
-            Self::Publish { next, .. } => next.kid.clone(),
+            Self::Add(keys) => keys.iter().map(|key| &*key.kid).collect(),
+            Self::Publish { next, .. } => vec![&next.kid],
             Self::Rotate { next: kid, .. }
             | Self::AskForRotation { active: kid }
             | Self::Retire { kid, .. }
-            | Self::Remove { kid } => kid.clone(),
-            Self::Reseal { keys, .. } => keys.iter().map(|key| &*key.kid).collect::<Vec<_>>().join(" "),
+            | Self::Remove { kid } => vec![kid],
+            Self::Reseal { keys, .. } => keys.iter().map(|key| &*key.kid).collect(),
         }
     }
 

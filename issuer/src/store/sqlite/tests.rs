@@ -136,8 +136,8 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
     let applied = store.apply(&actor(), &change, NOW).await.unwrap();
     assert_eq!(applied.effect, Effect::Created);
 
-    let rows: Vec<(i64, i64, String, String, String, String, String)> = sqlx::query_as(
-        "SELECT revision, at, actor, action, subject, detail, outcome FROM audit ORDER BY revision",
+    let rows: Vec<(i64, i64, String, String, String, String, String, String)> = sqlx::query_as(
+        "SELECT revision, at, actor, action, subject_kind, subject, detail, outcome FROM audit ORDER BY revision",
     )
     .fetch_all(&store.pool)
     .await
@@ -149,6 +149,7 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
         1_800_000_000,
         text("cli:tester"),
         text("credential.add"),
+        text("client"),
         text("shop"),
         format!(r#"{{"expires_at":null,"id":"{}","kind":"secret"}}"#, added.id),
         text("created"),

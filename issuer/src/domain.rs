@@ -6,7 +6,9 @@
 mod access_token;
 mod actors;
 mod algorithm;
+mod authentication;
 mod change;
+mod claims;
 mod client;
 mod condition;
 mod credential;
@@ -25,11 +27,14 @@ mod scope;
 mod secret;
 mod status;
 mod time;
+mod token_id;
 
 pub use access_token::{AccessToken, CLOCK_SKEW, NoLongerValid};
 pub use actors::{ActDepth, ActorChain, MAX_ACT_DEPTH};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use authentication::{Authenticated, AuthenticationFailure, Method, authenticate};
 pub use change::{Actor, Applied, Change, ChangeError, ChangeSubject, ClientUpdate, Effect};
+pub use claims::Claims;
 pub use client::{
     Audience, Client, Description, DescriptionError, LabelError, Labels, MAX_DESCRIPTION, MAX_LABELS,
 };
@@ -39,12 +44,9 @@ pub use credential::{
     MAX_CREDENTIALS, MAX_SECRETS, Thumbprint, ThumbprintError,
 };
 pub use custom::{CustomClaim, CustomClaimError, CustomClaims, CustomValue, parse_claim};
-pub use decision::{
-    Authenticated, AuthenticationFailure, Claims, Issuance, Method, Refusal, RequestedAccess, TokenId,
-    TokenIdError, authenticate, decide,
-};
+pub use decision::{ExchangeRequest, Issuance, Refusal, RequestedAccess, decide, decide_exchange};
 pub use directory::{Directory, Entry};
-pub use exchange::{Exchange, ExchangeRequest, Exchanges, MAX_EXCHANGES, TooManyExchanges, decide_exchange};
+pub use exchange::{Exchange, Exchanges, MAX_EXCHANGES, TooManyExchanges};
 pub use grant::ClientGrant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
 pub use issuer::{
@@ -74,3 +76,4 @@ pub use status::{
     window_end,
 };
 pub use time::UnixTime;
+pub use token_id::{TokenId, TokenIdError};

@@ -137,4 +137,11 @@ mod tests {
             assert_eq!(ActorChain::from_claim(&claim), None, "{claim}");
         }
     }
+
+    #[test]
+    fn the_depth_of_a_chain_is_bounded() {
+        let depth = |depth| ActDepth::new(depth).map(ActDepth::get);
+        let most = MAX_ACT_DEPTH;
+        assert_eq!((depth(0), depth(1), depth(most), depth(most + 1)), (None, Some(1), Some(most), None));
+    }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::access_token::AccessToken;
-use super::decision::TokenId;
 use super::id::ClientId;
 use super::lifetime::MAX_LIFETIME;
 use super::status::{LIST_RETENTION, ListId, StatusList};
 use super::time::UnixTime;
+use super::token_id::TokenId;
 
 /// How long a revocation of many tokens is remembered, in seconds: until the last of them has expired for every clock.
 pub const REVOCATION_RETENTION: u64 = MAX_LIFETIME + LIST_RETENTION;

@@ -9,9 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::secret_source::MAX_SECRET;
 use crate::domain::{Pepper, RandomError, random};
 
+/// Bytes of a secret at most, its line end among them: a key in base64url is 43, a PIN some dozens.
+pub(super) const MAX_SECRET: usize = 1024;
 /// Bytes of a key.
 pub(super) const KEY_BYTES: usize = 32;
 /// What the file of a pepper is called in errors.

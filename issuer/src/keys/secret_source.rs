@@ -10,10 +10,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::secret_file::{self, SecretFileError};
+use super::secret_file::{self, MAX_SECRET, SecretFileError};
 
-/// Bytes of a secret at most, its line end among them: a key in base64url is 43, a PIN some dozens.
-pub(super) const MAX_SECRET: usize = 1024;
 /// How long a command may take. A service on the network answers in a second; one that waits for a person does not
 /// belong into the start of a server.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);

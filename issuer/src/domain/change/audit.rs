@@ -5,10 +5,10 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::super::credential::{Credential, CredentialId, CredentialKind};
-use super::super::decision::TokenId;
 use super::super::id::ClientId;
 use super::super::revocation::Revocation;
 use super::super::scope::Scope;
+use super::super::token_id::TokenId;
 use super::{Change, ClientUpdate};
 
 /// Who makes a change, for the audit record.

@@ -2,9 +2,9 @@
 
 use super::super::algorithm::Algorithm;
 use super::super::credential::{CredentialId, MAX_CREDENTIALS, MAX_SECRETS};
-use super::super::decision::TokenId;
 use super::super::id::ClientId;
 use super::super::scope::{MAX_SCOPES, Scope};
+use super::super::token_id::TokenId;
 
 /// Why a change was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

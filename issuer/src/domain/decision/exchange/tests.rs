@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::{
-    ActorChain, ClientGrant, ClientSecret, Entry, Lifetime, Method, authenticate, parse_claim,
+    ActorChain, ClientGrant, ClientSecret, Entry, Exchanges, Lifetime, Method, authenticate, parse_claim,
 };
 use crate::testing::{NOW, client, id, pepper, scopes, secret, secret_of};
 
@@ -186,24 +186,4 @@ fn a_chain_has_an_end() {
     let subject = |earlier: usize| AccessToken { actors: chain(&names[..earlier]), ..subject() };
     assert_eq!(trade(&subject(3), "read", None).map(|issued| issued.claims.act.len()), Ok(4));
     assert_eq!(trade(&subject(4), "read", None), Err(Refusal::TooManyActors { limit: 4 }));
-}
-
-#[test]
-fn exchanges_are_written_in_short_where_both_scopes_are_called_the_same() {
-    let exchange = |text: &str| text.parse::<Exchange>().map(|it| (it.from.to_string(), it.to.to_string()));
-    assert_eq!(exchange("a=b"), Ok(("a".to_owned(), "b".to_owned())));
-    assert_eq!(exchange("a"), Ok(("a".to_owned(), "a".to_owned())));
-    for text in ["", "=", "a=", "=b"] {
-        assert_eq!(exchange(text), Err(ScopeError::Empty), "{text}");
-    }
-    let many = |count: usize| Exchanges::new((0..count).map(|n| format!("a=b{n}").parse().unwrap()));
-    assert_eq!(many(MAX_EXCHANGES).map(|it| it.iter().count()), Ok(MAX_EXCHANGES));
-    assert_eq!(many(MAX_EXCHANGES + 1), Err(TooManyExchanges));
-}
-
-#[test]
-fn the_depth_of_a_chain_is_bounded() {
-    let depth = |depth| ActDepth::new(depth).map(ActDepth::get);
-    let most = crate::domain::MAX_ACT_DEPTH;
-    assert_eq!((depth(0), depth(1), depth(most), depth(most + 1)), (None, Some(1), Some(most), None));
 }

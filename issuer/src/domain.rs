@@ -49,9 +49,7 @@ pub use directory::{Directory, Entry};
 pub use exchange::{Exchange, Exchanges, MAX_EXCHANGES, TooManyExchanges};
 pub use grant::ClientGrant;
 pub use id::{ClientId, ClientIdError, MAX_CLIENT_ID};
-pub use issuer::{
-    INTROSPECTION_PATH, IssuerId, IssuerIdError, JWKS_PATH, REVOCATION_PATH, STATUS_PATH, TOKEN_PATH,
-};
+pub use issuer::{IssuerId, IssuerIdError};
 pub use key::{
     CLOCK_ALLOWANCE, DEFAULT_ROTATE_EVERY, Event, FirstSeen, KEY_SET_MAX_AGE, KeyChange, KeyState,
     MAX_ROTATE_EVERY, MAX_STALENESS, MIN_ROTATE_EVERY, NextEvent, PUBLICATION_LEAD, Plan, PrivateKey,

@@ -11,6 +11,7 @@ mod form;
 mod introspect;
 mod metadata;
 mod openapi;
+mod path;
 mod posted;
 mod record;
 mod request;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, Method};
 use documents::{Documents, Which};
 pub use openapi::document as openapi_document;
+pub use path::endpoints;
 use posted::Head;
 use status::Asked;
 use tracing::field::Empty;
@@ -33,7 +35,6 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use crate::domain::{INTROSPECTION_PATH, JWKS_PATH, REVOCATION_PATH, TOKEN_PATH};
 use crate::service::TokenService;
 
 /// Where RFC 8414 §3 puts the metadata.
@@ -55,17 +56,17 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         warp::any().map(move || Arc::clone(&service))
     };
 
-    let token = at(below(TOKEN_PATH))
+    let token = at(below(path::TOKEN))
         .and(state.clone())
         .and(posted_head())
         .and(warp::body::stream())
         .then(token::exchange);
-    let introspection = at(below(INTROSPECTION_PATH))
+    let introspection = at(below(path::INTROSPECTION))
         .and(state.clone())
         .and(posted_head())
         .and(warp::body::stream())
         .then(introspect::introspect);
-    let revoke = at(below(REVOCATION_PATH))
+    let revoke = at(below(path::REVOCATION))
         .and(state.clone())
         .and(posted_head())
         .and(warp::body::stream())
@@ -80,7 +81,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
             .map(move |method: Method, headers: HeaderMap| documents.answer(which, &method, &headers))
             .boxed()
     };
-    let keys = document(below(JWKS_PATH).into(), Which::Keys);
+    let keys = document(below(path::JWKS).into(), Which::Keys);
     let metadata = |path: &str, which| document([&below(path)[..], &[inserted(path)]].concat(), which);
     let oauth = metadata(OAUTH_METADATA, Which::AuthorizationServer);
     let openid = metadata(OPENID_METADATA, Which::OpenId);

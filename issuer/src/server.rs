@@ -33,9 +33,9 @@ use crate::config::Config;
 use crate::domain::{IssuerId, RotateEvery, UnixTime};
 use crate::http;
 use crate::keys::{SecretFileError, Vault, VaultError, load_pepper};
-use crate::service::{Assertions, MutualTls, Rotator, Statuses, TokenService};
+use crate::service::{MutualTls, Rotator, TokenService, TokenServiceParts};
 use crate::store::{
-    FollowError, ReplayGuard, Snapshots, SqliteFile, SqliteStore, Store, StoreError, follow, keep_purging,
+    FollowError, Snapshots, SqliteFile, SqliteStore, Store, StoreError, follow, keep_purging,
 };
 
 /// The bound addresses of an issuer.
@@ -139,18 +139,21 @@ impl Server {
         let store = Arc::new(file.migrate().await?);
         let snapshots = Arc::new(Snapshots::load(&*store, &vault).await?);
 
-        let shared = || Arc::clone(&store) as Arc<dyn Store>;
         let issuer = config.issuer.unwrap_or_else(|| IssuerId::of_loopback(listeners.public.local_addr()));
-        let assertions = Assertions::new(&issuer, fetcher, allow_http_loopback)
-            .with_replay_guard(ReplayGuard::new(shared()));
-        let service =
-            TokenService::new(issuer, config.tokens, pepper, Arc::clone(&snapshots), assertions, now)
-                .with_max_act_depth(config.max_act_depth)
-                .with_statuses(Statuses::new(shared(), config.status_ttl, now));
-        let service = Arc::new(match mutual_tls {
-            Some(mutual_tls) => service.with_mutual_tls(mutual_tls),
-            None => service,
-        });
+        let service = Arc::new(TokenService::new(TokenServiceParts {
+            endpoints: http::endpoints(&issuer),
+            issuer,
+            bounds: config.tokens,
+            max_act_depth: config.max_act_depth,
+            status_ttl: config.status_ttl,
+            pepper,
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            snapshots: Arc::clone(&snapshots),
+            fetcher,
+            allow_http_loopback,
+            mutual_tls,
+            clock: now,
+        }));
         Ok(Self { listeners, tls, store, snapshots, service, vault, rotate_every: config.rotate_every })
     }
 

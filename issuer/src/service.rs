@@ -25,23 +25,62 @@ pub use revocation::{RevocationOutcome, RevocationRequest};
 pub use rotation::{ClockReading, RotationError, RotationOutcome, Rotator};
 use status::NewToken;
 pub use status::{ListError, SignedList, Statuses};
+use tessera_fetch::Fetcher;
 pub use validation::{TokenValidator, ValidatedToken, ValidationError};
 
 use crate::domain::{
     ActDepth, Algorithm, Authenticated, AuthenticationFailure, Claims, Issuance, IssuerId, LifetimeBounds,
-    ListId, Method, Pepper, RandomError, Refusal, RequestedAccess, StatusClaim, StatusReference, TokenId,
-    TokenParties, UnixTime, authenticate, decide,
+    ListId, Method, Pepper, RandomError, Refusal, RequestedAccess, StatusClaim, StatusReference, StatusTtl,
+    TokenId, TokenParties, UnixTime, authenticate, decide,
 };
 use crate::keys::{Signer, SigningError, sign_token};
-use crate::store::{BatchError, Snapshot, Snapshots, Stale, StoreError};
+use crate::store::{BatchError, ReplayGuard, Snapshot, Snapshots, Stale, Store, StoreError};
 
 /// Tells the time. A function and not a time where a decision waits for the network in the middle.
 pub type Clock = fn() -> UnixTime;
+
+/// What a [`TokenService`] is made of.
+pub struct TokenServiceParts {
+    /// The name it signs as.
+    pub issuer: IssuerId,
+    /// Where its endpoints are.
+    pub endpoints: Endpoints,
+    /// How long its tokens live.
+    pub bounds: LifetimeBounds,
+    /// How many may act one after the other for one subject.
+    pub max_act_depth: ActDepth,
+    /// How long verifiers may keep a status list.
+    pub status_ttl: StatusTtl,
+    /// The key of the hashes of client secrets.
+    pub pepper: Pepper,
+    /// Where revocations, used assertions and blocks of status indices are recorded.
+    pub store: Arc<dyn Store>,
+    /// The state of that store.
+    pub snapshots: Arc<Snapshots>,
+    /// Fetches the key sets of those whose assertions are accepted.
+    pub fetcher: Fetcher,
+    /// Whether key sets may be fetched over `http` from this machine.
+    pub allow_http_loopback: bool,
+    /// What a TLS listener adds, if there is one.
+    pub mutual_tls: Option<MutualTls>,
+    /// The time it goes by.
+    pub clock: Clock,
+}
+
+/// URLs that tokens and assertions name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The token endpoint, which assertions may be made for (RFC 7523 §3).
+    pub token: String,
+    /// The URL that the name of a status list is appended to.
+    pub status_lists: String,
+}
 
 /// Issues tokens from the current snapshot.
 #[derive(Debug)]
 pub struct TokenService {
     issuer: IssuerId,
+    endpoints: Endpoints,
     bounds: LifetimeBounds,
     max_act_depth: ActDepth,
     pepper: Pepper,
@@ -49,7 +88,7 @@ pub struct TokenService {
     assertions: Assertions,
     validator: TokenValidator,
     mutual_tls: Option<MutualTls>,
-    statuses: Option<Statuses>,
+    statuses: Statuses,
     last_used: LastUsed,
     clock: Clock,
 }
@@ -143,50 +182,27 @@ pub enum TokenError {
 }
 
 impl TokenService {
-    /// A service that signs as `issuer`, by the time of `clock`.
+    /// Puts the parts together. Must be called within a tokio runtime.
     #[must_use]
-    pub fn new(
-        issuer: IssuerId,
-        bounds: LifetimeBounds,
-        pepper: Pepper,
-        snapshots: Arc<Snapshots>,
-        assertions: Assertions,
-        clock: Clock,
-    ) -> Self {
-        let validator = TokenValidator::new(issuer.clone());
-        let max_act_depth = ActDepth::default();
-        let (mutual_tls, statuses, last_used) = (None, None, LastUsed::default());
+    pub fn new(parts: TokenServiceParts) -> Self {
+        let TokenServiceParts { issuer, endpoints, bounds, max_act_depth, status_ttl, pepper, .. } = parts;
+        let TokenServiceParts { store, snapshots, fetcher, allow_http_loopback, mutual_tls, clock, .. } =
+            parts;
+        let replay_guard = ReplayGuard::new(Arc::clone(&store));
         Self {
+            assertions: Assertions::new(&issuer, &endpoints, fetcher, allow_http_loopback, replay_guard),
+            validator: TokenValidator::new(issuer.clone()),
+            statuses: Statuses::new(store, status_ttl, clock),
+            last_used: LastUsed::default(),
             issuer,
+            endpoints,
             bounds,
             max_act_depth,
             pepper,
             snapshots,
-            assertions,
-            validator,
             mutual_tls,
-            statuses,
-            last_used,
             clock,
         }
-    }
-
-    /// The same service behind a TLS listener.
-    #[must_use]
-    pub fn with_mutual_tls(self, mutual_tls: MutualTls) -> Self {
-        Self { mutual_tls: Some(mutual_tls), ..self }
-    }
-
-    /// The same service, which lets that many act one after the other for one subject.
-    #[must_use]
-    pub fn with_max_act_depth(self, max_act_depth: ActDepth) -> Self {
-        Self { max_act_depth, ..self }
-    }
-
-    /// The same service, whose tokens have a status where their audience asks for one.
-    #[must_use]
-    pub fn with_statuses(self, statuses: Statuses) -> Self {
-        Self { statuses: Some(statuses), ..self }
     }
 
     /// The name this service signs as.
@@ -298,7 +314,6 @@ impl TokenService {
         snapshot: &Snapshot,
         now: UnixTime,
     ) -> Result<(), TokenError> {
-        let statuses = self.statuses.as_ref().ok_or(BatchError::Stopped)?;
         let token = NewToken {
             parties: TokenParties {
                 client: claims.client_id.clone(),
@@ -309,17 +324,16 @@ impl TokenService {
             algorithm: signer.algorithm(),
             expires_at: claims.exp,
         };
-        let place = statuses.place(token, &snapshot.revocations, now).await?;
-        let uri = self.issuer.status_list(place.list);
-        claims.status = Some(StatusClaim { status_list: StatusReference { idx: place.index, uri } });
-        claims.jti = TokenId::with_status(place)?;
+        let index = self.statuses.place(token, &snapshot.revocations, now).await?;
+        let uri = self.endpoints.status_list(index.list);
+        claims.status = Some(StatusClaim { status_list: StatusReference { idx: index.index, uri } });
+        claims.jti = TokenId::with_status(index)?;
         Ok(())
     }
 
     /// A status list of this issuer, signed; not older than half the time for which it may be kept.
     pub async fn status_list(&self, id: ListId) -> Result<SignedList, ListError> {
-        let statuses = self.statuses.as_ref().ok_or(ListError::Unknown)?;
-        statuses.lists().get(id, &self.snapshots, &self.issuer, statuses.ttl(), self.now()).await
+        self.statuses.list(id, &self.snapshots, &self.issuer, &self.endpoints, self.now()).await
     }
 
     /// Finds out who asks at an endpoint where clients authenticate as they do for a token (RFC 7009 §2.1, RFC 7662
@@ -390,6 +404,14 @@ impl TokenService {
                 Ok(Some(certificate::authenticate(&snapshot.directory, client, certificate, self.now())?))
             }
         }
+    }
+}
+
+impl Endpoints {
+    /// The URL of a status list.
+    #[must_use]
+    pub fn status_list(&self, list: ListId) -> String {
+        format!("{}{list}", self.status_lists)
     }
 }
 

@@ -6,19 +6,6 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-use super::status::ListId;
-
-/// Path of the token endpoint, below the issuer's own path.
-pub const TOKEN_PATH: &str = "/v1/token";
-/// Path of the introspection endpoint, below the issuer's own path.
-pub const INTROSPECTION_PATH: &str = "/v1/introspect";
-/// Path of the key set, below the issuer's own path.
-pub const JWKS_PATH: &str = "/.well-known/jwks.json";
-/// Path below which the status lists are, below the issuer's own path. What follows is the name of one.
-pub const STATUS_PATH: &str = "/v1/status/";
-/// Path of the revocation endpoint, below the issuer's own path.
-pub const REVOCATION_PATH: &str = "/v1/revoke";
-
 /// The name this server signs as, an `https` URL without query or fragment. Compared as text, never normalised:
 /// `iss` in a token, the metadata and every verifier's policy must be the same bytes.
 ///
@@ -62,37 +49,9 @@ impl IssuerId {
         &self.path
     }
 
-    /// URL of the token endpoint.
+    /// The URL of a `path` below this identifier; `path` begins with a slash.
     #[must_use]
-    pub fn token_endpoint(&self) -> String {
-        self.below(TOKEN_PATH)
-    }
-
-    /// URL of the introspection endpoint.
-    #[must_use]
-    pub fn introspection_endpoint(&self) -> String {
-        self.below(INTROSPECTION_PATH)
-    }
-
-    /// URL of the key set.
-    #[must_use]
-    pub fn jwks_uri(&self) -> String {
-        self.below(JWKS_PATH)
-    }
-
-    /// URL of a status list.
-    #[must_use]
-    pub fn status_list(&self, list: ListId) -> String {
-        format!("{}{STATUS_PATH}{list}", self.text.trim_end_matches('/'))
-    }
-
-    /// URL of the revocation endpoint.
-    #[must_use]
-    pub fn revocation_endpoint(&self) -> String {
-        self.below(REVOCATION_PATH)
-    }
-
-    fn below(&self, path: &str) -> String {
+    pub fn below(&self, path: &str) -> String {
         format!("{}{path}", self.text.trim_end_matches('/'))
     }
 }
@@ -161,7 +120,7 @@ mod tests {
         ] {
             let issuer: IssuerId = text.parse().unwrap();
             assert_eq!((issuer.as_str(), issuer.path()), (text, path));
-            assert_eq!(issuer.token_endpoint(), token_endpoint);
+            assert_eq!(issuer.below("/v1/token"), token_endpoint);
         }
     }
 

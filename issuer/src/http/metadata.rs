@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tessera_verifier::Algorithm;
 
+use super::path;
 use super::request::{CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE};
-use crate::domain::{self, INTROSPECTION_PATH, KeyState, Method, REVOCATION_PATH, Scope, TOKEN_PATH};
+use crate::domain::{self, KeyState, Method, Scope};
 use crate::service::TokenService;
 use crate::store::Snapshot;
 
@@ -22,15 +23,15 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
     let assertion_algorithms = Algorithm::ALL.map(Algorithm::name);
     let mut metadata = json!({
         "issuer": issuer.as_str(),
-        "token_endpoint": issuer.token_endpoint(),
-        "jwks_uri": issuer.jwks_uri(),
+        "token_endpoint": issuer.below(path::TOKEN),
+        "jwks_uri": issuer.below(path::JWKS),
         "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
-        "revocation_endpoint": issuer.revocation_endpoint(),
+        "revocation_endpoint": issuer.below(path::REVOCATION),
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
-        "introspection_endpoint": issuer.introspection_endpoint(),
+        "introspection_endpoint": issuer.below(path::INTROSPECTION),
         "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         // RFC 9701 §7: what answers may be signed with.
@@ -46,9 +47,9 @@ pub(super) fn authorization_server(service: &TokenService, snapshot: &Snapshot) 
         // RFC 8705 §5: where a client goes that brings a certificate.
         let below = |path: &str| format!("{}{path}", url.trim_end_matches('/'));
         let aliases = json!({
-            "token_endpoint": below(TOKEN_PATH),
-            "revocation_endpoint": below(REVOCATION_PATH),
-            "introspection_endpoint": below(INTROSPECTION_PATH),
+            "token_endpoint": below(path::TOKEN),
+            "revocation_endpoint": below(path::REVOCATION),
+            "introspection_endpoint": below(path::INTROSPECTION),
         });
         insert(&mut metadata, "mtls_endpoint_aliases", aliases);
     }

@@ -11,7 +11,7 @@ use warp::reply::Response;
 use super::answer;
 use super::documents::{Document, READ};
 use super::form::names;
-use crate::domain::STATUS_PATH;
+use super::path::STATUS_LISTS;
 use crate::service::{ListError, SignedList, TokenService};
 
 /// The media type of a status list token (draft §8.2).
@@ -31,8 +31,8 @@ pub(super) struct Asked {
 
 /// The name of the list in `path`, which is below `prefix` or at the root; `None` if the path is of something else.
 pub(super) fn list_of<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
-    let below_prefix = path.strip_prefix(prefix).and_then(|path| path.strip_prefix(STATUS_PATH));
-    let list = below_prefix.or_else(|| path.strip_prefix(STATUS_PATH))?;
+    let below_prefix = path.strip_prefix(prefix).and_then(|path| path.strip_prefix(STATUS_LISTS));
+    let list = below_prefix.or_else(|| path.strip_prefix(STATUS_LISTS))?;
     Some(list.strip_suffix('/').unwrap_or(list))
 }
 

@@ -35,7 +35,10 @@ async fn judge(registration: &WorkloadRegistration, claims: &Value) -> Result<()
         WorkloadRegistration { keys: KeySource::inline(&keys).unwrap(), ..registration.clone() };
     let state = snapshot(1, vec![credential("shop", CredentialKind::Workload(registration))]);
     let fetcher = Fetcher::new(FetchOptions::default()).unwrap();
-    let assertions = Assertions::new(&OURS.parse().unwrap(), fetcher, false);
+    let issuer = OURS.parse().unwrap();
+    let endpoints = crate::http::endpoints(&issuer);
+    let assertions =
+        Assertions::new(&issuer, &endpoints, fetcher, false, crate::store::ReplayGuard::unavailable());
     let assertion = platform.sign(claims);
     match assertions.authenticate(&state, &assertion, usage, None, || NOW).await {
         Ok(client) => {

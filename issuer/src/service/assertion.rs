@@ -21,7 +21,7 @@ use self::candidates::Candidate;
 pub use self::error::{AssertionError, NearMiss};
 use self::key_verifiers::{KeyVerifiers, VerifierKey};
 
-use super::Clock;
+use super::{Clock, Endpoints};
 use crate::domain::{Authenticated, CLOCK_SKEW, IssuerId, Method, UnixTime, WorkloadRegistration};
 use crate::store::{ReplayGuard, Snapshot, Snapshots, UsedAssertion};
 
@@ -48,22 +48,22 @@ pub struct Assertions {
     /// What `aud` may say if a registration does not: this issuer, or its token endpoint (RFC 7523 §3).
     audiences: [String; 2],
     key_verifiers: KeyVerifiers,
-    /// Where it is remembered what was used; without it nothing that may be used once is accepted.
-    replay_guard: Option<ReplayGuard>,
+    replay_guard: ReplayGuard,
 }
 
 impl Assertions {
-    /// AcceptedAudience assertions made for `issuer`; fetches key sets with `fetcher`.
+    /// Accepts assertions made for `issuer`; fetches key sets with `fetcher`. Clients' own are accepted once each, as
+    /// `replay_guard` records.
     #[must_use]
-    pub fn new(issuer: &IssuerId, fetcher: Fetcher, allow_http_loopback: bool) -> Self {
-        let audiences = [issuer.as_str().to_owned(), issuer.token_endpoint()];
-        Self { audiences, key_verifiers: KeyVerifiers::new(fetcher, allow_http_loopback), replay_guard: None }
-    }
-
-    /// AcceptedAudience what clients sign themselves as well, each once on all replicas of the store.
-    #[must_use]
-    pub fn with_replay_guard(self, replay_guard: ReplayGuard) -> Self {
-        Self { replay_guard: Some(replay_guard), ..self }
+    pub fn new(
+        issuer: &IssuerId,
+        endpoints: &Endpoints,
+        fetcher: Fetcher,
+        allow_http_loopback: bool,
+        replay_guard: ReplayGuard,
+    ) -> Self {
+        let audiences = [issuer.as_str().to_owned(), endpoints.token.clone()];
+        Self { audiences, key_verifiers: KeyVerifiers::new(fetcher, allow_http_loopback), replay_guard }
     }
 
     /// Finds out whom `assertion` proves. If the request names a `client`, it can be nobody else.
@@ -168,11 +168,10 @@ impl Assertions {
 
     async fn use_up(&self, candidate: &Candidate<'_>, token: &VerifiedToken) -> Result<(), AssertionError> {
         let jti = token.token_id().ok_or(AssertionError::Refused(Error::ClaimMissing { claim: "jti" }))?;
-        let replay_guard = self.replay_guard.as_ref().ok_or(AssertionError::NoMemory)?;
         let expires_at = UnixTime::from_seconds(token.expiry().plus(CLOCK_SKEW + 1).as_seconds());
-        let spent =
+        let used =
             UsedAssertion { client: candidate.credential.client.clone(), jti: jti.to_owned(), expires_at };
-        let fresh = replay_guard.mark_used(spent).await.map_err(AssertionError::Unavailable)?;
+        let fresh = self.replay_guard.mark_used(used).await.map_err(AssertionError::Unavailable)?;
         if fresh { Ok(()) } else { Err(AssertionError::Replayed) }
     }
 }

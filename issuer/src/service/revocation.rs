@@ -5,7 +5,6 @@ use crate::domain::{
     AccessToken, Actor, Authenticated, Change, LIST_RETENTION, Revocation, RevocationRecord, RevokedBy,
     TokenId, UnixTime,
 };
-use crate::store::BatchError;
 
 /// A client asked that a token be revoked.
 #[derive(Debug)]
@@ -63,9 +62,8 @@ impl TokenService {
             return Ok(RevocationOutcome::NotGood(ValidationError::Claims));
         };
         let record = record(Revocation::Token(id), token.expires_at, now);
-        let statuses = self.statuses.as_ref().ok_or(BatchError::Stopped)?;
         let change = Change::Revoke(record);
-        statuses
+        self.statuses
             .store()
             .apply(&Actor::client(client.client()), &change, now)
             .await

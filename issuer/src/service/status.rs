@@ -7,13 +7,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use index_blocks::{Allocated, IndexBlocks, PartyBlocks};
-use list::SignedLists;
 pub use list::{ListError, SignedList};
+use list::{SignedLists, Signing};
 
+use super::Endpoints;
 use crate::domain::{
-    Algorithm, Block, BlockRequest, Revocations, StatusIndex, StatusTtl, TokenParties, UnixTime, window_end,
+    Algorithm, Block, BlockRequest, IssuerId, ListId, Revocations, StatusIndex, StatusTtl, TokenParties,
+    UnixTime, window_end,
 };
-use crate::store::{BatchError, Batcher, Store};
+use crate::store::{BatchError, Batcher, Snapshots, Store};
 
 /// Status lists of one issuer.
 pub struct Statuses {
@@ -56,8 +58,17 @@ impl Statuses {
         self.ttl
     }
 
-    pub(super) const fn lists(&self) -> &SignedLists {
-        &self.lists
+    /// The list of that name, signed; not older than half the time for which it may be kept.
+    pub(super) async fn list(
+        &self,
+        id: ListId,
+        snapshots: &Snapshots,
+        issuer: &IssuerId,
+        endpoints: &Endpoints,
+        now: UnixTime,
+    ) -> Result<SignedList, ListError> {
+        let signing = Signing { issuer, url: endpoints.status_list(id), ttl: self.ttl, now };
+        self.lists.get(id, snapshots, signing).await
     }
 
     pub(super) fn store(&self) -> &dyn Store {

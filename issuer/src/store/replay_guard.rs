@@ -24,6 +24,12 @@ impl ReplayGuard {
         Self { uses }
     }
 
+    /// A guard whose store never answers.
+    #[cfg(test)]
+    pub(crate) fn unavailable() -> Self {
+        Self { uses: Batcher::start(async |_| Err(sqlx::Error::PoolClosed.into())) }
+    }
+
     /// Whether this is the assertion's first use, by any process on this database. If so, it was its only one. On an
     /// error that is not known, and the assertion is not to be believed.
     pub async fn mark_used(&self, assertion: UsedAssertion) -> Result<bool, BatchError> {

@@ -14,11 +14,11 @@ use warp::test::RequestBuilder;
 
 use super::*;
 use crate::domain::{
-    CertificateMatch, Change, ClientSecret, ClientUpdate, Conditions, Credential, CredentialKind, KeySource,
-    LifetimeBounds, StatusTtl, UnixTime, WorkloadRegistration,
+    ActDepth, CertificateMatch, Change, ClientSecret, ClientUpdate, Conditions, Credential, CredentialKind,
+    KeySource, LifetimeBounds, StatusTtl, UnixTime, WorkloadRegistration,
 };
 use crate::keys::Vault;
-use crate::service::{Assertions, MutualTls, Statuses};
+use crate::service::{MutualTls, TokenServiceParts};
 use crate::store::{Snapshots, SqliteStore, Store as _, follow};
 use crate::testing::{Platform, actor, credential, id, pepper, registration, store, vault};
 use tessera_listener::tls::PeerCertificate;
@@ -59,14 +59,20 @@ impl Server {
         let platform = Platform::new("p");
         let snapshots = Arc::new(Snapshots::load(&store, &vault).await.unwrap());
         let issuer = issuer.parse().unwrap();
-        let assertions = Assertions::new(&issuer, Fetcher::new(FetchOptions::default()).unwrap(), false);
-        let (bounds, shared) = (LifetimeBounds::default(), Arc::clone(&snapshots));
-        let mut service = TokenService::new(issuer, bounds, pepper(), shared, assertions, now);
-        service = service.with_statuses(Statuses::new(Arc::new(store.clone()), StatusTtl::default(), now));
-        if let Some(mutual_tls) = mutual_tls {
-            service = service.with_mutual_tls(mutual_tls);
-        }
-        let service = Arc::new(service);
+        let service = Arc::new(TokenService::new(TokenServiceParts {
+            endpoints: endpoints(&issuer),
+            issuer,
+            bounds: LifetimeBounds::default(),
+            max_act_depth: ActDepth::default(),
+            status_ttl: StatusTtl::default(),
+            pepper: pepper(),
+            store: Arc::new(store.clone()),
+            snapshots: Arc::clone(&snapshots),
+            fetcher: Fetcher::new(FetchOptions::default()).unwrap(),
+            allow_http_loopback: false,
+            mutual_tls,
+            clock: now,
+        }));
         let routes = routes(&service);
         let server = Self { routes, service, platform, snapshots, store, vault, _folder: folder };
         let registration = WorkloadRegistration {

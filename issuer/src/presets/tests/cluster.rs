@@ -69,7 +69,10 @@ impl Cluster {
         }];
         let addresses = Addresses::Public { allowed: Vec::new() };
         let fetcher = Fetcher::new(FetchOptions { origins, addresses, ..FetchOptions::default() }).unwrap();
-        let assertions = Assertions::new(&OURS.parse().unwrap(), fetcher, false);
+        let issuer = OURS.parse().unwrap();
+        let endpoints = crate::http::endpoints(&issuer);
+        let assertions =
+            Assertions::new(&issuer, &endpoints, fetcher, false, crate::store::ReplayGuard::unavailable());
         let assertion = self.platform.sign(&changed(&tokens::kubernetes(), &["iss"], &json!(self.issuer)));
         assertions.authenticate(&state, &assertion, AssertionUse::Grant, None, || NOW).await.map(drop)
     }

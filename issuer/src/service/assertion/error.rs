@@ -62,9 +62,6 @@ pub enum AssertionError {
     /// It may be used once, and the store does not answer whether it was.
     #[error("whether the assertion was used before cannot be told")]
     Unavailable(#[source] BatchError),
-    /// It may be used once, and there is no store to remember that by.
-    #[error("there is no store to remember used assertions by")]
-    NoMemory,
 }
 
 /// A registration that an assertion would meet, but for one thing.
@@ -87,7 +84,7 @@ impl AssertionError {
     /// Whether it is this side that is at fault, so that the same assertion may be good later.
     #[must_use]
     pub const fn is_ours(&self) -> bool {
-        matches!(self, Self::KeysUnavailable { .. } | Self::Unavailable(_) | Self::NoMemory)
+        matches!(self, Self::KeysUnavailable { .. } | Self::Unavailable(_))
     }
 }
 

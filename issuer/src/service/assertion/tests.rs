@@ -20,7 +20,12 @@ const OWN: &str = "https://id.example";
 
 fn assertions() -> Assertions {
     let options = FetchOptions { allow_http_loopback: true, ..FetchOptions::default() };
-    Assertions::new(&"https://id.example".parse().unwrap(), Fetcher::new(options).unwrap(), true)
+    with_replay_guard(Fetcher::new(options).unwrap(), ReplayGuard::unavailable())
+}
+
+fn with_replay_guard(fetcher: Fetcher, replay_guard: ReplayGuard) -> Assertions {
+    let issuer = OWN.parse().unwrap();
+    Assertions::new(&issuer, &crate::http::endpoints(&issuer), fetcher, true, replay_guard)
 }
 
 fn workload(client: &str, subject: &str, keys: KeySource) -> Credential {

@@ -82,7 +82,7 @@ struct Written {
 #[derive(Serialize)]
 struct ListClaims<'a> {
     iss: &'a str,
-    sub: String,
+    sub: &'a str,
     iat: UnixTime,
     exp: UnixTime,
     ttl: StatusTtl,
@@ -95,11 +95,13 @@ struct EncodedList<'a> {
     lst: &'a str,
 }
 
-/// What a list is signed with.
-struct Signing<'a> {
-    issuer: &'a IssuerId,
-    ttl: StatusTtl,
-    now: UnixTime,
+/// What a list says besides its statuses.
+pub(super) struct Signing<'a> {
+    pub(super) issuer: &'a IssuerId,
+    /// The list's own URL.
+    pub(super) url: String,
+    pub(super) ttl: StatusTtl,
+    pub(super) now: UnixTime,
 }
 
 impl SignedLists {
@@ -108,10 +110,9 @@ impl SignedLists {
         &self,
         id: ListId,
         snapshots: &Snapshots,
-        issuer: &IssuerId,
-        ttl: StatusTtl,
-        now: UnixTime,
+        signing: Signing<'_>,
     ) -> Result<SignedList, ListError> {
+        let Signing { ttl, now, .. } = signing;
         let (snapshot, source) = find(id, snapshots, now).await?;
         let signer = snapshot
             .keyring
@@ -130,9 +131,8 @@ impl SignedLists {
             return Ok(SignedList { token: written.token.clone(), ttl });
         }
         let before = written.take();
-        let signing = Signing { issuer, ttl, now };
         let (statuses, encoded) = encode(source.clone(), before).await?;
-        let token = signing.sign(id, &encoded, signer).await?;
+        let token = signing.sign(&encoded, signer).await?;
         let kid = signer.key_id().to_owned();
         let token = written.insert(Written { source, statuses, encoded, kid, issued_at: now, token });
         Ok(SignedList { token: token.token.clone(), ttl })
@@ -206,11 +206,11 @@ pub(super) fn encode_statuses(statuses: &[u8]) -> String {
 }
 
 impl Signing<'_> {
-    async fn sign(&self, id: ListId, encoded: &str, signer: &dyn Signer) -> Result<Bytes, SigningError> {
+    async fn sign(&self, encoded: &str, signer: &dyn Signer) -> Result<Bytes, SigningError> {
         let lifetime = (self.ttl.as_seconds() * MIN_TTLS).max(MIN_LIFETIME);
         let claims = ListClaims {
             iss: self.issuer.as_str(),
-            sub: self.issuer.status_list(id),
+            sub: &self.url,
             iat: self.now,
             exp: self.now.plus(lifetime),
             ttl: self.ttl,

@@ -49,7 +49,7 @@ impl Stage {
 
     async fn list(&self, id: ListId, now: UnixTime) -> Result<SignedList, ListError> {
         let issuer = "https://id.example".parse().unwrap();
-        self.statuses.lists().get(id, &self.snapshots, &issuer, self.statuses.ttl(), now).await
+        self.statuses.list(id, &self.snapshots, &issuer, &crate::http::endpoints(&issuer), now).await
     }
 
     async fn issued_at(&self, id: ListId, now: UnixTime) -> UnixTime {

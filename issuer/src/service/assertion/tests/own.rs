@@ -15,7 +15,8 @@ fn own_claims(client: &str, jti: &str) -> Value {
 async fn remembering() -> (Assertions, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = testing::store(&folder, &testing::vault()).await;
-    (assertions().with_replay_guard(ReplayGuard::new(Arc::new(store))), folder)
+    let fetcher = Fetcher::new(FetchOptions::default()).unwrap();
+    (with_replay_guard(fetcher, ReplayGuard::new(Arc::new(store))), folder)
 }
 
 #[tokio::test]
@@ -37,9 +38,9 @@ async fn what_a_client_signs_itself_proves_it_once() {
     let again = platform.sign(&own_claims("shop", "1"));
     let replayed = assertions.authenticate(&state, &again, usage, None, now).await.unwrap_err();
     assert!(matches!(replayed, AssertionError::Replayed), "{replayed:?}");
-    // Without a store nothing that may be used once is taken.
-    let forgetful = self::assertions().authenticate(&state, &again, usage, None, now).await.unwrap_err();
-    assert!(matches!(forgetful, AssertionError::NoMemory) && forgetful.is_ours(), "{forgetful:?}");
+    // Where the use cannot be recorded, nothing that may be used once is taken.
+    let unrecorded = self::assertions().authenticate(&state, &again, usage, None, now).await.unwrap_err();
+    assert!(matches!(unrecorded, AssertionError::Unavailable(_)) && unrecorded.is_ours(), "{unrecorded:?}");
 }
 
 #[tokio::test]

@@ -3,44 +3,39 @@
 //! Each endpoint matches on its path alone and answers every method itself, so nothing is rejected and retried and
 //! every answer, 404 and 405 too, is one of ours.
 
-mod access;
-mod answer;
-mod documents;
+mod access_log;
+mod decision_log;
 mod error;
 mod form;
+mod form_request;
 mod introspect;
 mod metadata;
 mod openapi;
 mod path;
-mod posted;
-mod record;
 mod request;
+mod response;
 mod revoke;
 mod status;
 mod token;
+mod well_known;
 
 use std::convert::Infallible;
 use std::future::ready;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method};
-use documents::{Documents, Which};
+use form_request::Head;
 pub use openapi::document as openapi_document;
 pub use path::endpoints;
-use posted::Head;
 use status::Asked;
 use tracing::field::Empty;
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
+use well_known::{Documents, WellKnown};
 
 use crate::service::TokenService;
-
-/// Where RFC 8414 §3 puts the metadata.
-const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
-/// Where OIDC Discovery §4 puts it, and many clients look for it.
-const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 
 /// All endpoints of one issuer.
 ///
@@ -60,7 +55,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .and(state.clone())
         .and(posted_head())
         .and(warp::body::stream())
-        .then(token::exchange);
+        .then(token::issue);
     let introspection = at(below(path::INTROSPECTION))
         .and(state.clone())
         .and(posted_head())
@@ -73,7 +68,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .then(revoke::revoke);
     let status = status_list(service.issuer().path()).and(state.clone()).and(asked()).then(status::answer);
     let documents = Arc::new(Documents::new(service));
-    let document = |places: Vec<String>, which: Which| {
+    let document = |places: Vec<String>, which: WellKnown| {
         let documents = Arc::clone(&documents);
         at(places)
             .and(warp::method())
@@ -81,20 +76,20 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
             .map(move |method: Method, headers: HeaderMap| documents.answer(which, &method, &headers))
             .boxed()
     };
-    let keys = document(below(path::JWKS).into(), Which::Keys);
+    let keys = document(below(path::JWKS).into(), WellKnown::Keys);
     let metadata = |path: &str, which| document([&below(path)[..], &[inserted(path)]].concat(), which);
-    let oauth = metadata(OAUTH_METADATA, Which::AuthorizationServer);
-    let openid = metadata(OPENID_METADATA, Which::OpenId);
+    let oauth = metadata(path::OAUTH_METADATA, WellKnown::AuthorizationServer);
+    let openid = metadata(path::OPENID_METADATA, WellKnown::OpenId);
     let healthz = at(["/healthz".to_owned()])
         .and(warp::method())
-        .then(async |method: Method| documents::alive(&method));
+        .then(async |method: Method| well_known::alive(&method));
     let readyz = at(["/readyz".to_owned()])
         .and(state)
         .and(warp::method())
-        .then(async |service: Arc<TokenService>, method: Method| documents::ready(&service, &method));
+        .then(async |service: Arc<TokenService>, method: Method| well_known::ready(&service, &method));
     let openapi =
-        at(below(openapi::PATH)).and(warp::method()).then(async |method: Method| openapi::answer(&method));
-    let nowhere = warp::any().then(async || answer::not_found()).boxed();
+        at(below(path::OPENAPI)).and(warp::method()).then(async |method: Method| openapi::answer(&method));
+    let nowhere = warp::any().then(async || response::not_found()).boxed();
 
     token
         .or(revoke)
@@ -117,7 +112,7 @@ pub fn routes(service: &Arc<TokenService>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(nowhere)
         .unify()
-        .with(warp::wrap_fn(access::log))
+        .with(warp::wrap_fn(access_log::log))
         .with(warp::trace(|_| tracing::info_span!("request", id = Empty, peer = Empty)))
         .map(warp::Reply::into_response)
         .boxed()

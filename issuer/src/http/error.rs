@@ -6,9 +6,9 @@ use serde_json::json;
 use tessera_fetch::body::BodyError;
 use warp::reply::Response;
 
-use super::answer;
 use super::form::FormError;
 use super::request::RequestError;
+use super::response;
 use crate::domain::Refusal;
 use crate::service::TokenError;
 
@@ -65,7 +65,7 @@ impl OAuthError {
     /// The answer.
     pub(super) fn into_response(self) -> Response {
         let body = json!({ "error": self.code, "error_description": self.description });
-        let mut response = answer::no_store(answer::json(self.status, &body));
+        let mut response = response::no_store(response::json(self.status, &body));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
         }

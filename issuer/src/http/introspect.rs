@@ -9,11 +9,11 @@ use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
-use super::answer;
+use super::decision_log;
 use super::error::OAuthError;
-use super::posted::{self, Head};
-use super::record;
+use super::form_request::{self, Head};
 use super::request::{self, AboutToken};
+use super::response;
 use crate::service::{AnswerFormat, Introspection, TokenError, TokenService};
 
 const JSON: &str = "application/json";
@@ -27,18 +27,18 @@ where
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
     let format = format(&head.headers);
-    let question = match posted::read(head, body, request::parse_about_token).await {
+    let question = match form_request::read(head, body, request::parse_about_token).await {
         Ok(question) => question,
         Err(response) => return response,
     };
     match decide(&service, &question, format).await {
         Err(error) => {
             let answer = OAuthError::from(&error);
-            record::not_answered(&question, &error, &answer);
+            decision_log::not_answered(&question, &error, &answer);
             answer.into_response()
         }
         Ok((introspection, response)) => {
-            record::introspected(&introspection);
+            decision_log::introspected(&introspection);
             response
         }
     }
@@ -51,13 +51,13 @@ async fn decide(
 ) -> Result<(Introspection, Response), TokenError> {
     let introspection = service.introspect(&question.client, question.token.as_str(), format).await?;
     let response = match format {
-        AnswerFormat::Json => answer::json(StatusCode::OK, &introspection.members()),
+        AnswerFormat::Json => response::json(StatusCode::OK, &introspection.members()),
         AnswerFormat::Jwt => {
             let signed = service.sign_introspection(&introspection).await?;
-            answer::content(JWT, Bytes::from(signed))
+            response::content(JWT, Bytes::from(signed))
         }
     };
-    Ok((introspection, answer::no_store(response)))
+    Ok((introspection, response::no_store(response)))
 }
 
 /// A JWT for who asks for one (RFC 9701 §4) and would not rather have JSON. Media ranges with `*` ask for neither.

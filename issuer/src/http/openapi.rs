@@ -1,4 +1,4 @@
-//! What the public endpoints take and answer, as an OpenAPI 3.1 document: published at [`PATH`], kept in
+//! What the public endpoints take and answer, as an OpenAPI 3.1 document: published at [`OPENAPI`](super::path::OPENAPI), kept in
 //! `docs/openapi.json`, and held against the running server by schemathesis.
 //!
 //! The types and functions here exist to be described. Nothing constructs or calls them: the server reads forms that
@@ -16,17 +16,14 @@ use utoipa::{OpenApi, ToSchema};
 use warp::reply::Response;
 
 use self::forms::{AboutTokenForm, TokenForm, TokenTypeIdentifier};
-use super::answer;
-
-/// Where the document is published.
-pub(super) const PATH: &str = "/openapi.json";
+use super::response;
 
 /// `GET /openapi.json`.
 pub(super) fn answer(method: &Method) -> Response {
     static DOCUMENT: LazyLock<Value> =
         LazyLock::new(|| serde_json::to_value(Api::openapi()).unwrap_or_default());
-    answer::other_than(&[Method::GET, Method::HEAD], method)
-        .unwrap_or_else(|| answer::no_store(answer::json(StatusCode::OK, &*DOCUMENT)))
+    response::method_not_allowed(&[Method::GET, Method::HEAD], method)
+        .unwrap_or_else(|| response::no_store(response::json(StatusCode::OK, &*DOCUMENT)))
 }
 
 /// The document, indented, with a line end.

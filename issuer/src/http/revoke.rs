@@ -8,11 +8,11 @@ use futures_util::Stream;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::answer;
+use super::decision_log;
 use super::error::OAuthError;
-use super::posted::{self, Head};
-use super::record;
+use super::form_request::{self, Head};
 use super::request;
+use super::response;
 use crate::service::TokenService;
 
 /// Answers one request, and leaves one record of it.
@@ -22,19 +22,19 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let request = match posted::read(head, body, request::parse_about_token).await {
+    let request = match form_request::read(head, body, request::parse_about_token).await {
         Ok(request) => request,
         Err(response) => return response,
     };
     match service.revoke(&request.client, &request.token).await {
         // One answer for all (RFC 7009 §2.2): the token is good for nothing, or is none of this client's business.
         Ok(asked) => {
-            record::revoked(&asked);
-            answer::no_store(answer::empty(StatusCode::OK))
+            decision_log::revoked(&asked);
+            response::no_store(response::empty(StatusCode::OK))
         }
         Err(error) => {
             let answer = OAuthError::from(&error);
-            record::not_revoked(&request.client, &error, &answer);
+            decision_log::not_revoked(&request.client, &error, &answer);
             answer.into_response()
         }
     }

@@ -8,10 +8,10 @@ use serde_json::json;
 use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::answer;
-use super::documents::{Document, READ};
 use super::form::names;
 use super::path::STATUS_LISTS;
+use super::response;
+use super::well_known::{Document, READ};
 use crate::service::{ListError, SignedList, TokenService};
 
 /// The media type of a status list token (draft §8.2).
@@ -39,17 +39,17 @@ pub(super) fn list_of<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
 /// Answers one request.
 pub(super) async fn answer(service: Arc<TokenService>, asked: Asked) -> Response {
     let Asked { path, method, query, headers } = asked;
-    if let Some(response) = answer::other_than(READ, &method) {
+    if let Some(response) = response::method_not_allowed(READ, &method) {
         return response;
     }
     if names(&query).any(|name| name.is_some_and(|name| name == TIME)) {
         return failed(StatusCode::NOT_IMPLEMENTED, "not_implemented");
     }
     let list = list_of(path.as_str(), service.issuer().path()).and_then(|list| list.parse().ok());
-    let Some(list) = list else { return answer::not_found() };
+    let Some(list) = list else { return response::not_found() };
     match service.status_list(list).await {
         Ok(list) => signed(list, &method, &headers),
-        Err(ListError::Unknown) => answer::not_found(),
+        Err(ListError::Unknown) => response::not_found(),
         Err(error) => {
             tracing::error!(error = tessera_fetch::chain(&error), %list, "cannot publish a status list");
             failed(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
@@ -66,5 +66,5 @@ fn signed(list: SignedList, method: &Method, headers: &HeaderMap) -> Response {
 }
 
 fn failed(status: StatusCode, error: &'static str) -> Response {
-    answer::no_store(answer::json(status, &json!({ "error": error })))
+    response::no_store(response::json(status, &json!({ "error": error })))
 }

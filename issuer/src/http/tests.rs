@@ -2,17 +2,19 @@
 
 mod authentication;
 mod certificates;
-mod documents;
+mod decision_log;
+
 mod exchange;
 mod introspection;
 mod lookalikes;
 mod parser;
-mod record;
+
 mod refusals;
 mod revoke;
 mod stage;
 mod status;
 mod target;
 mod token;
+mod well_known;
 
 use super::*;

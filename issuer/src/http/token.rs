@@ -9,11 +9,11 @@ use http::StatusCode;
 use serde::Serialize;
 use warp::reply::Response;
 
-use super::answer;
+use super::decision_log;
 use super::error::OAuthError;
-use super::posted::{self, Head};
-use super::record;
+use super::form_request::{self, Head};
 use super::request;
+use super::response;
 use crate::service::{TokenService, TokenType};
 
 /// RFC 6749 §5.1, RFC 8693 §2.2.1.
@@ -29,26 +29,26 @@ struct TokenAnswer {
 }
 
 /// Answers one request, and leaves one record of it.
-pub(super) async fn exchange<S, D, E>(service: Arc<TokenService>, head: Head, body: S) -> Response
+pub(super) async fn issue<S, D, E>(service: Arc<TokenService>, head: Head, body: S) -> Response
 where
     S: Stream<Item = Result<D, E>>,
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let request = match posted::read(head, body, request::parse).await {
+    let request = match form_request::read(head, body, request::parse).await {
         Ok(request) => request,
         Err(response) => return response,
     };
     match service.issue(&request).await {
         Err(error) => {
             let answer = OAuthError::from(&error);
-            record::refused(&request, &error, &answer);
+            decision_log::refused(&request, &error, &answer);
             answer.into_response()
         }
         Ok(granted) => {
-            record::issued(&request, &granted);
+            decision_log::issued(&request, &granted);
             let issued = granted.issued;
-            answer::no_store(answer::json(
+            response::no_store(response::json(
                 StatusCode::OK,
                 &TokenAnswer {
                     access_token: issued.token,

@@ -13,7 +13,7 @@ use warp::reply::Response;
 
 use super::error::OAuthError;
 use super::request::{self, RequestError};
-use super::{answer, record};
+use super::{decision_log, response};
 
 /// Longest request body, in bytes: the two longest tokens that one request can bring, an assertion beside the token
 /// that it is about, and half as much for all the rest.
@@ -43,7 +43,7 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    if let Some(response) = answer::other_than(&[Method::POST], &head.method) {
+    if let Some(response) = response::method_not_allowed(&[Method::POST], &head.method) {
         return Err(response);
     }
     let request = match form(&head, body).await {
@@ -52,7 +52,7 @@ where
     };
     request.map_err(|error| {
         let answer = OAuthError::from(&error);
-        record::malformed(&error, &answer);
+        decision_log::malformed(&error, &answer);
         answer.into_response()
     })
 }

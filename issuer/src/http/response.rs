@@ -1,4 +1,4 @@
-//! How every answer is dressed.
+//! How every answer is with_security_headers.
 
 use bytes::Bytes;
 use http::header::{
@@ -11,7 +11,7 @@ use serde_json::json;
 use warp::Reply;
 use warp::reply::Response;
 
-/// Headers that no answer of this server goes without: it serves data, never a page, to no frame and no script.
+/// Headers that no response of this server goes without: it serves data, never a page, to no frame and no script.
 const ALWAYS: [(HeaderName, HeaderValue); 2] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
@@ -21,19 +21,19 @@ const ALWAYS: [(HeaderName, HeaderValue); 2] = [
 pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     let mut response = warp::reply::json(body).into_response();
     *response.status_mut() = status;
-    dressed(response)
+    with_security_headers(response)
 }
 
 /// An answer that is written already.
 pub(super) fn content(media_type: &'static str, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    dressed(response)
+    with_security_headers(response)
 }
 
 /// An answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response {
-    dressed(warp::reply::with_status(warp::reply(), status).into_response())
+    with_security_headers(warp::reply::with_status(warp::reply(), status).into_response())
 }
 
 /// Nothing lives at that path.
@@ -42,7 +42,7 @@ pub(super) fn not_found() -> Response {
 }
 
 /// The `405` for a method that is none of `allowed` (RFC 9110 §15.5.6).
-pub(super) fn other_than(allowed: &'static [Method], method: &Method) -> Option<Response> {
+pub(super) fn method_not_allowed(allowed: &'static [Method], method: &Method) -> Option<Response> {
     if allowed.contains(method) {
         return None;
     }
@@ -62,7 +62,7 @@ pub(super) fn no_store(mut response: Response) -> Response {
     response
 }
 
-fn dressed(mut response: Response) -> Response {
+fn with_security_headers(mut response: Response) -> Response {
     for (name, value) in ALWAYS {
         response.headers_mut().insert(name, value);
     }

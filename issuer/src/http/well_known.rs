@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 use warp::reply::Response;
 
-use super::{answer, metadata};
+use super::{metadata, response};
 use crate::domain::{KEY_SET_MAX_AGE, key_set_max_age};
 use crate::service::TokenService;
 
@@ -30,9 +30,9 @@ pub(super) struct Documents {
     written: Mutex<Option<Written>>,
 }
 
-/// Which document.
+/// A document at a well-known path (RFC 8615).
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Which {
+pub(super) enum WellKnown {
     /// `/.well-known/jwks.json` (RFC 7517 §5).
     Keys,
     /// `/.well-known/oauth-authorization-server` (RFC 8414 §3).
@@ -65,17 +65,17 @@ impl Documents {
     }
 
     /// Answers a request for one of them.
-    pub(super) fn answer(&self, which: Which, method: &Method, headers: &HeaderMap) -> Response {
-        if let Some(response) = answer::other_than(READ, method) {
+    pub(super) fn answer(&self, which: WellKnown, method: &Method, headers: &HeaderMap) -> Response {
+        if let Some(response) = response::method_not_allowed(READ, method) {
             return response;
         }
         // Before the snapshot is taken: a newer one does no harm.
         let age = self.service.state_age();
         let written = self.current();
         let (document, max_age) = match which {
-            Which::Keys => (written.keys, key_set_max_age(age)),
-            Which::AuthorizationServer => (written.authorization_server, Some(METADATA_MAX_AGE)),
-            Which::OpenId => (written.openid, Some(METADATA_MAX_AGE)),
+            WellKnown::Keys => (written.keys, key_set_max_age(age)),
+            WellKnown::AuthorizationServer => (written.authorization_server, Some(METADATA_MAX_AGE)),
+            WellKnown::OpenId => (written.openid, Some(METADATA_MAX_AGE)),
         };
         match max_age {
             Some(max_age) => document.answer(method, headers, max_age),
@@ -115,14 +115,14 @@ impl Document {
 
     pub(super) fn answer(self, method: &Method, headers: &HeaderMap, max_age: u64) -> Response {
         let mut response = if self.is_known(headers) {
-            answer::empty(StatusCode::NOT_MODIFIED)
+            response::empty(StatusCode::NOT_MODIFIED)
         } else if method == Method::HEAD {
             // As for GET, but for the content (RFC 9110 §9.3.2).
-            let mut response = answer::content(self.media_type, Bytes::new());
+            let mut response = response::content(self.media_type, Bytes::new());
             response.headers_mut().insert(CONTENT_LENGTH, self.body.len().into());
             response
         } else {
-            answer::content(self.media_type, self.body)
+            response::content(self.media_type, self.body)
         };
         if let Some(etag) = self.etag {
             response.headers_mut().insert(ETAG, etag);
@@ -148,23 +148,23 @@ impl Document {
 /// There may be a key by now that this server does not know. Verifiers go on with what they have, or ask another replica.
 fn outdated() -> Response {
     let error = json!({ "error": "temporarily_unavailable" });
-    answer::no_store(answer::json(StatusCode::SERVICE_UNAVAILABLE, &error))
+    response::no_store(response::json(StatusCode::SERVICE_UNAVAILABLE, &error))
 }
 
 /// `GET /healthz`: the process answers.
 pub(super) fn alive(method: &Method) -> Response {
-    answer::other_than(READ, method)
-        .unwrap_or_else(|| answer::no_store(answer::json(StatusCode::OK, &json!({ "status": "alive" }))))
+    response::method_not_allowed(READ, method)
+        .unwrap_or_else(|| response::no_store(response::json(StatusCode::OK, &json!({ "status": "alive" }))))
 }
 
 /// `GET /readyz`: tokens can be issued, from a state that is fresh and with a key that signs.
 pub(super) fn ready(service: &TokenService, method: &Method) -> Response {
-    if let Some(response) = answer::other_than(READ, method) {
+    if let Some(response) = response::method_not_allowed(READ, method) {
         return response;
     }
     let (status, text) = match service.snapshot() {
         Ok(_) => (StatusCode::OK, "ready"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
     };
-    answer::no_store(answer::json(status, &json!({ "status": text })))
+    response::no_store(response::json(status, &json!({ "status": text })))
 }

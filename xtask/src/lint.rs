@@ -43,7 +43,7 @@ const STEPS: &[Step] = &[
     Step { title: "clippy on the workspace", run: clippy },
     Step { title: "clippy on the fuzz targets", run: clippy_fuzz },
     Step { title: "clippy on the guests", run: clippy_guests },
-    Step { title: "clippy on the measuring program", run: clippy_bench },
+    Step { title: "clippy on the measuring program of the verifier", run: clippy_bench },
     Step { title: "rustdoc", run: rustdoc },
 ];
 
@@ -87,7 +87,11 @@ fn clippy_bench(cx: &Context) -> Result<String, Failure> {
         .cargo("clippy")
         .args(["--package", "tessera-bench-verifier", "--all-targets", "--", "-D", "warnings"])
         .shown();
-    held("clippy on the measuring program", "cargo clippy --fix --package tessera-bench", run)
+    held(
+        "clippy on the measuring program of the verifier",
+        "cargo clippy --fix --package tessera-bench-verifier",
+        run,
+    )
 }
 
 fn rustdoc(cx: &Context) -> Result<String, Failure> {

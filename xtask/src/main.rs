@@ -114,7 +114,7 @@ struct TestArgs {
 #[derive(Debug, Subcommand)]
 enum Bench {
     /// Verification: jsonwebtoken, our native builds and the components, cold and warm.
-    Verify(bench::BenchArgs),
+    Verify(bench::VerifyArgs),
     /// The filter for Envoy: against the built-in one, one that does nothing, and none, in a real Envoy.
     Envoy(bench::EnvoyArgs),
     /// The token server as it is shipped: tokens a CPU-second, against npm oidc-provider on the same machine.

@@ -1,9 +1,19 @@
 //! What was measured, in the form that every `cargo xtask bench` writes:
 //! `{"bench", "machine", "versions", "rows": [{"name", "unit", "median", "min", "max", "rounds", "against", "ratio"}]}`.
 
+pub mod groups;
+mod output;
+pub mod surroundings;
+mod table;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::{
+    output::{Output, OutputError},
+    table::{Aim, Grid, Layout},
+};
 
 /// One row for each thing that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ mod status;
 
 use std::path::{Path, PathBuf};
 
-use tessera_bench_report::{Report, Row};
+use tessera_bench_report::Row;
 use tessera_verifier::Algorithm;
 
 use crate::{contender::Runtime, error::BenchError, race::Pace};
@@ -41,7 +41,7 @@ impl Suite {
         })
     }
 
-    pub(crate) fn run(&self) -> Result<Report, BenchError> {
+    pub(crate) fn run(&self) -> Result<Vec<Row>, BenchError> {
         let mut rows = Vec::new();
         for algorithm in Algorithm::ALL {
             let prefix = algorithm.name().to_lowercase();
@@ -53,7 +53,7 @@ impl Suite {
         self.measure("cache", &mut rows, || self.caches())?;
         self.measure("lifecycle", &mut rows, || self.lifecycle())?;
         self.measure("decisions", &mut rows, || self.decisions())?;
-        Ok(Report::new("verify", rows))
+        Ok(rows)
     }
 
     fn measure(

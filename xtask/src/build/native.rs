@@ -41,12 +41,6 @@ pub(crate) fn soak(cx: &Context) -> Result<PathBuf, Failure> {
     Ok(find(&compile(cx)?, "soak")?.to_owned())
 }
 
-/// The issuer's binary and the program that measures it, built if need be.
-pub(crate) fn bench_issuer(cx: &Context) -> Result<(PathBuf, PathBuf), Failure> {
-    let built = compile(cx)?;
-    Ok((find(&built, "tessera")?.to_owned(), find(&built, "bench-issuer")?.to_owned()))
-}
-
 /// The binary of this name, built by `cargo build` with these arguments.
 pub(crate) fn compiled(cx: &Context, arguments: &[&str], name: &str) -> Result<PathBuf, Failure> {
     Ok(find(&build(cx.cargo("build").args(arguments))?, name)?.to_owned())

@@ -9,13 +9,16 @@ use std::{
 use serde_json::{Value, json};
 use tessera_tests::token::Token;
 
-use super::subject::Kind;
-use crate::{context::Context, failure::Failure, setup};
+use crate::{
+    error::{BenchError, refused},
+    row::Kind,
+    subject::Programs,
+};
 
 /// The issuer of every token here.
-pub(super) const ISSUER: &str = "https://issuer.example";
+pub(crate) const ISSUER: &str = "https://issuer.example";
 /// Whom every token is for.
-pub(super) const AUDIENCE: &str = "orders";
+pub(crate) const AUDIENCE: &str = "orders";
 
 /// The header of a token: `{"alg":"RS256","kid":"pyjwt-RS256","typ":"at+jwt"}`.
 const HEADER_BYTES: usize = 51;
@@ -24,19 +27,19 @@ const HEADER_BYTES: usize = 51;
 const LIFETIME: u64 = 4 * 60 * 60;
 
 /// A token and its key.
-pub(super) struct Material {
-    pub(super) token: Token,
+pub(crate) struct Material {
+    pub(crate) token: Token,
     /// The key set (RFC 7517 §5) of [`ISSUER`].
-    pub(super) jwks: Value,
+    pub(crate) jwks: Value,
 }
 
 impl Material {
-    pub(super) fn new(cx: &Context, kind: Kind) -> Result<Self, Failure> {
+    pub(crate) fn new(programs: &Programs, kind: Kind) -> Result<Self, BenchError> {
         // Three bytes of what a token holds are four of the token.
         let signature = if kind.algorithm == "RS256" { 256 } else { 64 };
         let claims = claims((kind.token_bytes * 3 / 4).saturating_sub(HEADER_BYTES + signature));
         let question = json!({ "ask": "mint", "claims": claims, "algorithms": [kind.algorithm] });
-        Self::from_answer(&ask(cx, &question)?).ok_or_else(|| broken("it answered by no token"))
+        Self::from_answer(&ask(programs, &question)?).ok_or_else(|| broken("it answered by no token"))
     }
 
     fn from_answer(minted: &str) -> Option<Self> {
@@ -74,10 +77,10 @@ fn claims(bytes: usize) -> Value {
 }
 
 /// Puts a question to `tests/judges/judge.py`.
-fn ask(cx: &Context, question: &Value) -> Result<String, Failure> {
+fn ask(programs: &Programs, question: &Value) -> Result<String, BenchError> {
     let run = || {
-        let mut child = Command::new(setup::judges_python(cx))
-            .arg(cx.root.join("tests").join("judges").join("judge.py"))
+        let mut child = Command::new(&programs.python)
+            .arg(programs.judges.join("judge.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -88,11 +91,7 @@ fn ask(cx: &Context, question: &Value) -> Result<String, Failure> {
         }
         child.wait_with_output()
     };
-    let output = run().map_err(|source| Failure::Machine {
-        doing: "run tests/judges/judge.py".to_owned(),
-        remedy: "cargo xtask test judges   # sets it up and tries it".to_owned(),
-        source,
-    })?;
+    let output = run().map_err(refused("run tests/judges/judge.py"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(broken(&format!("it ended with {}:\n{said}", output.status)));
@@ -100,10 +99,6 @@ fn ask(cx: &Context, question: &Value) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn broken(problem: &str) -> Failure {
-    Failure::Artefact {
-        what: "tests/judges/judge.py".to_owned(),
-        problem: problem.to_owned(),
-        remedy: "cargo xtask test judges".to_owned(),
-    }
+fn broken(problem: &str) -> BenchError {
+    BenchError::Mint(problem.to_owned())
 }

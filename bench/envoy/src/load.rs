@@ -5,13 +5,13 @@ use std::{fs, io, path::PathBuf, process::Stdio, time::Duration};
 use tokio::process::Command;
 use url::Url;
 
-use crate::failure::Failure;
+use crate::error::{BenchError, refused};
 
 /// One thread that keeps sixteen connections busy: more than one worker can serve, so that it never waits.
-pub(super) const WRK: [&str; 3] = ["wrk", "-t1", "-c16"];
+pub(crate) const WRK: [&str; 3] = ["wrk", "-t1", "-c16"];
 
 /// Has wrk ask for a while, and returns how many requests were answered. Each answer has to be one of success.
-pub(super) async fn put_on(url: &Url, authorization: &str, turn: Duration) -> Result<u32, Failure> {
+pub(crate) async fn put_on(url: &Url, authorization: &str, turn: Duration) -> Result<u32, BenchError> {
     let [program, arguments @ ..] = WRK;
     let output = Command::new(program)
         .args(arguments)
@@ -25,15 +25,11 @@ pub(super) async fn put_on(url: &Url, authorization: &str, turn: Duration) -> Re
         .await
         .map_err(not_run)?;
     let said = String::from_utf8_lossy(&output.stdout);
-    answered(&said).ok_or_else(|| Failure::Check {
-        what: format!("not every request of wrk was answered as it should be:\n{said}"),
-        remedy: "cargo xtask bench envoy --only NAME --keep   # leaves the Envoy running to be looked at"
-            .to_owned(),
-    })
+    answered(&said).ok_or_else(|| BenchError::Load { said: said.into_owned() })
 }
 
 /// Which wrk this is.
-pub(super) fn version() -> Result<String, Failure> {
+pub(crate) fn version() -> Result<String, BenchError> {
     let [program, ..] = WRK;
     let output = std::process::Command::new(program).arg("--version").output().map_err(not_run)?;
     // `wrk debian/4.1.0-3+b2 [epoll] Copyright …`, and an exit status of 1.
@@ -43,7 +39,7 @@ pub(super) fn version() -> Result<String, Failure> {
 
 /// The processor time that a process has had so far, all its threads together. Envoy's threads last as long as it
 /// does, so that none takes its share of this with it.
-pub(super) fn processor_time(process: u32) -> Result<Duration, Failure> {
+pub(crate) fn processor_time(process: u32) -> Result<Duration, BenchError> {
     let folder = PathBuf::from(format!("/proc/{process}/task"));
     let total = || -> io::Result<u64> {
         let mut nanoseconds = 0;
@@ -56,12 +52,9 @@ pub(super) fn processor_time(process: u32) -> Result<Duration, Failure> {
         }
         Ok(nanoseconds)
     };
-    total().map(Duration::from_nanos).map_err(|source| Failure::Machine {
-        doing: format!("read what processor time Envoy has had, in {}", folder.display()),
-        remedy: "cat /proc/self/schedstat   # Linux has it where it is built with CONFIG_SCHED_INFO"
-            .to_owned(),
-        source,
-    })
+    total()
+        .map(Duration::from_nanos)
+        .map_err(refused(format!("read the processor time of Envoy in {}", folder.display())))
 }
 
 /// The number of requests in what wrk says, unless something was wrong with some of them.
@@ -73,8 +66,8 @@ fn answered(said: &str) -> Option<u32> {
     requests.parse().ok().filter(|requests| *requests > 0)
 }
 
-fn not_run(source: io::Error) -> Failure {
-    Failure::Machine { doing: "run wrk".to_owned(), remedy: "sudo apt-get install wrk".to_owned(), source }
+fn not_run(source: io::Error) -> BenchError {
+    refused("run wrk")(source)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const EXPORTS: [(&str, usize, Option<i32>); 4] = [
 const CONTINUE: i32 = 0;
 
 /// The module, in its binary form.
-pub(super) fn module() -> Vec<u8> {
+pub(crate) fn module() -> Vec<u8> {
     let (mut types, mut functions, mut exports, mut code) =
         (TypeSection::new(), FunctionSection::new(), ExportSection::new(), CodeSection::new());
     for (index, (name, parameters, returns)) in (0..).zip(EXPORTS) {

@@ -3,29 +3,29 @@
 use serde_json::{Value, json};
 use tessera_tests::envoy::bootstrap::{bootstrap, filter, listener, route_answered, typed, wasm_filter};
 
-use super::{
-    Parts,
+use crate::{
     material::{AUDIENCE, ISSUER, Material},
-    subject::{Cache, Crypto, Kind, Variant},
+    row::{Cache, Crypto, Kind, Variant},
+    subject::Programs,
 };
 
 /// The name of the listener.
-pub(super) const LISTENER: &str = "main";
+pub(crate) const LISTENER: &str = "main";
 
 /// The path of the requests: the last rule is about it.
-pub(super) const PATH: &str = "/orders/4711";
+pub(crate) const PATH: &str = "/orders/4711";
 
 /// The name of [`ISSUER`] in the configuration of the built-in filter.
 const PROVIDER: &str = "issuer";
 
-pub(super) fn of(parts: &Parts, kind: Kind, variant: Variant, material: &Material) -> Value {
+pub(crate) fn of(programs: &Programs, kind: Kind, variant: Variant, material: &Material) -> Value {
     let filters = match variant {
         Variant::Plain => Vec::new(),
-        Variant::Noop => vec![wasm_filter("noop", &parts.noop, "")],
+        Variant::Noop => vec![wasm_filter("noop", &programs.noop, "")],
         Variant::JwtAuthn(cache) => vec![jwt_authn(kind, cache, &material.jwks)],
         Variant::Tessera(crypto, cache) => {
             let plugin = plugin(crypto, &policy(kind, cache, &material.jwks));
-            vec![filter(&parts.filter, &plugin)]
+            vec![filter(&programs.filter, &plugin)]
         }
     };
     bootstrap(&[listener(LISTENER, &filters, &[route_answered()])], &[])

@@ -1,6 +1,6 @@
-//! A variant in the race: its Envoy, and the request that is put to it.
+//! A subject of the measurement: the Envoy of one row, and the request that is put to it.
 
-use std::{error::Error, fs, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use http::StatusCode;
 use tessera_tests::{
@@ -10,15 +10,27 @@ use tessera_tests::{
 };
 use url::Url;
 
-use super::{
-    Parts, configuration, load,
+use crate::{
+    configuration,
+    error::{BenchError, failed, refused},
+    load,
     material::Material,
-    subject::{self, Kind, Variant},
+    row::{self, Kind, Variant},
 };
-use crate::{context::refused, failure::Failure};
+
+/// The programs and artefacts that every subject is made of.
+pub(crate) struct Programs {
+    pub(crate) envoy: PathBuf,
+    pub(crate) filter: PathBuf,
+    pub(crate) noop: PathBuf,
+    /// A Python interpreter that has PyJWT.
+    pub(crate) python: PathBuf,
+    /// The folder of `judge.py`.
+    pub(crate) judges: PathBuf,
+}
 
 /// An Envoy that runs.
-pub(super) struct Lane {
+pub(crate) struct Subject {
     row: String,
     variant: Variant,
     envoy: Envoy,
@@ -27,17 +39,17 @@ pub(super) struct Lane {
     token: Token,
 }
 
-impl Lane {
-    pub(super) async fn start(
-        parts: &Parts,
+impl Subject {
+    pub(crate) async fn start(
+        programs: &Programs,
         kind: Kind,
         variant: Variant,
         material: &Material,
-    ) -> Result<Self, Failure> {
-        let row = subject::row(kind, variant);
-        let configuration = configuration::of(parts, kind, variant, material);
-        let envoy = Envoy::start(&parts.envoy, &configuration, &Options::default()).await;
-        let envoy = envoy.map_err(|error| broken(&row, &error))?;
+    ) -> Result<Self, BenchError> {
+        let row = row::row(kind, variant);
+        let configuration = configuration::of(programs, kind, variant, material);
+        let envoy = Envoy::start(&programs.envoy, &configuration, &Options::default()).await;
+        let envoy = envoy.map_err(|error| failed(&row, &error))?;
         let listener = envoy.listener(configuration::LISTENER).await;
         let url = listener.and_then(|listener| listener.join(configuration::PATH).ok());
         let (Some(process), Some(url)) = (envoy.id(), url) else {
@@ -46,17 +58,17 @@ impl Lane {
         Ok(Self { row, variant, envoy, process, url, token: material.token.clone() })
     }
 
-    pub(super) fn row(&self) -> &str {
+    pub(crate) fn row(&self) -> &str {
         &self.row
     }
 
-    pub(super) fn variant(&self) -> Variant {
+    pub(crate) fn variant(&self) -> Variant {
         self.variant
     }
 
     /// Sees that it lets the token through and, if it is one that verifies, nothing else: figures of a filter that
     /// lets everything through would mean nothing. The good token comes first, so that a cache has it.
-    pub(super) async fn verify(&self) -> Result<(), Failure> {
+    pub(crate) async fn verify(&self) -> Result<(), BenchError> {
         let forged = self.token.with_other_signature();
         for (what, token, let_through) in [
             ("a good token", Some(&self.token), true),
@@ -68,7 +80,7 @@ impl Lane {
             if let Some(token) = token {
                 call = call.bearer(token.as_str());
             }
-            let status = call.send().await.map_err(|error| broken(&self.row, &error))?.status;
+            let status = call.send().await.map_err(|error| failed(&self.row, &error))?.status;
             let expected = if let_through { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
             if status != expected {
                 return Err(wrong(&self.row, &format!("answered {what} by {status}, not by {expected}")));
@@ -78,7 +90,7 @@ impl Lane {
     }
 
     /// A turn under load: the processor time that a request took, in µs.
-    pub(super) async fn turn(&self, length: Duration) -> Result<f64, Failure> {
+    pub(crate) async fn turn(&self, length: Duration) -> Result<f64, BenchError> {
         let before = load::processor_time(self.process)?;
         let requests = load::put_on(&self.url, &self.authorization(), length).await?;
         let time = load::processor_time(self.process)?.saturating_sub(before);
@@ -86,10 +98,10 @@ impl Lane {
     }
 
     /// How to put load on it from outside.
-    pub(super) fn invitation(&self) -> Result<String, Failure> {
+    pub(crate) fn invitation(&self) -> Result<String, BenchError> {
         // In a file, not on the screen: a terminal's scrollback is no place for a credential.
         let file = self.envoy.folder().join("authorization");
-        fs::write(&file, self.authorization()).map_err(|source| refused("write", &file, source))?;
+        fs::write(&file, self.authorization()).map_err(refused(format!("write {}", file.display())))?;
         Ok(format!(
             "{}: process {}\n  {} -d10s -H \"authorization: $(cat {})\" {}",
             self.row,
@@ -105,19 +117,6 @@ impl Lane {
     }
 }
 
-fn wrong(row: &str, problem: &str) -> Failure {
-    Failure::Check {
-        what: format!("the Envoy of {row} {problem}"),
-        remedy: "cargo xtask test envoy   # the same filter, tested".to_owned(),
-    }
-}
-
-fn broken(row: &str, error: &dyn Error) -> Failure {
-    let mut what = format!("failed: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        what = format!("{what}: {error}");
-        cause = error.source();
-    }
-    wrong(row, &what)
+fn wrong(row: &str, problem: &str) -> BenchError {
+    BenchError::Envoy { row: row.to_owned(), problem: problem.to_owned() }
 }

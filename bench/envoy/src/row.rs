@@ -4,19 +4,19 @@ use std::str::FromStr;
 
 /// A kind of token and policy: the first part of a row's name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
-    pub(super) name: &'static str,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
     /// What the token is signed with.
-    pub(super) algorithm: &'static str,
+    pub(crate) algorithm: &'static str,
     /// How long it is, about. The built-in filter's cache takes tokens of 4096 bytes at most.
-    pub(super) token_bytes: usize,
+    pub(crate) token_bytes: usize,
     /// How many rules there are; the request meets the last one.
-    pub(super) rules: usize,
+    pub(crate) rules: usize,
 }
 
 /// Who checks the token: the last part of a row's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Variant {
+pub(crate) enum Variant {
     /// Nobody: there is only the router.
     Plain,
     /// Nobody, but WebAssembly is asked.
@@ -29,14 +29,14 @@ pub(super) enum Variant {
 
 /// Whether verified tokens are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cache {
+pub(crate) enum Cache {
     Off,
     On,
 }
 
 /// Where our filter verifies signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Crypto {
+pub(crate) enum Crypto {
     /// Where it chooses to.
     Auto,
     /// In WebAssembly.
@@ -63,11 +63,11 @@ impl Kind {
     const LONG: Self = Self { name: "rs256-4k", token_bytes: 4000, ..Self::RS256 };
     const RULES: Self = Self { name: "rules-100", rules: 100, ..Self::RS256 };
 
-    pub(super) const ALL: [Self; 5] = [Self::RS256, Self::ES256, Self::EDDSA, Self::LONG, Self::RULES];
+    pub(crate) const ALL: [Self; 5] = [Self::RS256, Self::ES256, Self::EDDSA, Self::LONG, Self::RULES];
 }
 
 impl Variant {
-    pub(super) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Plain,
         Self::Noop,
         Self::JwtAuthn(Cache::Off),
@@ -92,12 +92,12 @@ impl Variant {
     }
 
     /// Whether it lets through only what bears a good token.
-    pub(super) fn verifies(self) -> bool {
+    pub(crate) fn verifies(self) -> bool {
         !matches!(self, Self::Plain | Self::Noop)
     }
 
     /// Whom its ratio is against.
-    pub(super) fn against(self) -> Self {
+    pub(crate) fn against(self) -> Self {
         match self {
             Self::Tessera(_, cache) => Self::JwtAuthn(cache),
             Self::Plain | Self::Noop | Self::JwtAuthn(_) => Self::JwtAuthn(Cache::Off),
@@ -117,12 +117,12 @@ impl FromStr for Only {
 }
 
 /// The name of a row.
-pub(super) fn row(kind: Kind, variant: Variant) -> String {
+pub(crate) fn row(kind: Kind, variant: Variant) -> String {
     format!("{}/{}", kind.name, variant.name())
 }
 
 /// Whether a row is asked for. Who names none wants all.
-pub(super) fn is_wanted(only: &[Only], kind: Kind, variant: Variant) -> bool {
+pub(crate) fn is_wanted(only: &[Only], kind: Kind, variant: Variant) -> bool {
     only.is_empty() || only.iter().any(|Only(name)| *name == kind.name || *name == row(kind, variant))
 }
 

@@ -2,27 +2,27 @@
 
 use std::fmt::Write as _;
 
-use tessera_bench_report::{Figures, Report, Row, Unit};
-
-use crate::build::grouped;
+use crate::{Figures, Report, Row, Unit};
 
 /// In the document, what a benchmark measured last stands between [`Layout::begin`] and this line.
-pub(super) const END: &str = "<!-- end of what was measured -->";
+pub(crate) const END: &str = "<!-- end of what was measured -->";
 
 /// How the figures of a benchmark are laid out.
-pub(super) struct Layout {
+pub struct Layout {
     /// The benchmark's name, as in `cargo xtask bench NAME`.
-    pub(super) bench: &'static str,
-    pub(super) grids: &'static [Grid],
+    pub bench: &'static str,
+    /// The tables that rows are put into.
+    pub grids: &'static [Grid],
     /// The columns of every grid: the last parts of rows' names. Rows that are in no grid have lines of their own.
-    pub(super) columns: &'static [&'static str],
+    pub columns: &'static [&'static str],
     /// What is aimed at.
-    pub(super) aims: &'static [Aim],
+    pub aims: &'static [Aim],
 }
 
 /// What a row should show.
-pub(super) struct Aim {
-    pub(super) row: &'static str,
+pub struct Aim {
+    /// The name of the row.
+    pub row: &'static str,
     /// Whether it is about the row's ratio, and not about its median.
     ratio: bool,
     bound: Bound,
@@ -36,27 +36,35 @@ enum Bound {
 }
 
 /// A table with a line for each first part of rows' names: medians, and ratios.
-pub(super) struct Grid {
+pub struct Grid {
     /// What is in its upper left corner.
-    pub(super) corner: &'static str,
+    pub corner: &'static str,
     /// What is between the first part of a row's name and the last.
-    pub(super) between: &'static str,
+    pub between: &'static str,
 }
 
 impl Aim {
-    pub(super) const fn ratio_at_most(row: &'static str, limit: f64) -> Self {
+    /// A ratio of at most `limit`.
+    #[must_use]
+    pub const fn ratio_at_most(row: &'static str, limit: f64) -> Self {
         Self { row, ratio: true, bound: Bound::AtMost(limit) }
     }
 
-    pub(super) const fn ratio_at_least(row: &'static str, limit: f64) -> Self {
+    /// A ratio of at least `limit`.
+    #[must_use]
+    pub const fn ratio_at_least(row: &'static str, limit: f64) -> Self {
         Self { row, ratio: true, bound: Bound::AtLeast(limit) }
     }
 
-    pub(super) const fn at_most(row: &'static str, limit: f64) -> Self {
+    /// A median of at most `limit`, in the unit of the row.
+    #[must_use]
+    pub const fn at_most(row: &'static str, limit: f64) -> Self {
         Self { row, ratio: false, bound: Bound::AtMost(limit) }
     }
 
-    pub(super) const fn at_least(row: &'static str, limit: f64) -> Self {
+    /// A median of at least `limit`, in the unit of the row.
+    #[must_use]
+    pub const fn at_least(row: &'static str, limit: f64) -> Self {
         Self { row, ratio: false, bound: Bound::AtLeast(limit) }
     }
 
@@ -77,8 +85,9 @@ impl Aim {
 }
 
 impl Layout {
-    /// All of it.
-    pub(super) fn render(&self, report: &Report) -> String {
+    /// The report as Markdown.
+    #[must_use]
+    pub fn render(&self, report: &Report) -> String {
         let mut text = String::new();
         let versions: Vec<String> =
             report.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
@@ -145,12 +154,14 @@ impl Layout {
     }
 
     /// The line of the document that what was measured last comes after.
-    pub(super) fn begin(&self) -> String {
+    #[must_use]
+    pub fn begin(&self) -> String {
         format!("<!-- measured by: cargo xtask bench {} --record -->", self.bench)
     }
 
     /// The document with this table in the place of the one before; none, if it has no such place.
-    pub(super) fn replace(&self, document: &str, table: &str) -> Option<String> {
+    #[must_use]
+    pub fn replace(&self, document: &str, table: &str) -> Option<String> {
         let begin = self.begin();
         let (before, rest) = document.split_once(&begin)?;
         let (_, after) = rest.split_once(END)?;
@@ -173,6 +184,19 @@ fn quantity(unit: Unit, figure: f64) -> String {
         Unit::Milliseconds => "ms",
     };
     format!("{} {name}", number(unit, figure))
+}
+
+/// Digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// A figure with as many digits as mean something.

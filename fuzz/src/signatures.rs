@@ -86,8 +86,8 @@ fn make(numbers: &Numbers) -> Option<Keys> {
     let aws_lc = Key::new(Backend::AwsLc, numbers);
     assert_eq!(plain.is_some(), aws_lc.is_some(), "the backends disagree about {numbers:02x?}");
     let (plain, aws_lc) = (plain?, aws_lc?);
-    let mut prepared = plain.clone();
-    prepared.prepare(&mut Tables::default());
+    let prepared = Key::new(Backend::Portable, numbers)?;
+    prepared.prepare(&Tables::default());
     Some(Keys { plain, prepared, aws_lc })
 }
 

@@ -1,28 +1,31 @@
-//! Who sent this? Tokens, the keys that they are held against, and those that were verified before.
+//! Who sent this? Tokens, the keys that they are verified with, and those that were verified before.
 
 mod documents;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
-    cache::{TokenCache, TokenIdentity},
+    cache::{self, TailDigest, TokenCache, TokenIdentity},
     crypto::{Backend, Tables},
     decision::VerifiedToken,
     error::Error,
     excerpt::Excerpt,
+    fetch::{FetchPlan, MayFetch},
     json::Object,
     keys::{Fingerprint, KeySet},
     limits,
     policy::{CacheBounds, ClaimPaths, Condition, Issuer, KeySource, Profile, StatusRules, UrlRules},
     published::{MissingKey, PublishedKeys},
     spiffe::SpiffeId,
-    status::{ListName, Lookup, StatusLists, StatusReference},
+    status::{Lookup, StatusLists, StatusReference},
     time::Timestamp,
     token::{self, Claims, Compact, Header},
 };
 
-/// Says of tokens whose they are.
-#[derive(Clone, Debug)]
+/// Verifies tokens, and keeps what that takes. Verifying changes nothing but counters; what it has to note is handed back
+/// as a [`FollowUp`].
+#[derive(Debug)]
 pub(crate) struct Authenticator {
     issuers: Vec<Issuer>,
     /// The keys of each issuer.
@@ -34,43 +37,46 @@ pub(crate) struct Authenticator {
     tables: Tables,
     cache: TokenCache,
     lists: StatusLists,
+    /// How many documents were supplied or failed so far.
+    generation: u64,
     /// How many tokens were remembered from an earlier request.
-    cache_hits: u64,
+    cache_hits: AtomicU64,
 }
 
 /// The keys of an issuer.
 #[derive(Clone, Debug)]
 enum IssuerKeys {
     /// Those in the policy.
-    Inline(KeySet),
+    Inline(Arc<KeySet>),
     Published(Box<PublishedKeys>),
 }
 
-/// A good token.
-pub(crate) struct Authenticated {
-    pub(crate) token: Arc<VerifiedToken>,
-    /// What could show yet that it was revoked, where the policy does without while that is missing.
-    pub(crate) missing: Option<Missing>,
-}
-
-/// Why a token is refused, and what its issuer would have to publish to change that.
-pub(crate) struct Refusal {
-    pub(crate) error: Error,
-    pub(crate) missing: Option<Missing>,
+/// What is to be done after a token was verified.
+#[derive(Debug, Default)]
+pub(crate) struct FollowUp {
+    /// The [generation](Authenticator::generation) of the documents that were used.
+    generation: u64,
+    /// The token is worth remembering.
+    remember: Option<Arc<cache::Entry>>,
+    /// The token was remembered, and is not good any more.
+    forget: Option<TailDigest>,
+    /// What could change the verdict.
+    missing: Option<Missing>,
 }
 
 /// A document without which a token is decided about with less than there could be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Missing {
     /// Keys of the issuer at this index.
     Keys(usize, MissingKey),
-    StatusList(ListName),
+    /// The status list of this token.
+    StatusList(Arc<VerifiedToken>),
 }
 
-impl From<Error> for Refusal {
-    /// Most refusals stand whatever is fetched.
-    fn from(error: Error) -> Self {
-        Self { error, missing: None }
+impl FollowUp {
+    /// Whether nothing is to be done.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.remember.is_none() && self.forget.is_none() && self.missing.is_none()
     }
 }
 
@@ -92,7 +98,8 @@ impl Authenticator {
             tables: Tables::default(),
             cache: TokenCache::new(cache),
             lists: StatusLists::default(),
-            cache_hits: 0,
+            generation: 0,
+            cache_hits: AtomicU64::new(0),
         }
     }
 
@@ -107,7 +114,7 @@ impl Authenticator {
 
     /// How often a token was remembered.
     pub(crate) fn cache_hits(&self) -> u64 {
-        self.cache_hits
+        self.cache_hits.load(Ordering::Relaxed)
     }
 
     /// How many tokens are remembered.
@@ -123,61 +130,66 @@ impl Authenticator {
     }
 
     /// Verifies a token: its form, its issuer's signature, its times, its status. Not its audience, which is for the
-    /// route to ask. What is `unknown`, other than a token that was verified before, is checked by that first.
+    /// route to ask. A token that was not verified before is checked by `unknown` first.
     pub(crate) fn verify(
-        &mut self,
+        &self,
         token: &str,
         now: Timestamp,
         unknown: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<Authenticated, Refusal> {
+    ) -> (Result<Arc<VerifiedToken>, Error>, FollowUp) {
+        let mut follow_up = FollowUp { generation: self.generation, ..FollowUp::default() };
+        let verdict = self.verify_noting(token, now, unknown, &mut follow_up);
+        (verdict, follow_up)
+    }
+
+    fn verify_noting(
+        &self,
+        token: &str,
+        now: Timestamp,
+        unknown: impl FnOnce() -> Result<(), Error>,
+        follow_up: &mut FollowUp,
+    ) -> Result<Arc<VerifiedToken>, Error> {
         // A token that is too long is refused before it costs a digest.
-        if !self.cache.is_on() || token.len() > limits::TOKEN_BYTES {
-            unknown()?;
-            let verified = self.verify_anew(token, now)?;
-            let missing = self.check_status(&verified, now)?;
-            return Ok(Authenticated { token: verified, missing });
-        }
-        let identity = TokenIdentity::of(token);
-        if let Some(token) = self.recall(&identity, now)? {
-            let status = self.check_status(&token, now);
-            if status.as_ref().is_err_and(|refusal| refusal.missing.is_none()) {
-                self.cache.remove(&identity);
+        let identity =
+            (self.cache.is_on() && token.len() <= limits::TOKEN_BYTES).then(|| TokenIdentity::of(token));
+        if let Some(identity) = &identity
+            && let Some((known, issuer)) = self.recall(identity, now)
+        {
+            // What time does to it is asked again.
+            let good = check_times(issuer, &known.claims, now).and_then(|()| {
+                self.cache_hits.fetch_add(1, Ordering::Relaxed);
+                self.check_status(&known, now, follow_up)
+            });
+            if good.is_err() && follow_up.missing.is_none() {
+                follow_up.forget = Some(identity.digest());
             }
-            return Ok(Authenticated { token, missing: status? });
+            return good.and(Ok(known));
         }
         unknown()?;
-        let token = self.verify_anew(token, now)?;
-        let status = self.check_status(&token, now);
+        let verified = self.verify_anew(token, now, follow_up)?;
+        let status = self.check_status(&verified, now, follow_up);
         // What waits for its list is good as far as its signature is concerned, and comes again.
-        if status.as_ref().err().is_none_or(|refusal| refusal.missing.is_some()) {
-            self.cache.insert(&identity, &token);
+        if let Some(identity) = identity
+            && (status.is_ok() || follow_up.missing.is_some())
+        {
+            follow_up.remember = Some(cache::Entry::new(&identity, Arc::clone(&verified)));
         }
-        Ok(Authenticated { token, missing: status? })
+        status.and(Ok(verified))
     }
 
-    /// A token that was verified before, if its issuer's keys are still to be trusted. What time does to
-    /// it is asked again.
-    fn recall(
-        &mut self,
-        identity: &TokenIdentity<'_>,
+    /// A token that was verified before, if its issuer's keys are still to be trusted.
+    fn recall(&self, identity: &TokenIdentity<'_>, now: Timestamp) -> Option<(Arc<VerifiedToken>, &Issuer)> {
+        let known = self.cache.get(identity)?;
+        let issuer = self.issuers.get(known.issuer_index)?;
+        self.keys.get(known.issuer_index)?.serve(now).then_some((known, issuer))
+    }
+
+    fn verify_anew(
+        &self,
+        token: &str,
         now: Timestamp,
-    ) -> Result<Option<Arc<VerifiedToken>>, Error> {
-        let Some(known) = self.cache.get(identity) else { return Ok(None) };
-        let keys = self.keys.get(known.issuer_index).filter(|keys| keys.serve(now));
-        let Some(issuer) = keys.and(self.issuers.get(known.issuer_index)) else { return Ok(None) };
-        match check_times(issuer, &known.claims, now) {
-            Ok(()) => {
-                self.cache_hits += 1;
-                Ok(Some(known))
-            }
-            Err(error) => {
-                self.cache.remove(identity);
-                Err(error)
-            }
-        }
-    }
-
-    fn verify_anew(&mut self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Refusal> {
+        follow_up: &mut FollowUp,
+    ) -> Result<Arc<VerifiedToken>, Error> {
         let compact = Compact::split(token)?;
         let header = compact.header()?;
         let payload = compact.payload()?;
@@ -188,14 +200,15 @@ impl Authenticator {
         let (issuer_index, (issuer, keys)) = self
             .issuers
             .iter()
-            .zip(&mut self.keys)
+            .zip(&self.keys)
             .enumerate()
             .find(|(_, (issuer, _))| issuer.name == name)
             .ok_or_else(|| Error::IssuerUnknown { issuer: Excerpt::new(name) })?;
         check_header(issuer, &header)?;
 
-        let key = keys.verify(issuer, &compact, &header, &mut self.tables, now).map_err(|(error, key)| {
-            Refusal { error, missing: key.map(|key| Missing::Keys(issuer_index, key)) }
+        let key = keys.verify(issuer, &compact, &header, &self.tables, now).map_err(|(error, missing)| {
+            follow_up.missing = missing.map(|key| Missing::Keys(issuer_index, key));
+            error
         })?;
 
         let values = self.claims.values(&claims);
@@ -207,37 +220,95 @@ impl Authenticator {
         check_profile(issuer, &claims)?;
         check_times(issuer, &claims, now)?;
         if claims.confirmation {
-            return Err(Error::SenderConstrained.into());
+            return Err(Error::SenderConstrained);
         }
         if let Some(condition) = Condition::first_failing(&issuer.claims, &values) {
-            return Err(Error::IssuerClaimRefused { claim: self.claims.name(condition.claim()) }.into());
+            return Err(Error::IssuerClaimRefused { claim: self.claims.name(condition.claim()) });
         }
         let issuer = issuer.name.clone();
         Ok(Arc::new(VerifiedToken { issuer, claims, payload, values, status, issuer_index, key }))
     }
 
-    /// Whether the issuer has taken a token back, and what is missing to know that, if the policy does without.
-    fn check_status(&mut self, token: &VerifiedToken, now: Timestamp) -> Result<Option<Missing>, Refusal> {
-        let Some(reference) = &token.status else { return Ok(None) };
-        let issuer = self.issuers.get(token.issuer_index);
-        let Some((issuer, rules)) = issuer.and_then(|issuer| Some((issuer, issuer.status.as_ref()?))) else {
-            return Ok(None);
-        };
-        let expiry = token.claims.expiry.plus(issuer.clock_skew);
-        let missing = Some(Missing::StatusList(reference.list));
-        match self.lists.look_up(reference, expiry, rules, now) {
-            Lookup::Status(0) => Ok(None),
-            Lookup::Status(status) => Err(Error::TokenRevoked { status }.into()),
+    /// Whether the issuer has taken a token back. Notes what is missing to know that.
+    fn check_status(
+        &self,
+        token: &Arc<VerifiedToken>,
+        now: Timestamp,
+        follow_up: &mut FollowUp,
+    ) -> Result<(), Error> {
+        let Some((reference, expiry, rules)) = self.status_of(token) else { return Ok(()) };
+        let mut missing = || follow_up.missing = Some(Missing::StatusList(Arc::clone(token)));
+        match self.lists.look_up(reference, expiry, now) {
+            Lookup::Status(0) => Ok(()),
+            Lookup::Status(status) => Err(Error::TokenRevoked { status }),
             // A list may have grown since it came.
             Lookup::Beyond(entries) => {
-                Err(Refusal { error: Error::StatusUnknown { index: reference.index, entries }, missing })
+                missing();
+                Err(Error::StatusUnknown { index: reference.index, entries })
             }
             // While fetching fails nobody is held up for what the policy does without.
-            Lookup::Missing { failing } if rules.accepts_missing => Ok(missing.filter(|_| !failing)),
-            Lookup::Missing { .. } => Err(Refusal {
-                error: Error::StatusUnavailable { uri: Excerpt::new(&reference.uri) },
-                missing,
-            }),
+            Lookup::Missing { failing: true } if rules.accepts_missing => Ok(()),
+            Lookup::Missing { .. } => {
+                missing();
+                if rules.accepts_missing {
+                    Ok(())
+                } else {
+                    Err(Error::StatusUnavailable { uri: Excerpt::new(&reference.uri) })
+                }
+            }
+        }
+    }
+
+    /// Where the status of a token is, until when that is asked for, and by which rules; `None` if the policy does not
+    /// ask.
+    fn status_of<'t>(
+        &self,
+        token: &'t VerifiedToken,
+    ) -> Option<(&'t StatusReference, Timestamp, &StatusRules)> {
+        let reference = token.status.as_deref()?;
+        let issuer = self.issuers.get(token.issuer_index)?;
+        Some((reference, token.claims.expiry.plus(issuer.clock_skew), issuer.status.as_ref()?))
+    }
+
+    /// Does what is to be done after a token was verified. Says what to do about what was missing.
+    pub(crate) fn follow_up(
+        &mut self,
+        follow_up: FollowUp,
+        may_fetch: MayFetch,
+        now: Timestamp,
+    ) -> FetchPlan {
+        let FollowUp { generation, remember, forget, missing } = follow_up;
+        let is_current = generation == self.generation;
+        if let Some(digest) = forget {
+            self.cache.remove(&digest);
+        }
+        // A key that has gone meanwhile may have signed it.
+        if let Some(entry) = remember.filter(|_| is_current) {
+            self.cache.insert(entry);
+        }
+        match missing {
+            None => FetchPlan::Nothing,
+            Some(missing) if is_current => self.plan(&missing, may_fetch, now),
+            // Perhaps it came meanwhile: to be asked again at once.
+            Some(_) => FetchPlan::Wait { until: now },
+        }
+    }
+}
+
+impl Clone for Authenticator {
+    /// What is large is shared: a clone costs a count for each remembered token.
+    fn clone(&self) -> Self {
+        Self {
+            issuers: self.issuers.clone(),
+            keys: self.keys.clone(),
+            urls: self.urls,
+            claims: self.claims.clone(),
+            backend: self.backend,
+            tables: self.tables.clone(),
+            cache: self.cache.clone(),
+            lists: self.lists.clone(),
+            generation: self.generation,
+            cache_hits: AtomicU64::new(self.cache_hits()),
         }
     }
 }
@@ -245,7 +316,7 @@ impl Authenticator {
 impl IssuerKeys {
     fn new(index: usize, issuer: &Issuer) -> Self {
         match &issuer.keys {
-            KeySource::Inline(keys) => Self::Inline(keys.clone()),
+            KeySource::Inline(keys) => Self::Inline(Arc::clone(keys)),
             KeySource::Url(url) => {
                 Self::Published(Box::new(PublishedKeys::at(index, url.clone(), issuer.max_stale)))
             }
@@ -272,11 +343,11 @@ impl IssuerKeys {
 
     /// Holds a signature against the issuer's key that the header names; says which that is, or what keys are missing.
     fn verify(
-        &mut self,
+        &self,
         issuer: &Issuer,
         compact: &Compact<'_>,
         header: &Header,
-        tables: &mut Tables,
+        tables: &Tables,
         now: Timestamp,
     ) -> Result<Fingerprint, (Error, Option<MissingKey>)> {
         let keys = match self {

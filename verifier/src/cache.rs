@@ -9,7 +9,10 @@
 //! conditions.
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
@@ -26,26 +29,26 @@ pub(crate) struct TokenIdentity<'t> {
 
 /// The SHA-256 of the other half of a token's signature, as it is written in the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct TailDigest([u8; 32]);
+pub(crate) struct TailDigest([u8; 32]);
 
 /// Verified tokens, bounded by number and by bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenCache {
     bounds: CacheBounds,
-    entries: HashTable<Entry>,
+    entries: HashTable<Arc<Entry>>,
     /// What the entries take, in bytes.
     bytes: usize,
     /// The order of leaving: who comes first and was not asked for since goes (the clock algorithm).
     queue: VecDeque<TailDigest>,
 }
 
-#[derive(Clone)]
-struct Entry {
+/// A verified token, as it is remembered.
+pub(crate) struct Entry {
     head: Box<str>,
     digest: TailDigest,
     token: Arc<VerifiedToken>,
-    /// Asked for since it was last at the head of the queue.
-    used: bool,
+    /// Whether it was asked for since it was last at the head of the queue.
+    used: AtomicBool,
 }
 
 impl<'t> TokenIdentity<'t> {
@@ -54,6 +57,10 @@ impl<'t> TokenIdentity<'t> {
         let signature = token.rfind('.').map_or(0, |dot| dot + 1);
         let (head, tail) = token.split_at_checked(signature.midpoint(token.len())).unwrap_or(("", token));
         Self { head, tail: TailDigest(Sha256::digest(tail).into()) }
+    }
+
+    pub(crate) fn digest(&self) -> TailDigest {
+        self.tail
     }
 }
 
@@ -79,27 +86,24 @@ impl TokenCache {
         self.entries.len()
     }
 
-    pub(crate) fn get(&mut self, token: &TokenIdentity<'_>) -> Option<Arc<VerifiedToken>> {
+    pub(crate) fn get(&self, token: &TokenIdentity<'_>) -> Option<Arc<VerifiedToken>> {
         let entry = self
             .entries
-            .find_mut(token.tail.hash(), |entry| entry.digest == token.tail)
+            .find(token.tail.hash(), |entry| entry.digest == token.tail)
             .filter(|entry| is_same(&entry.head, token.head))?;
-        entry.used = true;
+        // Written once only, so that threads which ask for the same token do not disturb each other.
+        if !entry.used.load(Ordering::Relaxed) {
+            entry.used.store(true, Ordering::Relaxed);
+        }
         Some(Arc::clone(&entry.token))
     }
 
-    pub(crate) fn insert(&mut self, identity: &TokenIdentity<'_>, token: &Arc<VerifiedToken>) {
-        let entry = Entry {
-            head: identity.head.into(),
-            digest: identity.tail,
-            token: Arc::clone(token),
-            used: false,
-        };
+    pub(crate) fn insert(&mut self, entry: Arc<Entry>) {
         let size = entry.bytes();
         if size > self.bounds.bytes {
             return;
         }
-        self.remove(identity);
+        self.remove(&entry.digest);
         self.compact();
         while self.entries.len() >= self.bounds.entries || self.bytes + size > self.bounds.bytes {
             if !self.make_room() {
@@ -114,22 +118,15 @@ impl TokenCache {
     /// Lets one entry go, or gives the first of the queue its second chance. Says whether there was one.
     fn make_room(&mut self) -> bool {
         let Some(first) = self.queue.pop_front() else { return false };
-        match self.entries.find_mut(first.hash(), |entry| entry.digest == first) {
-            Some(entry) if entry.used => {
-                entry.used = false;
-                self.queue.push_back(first);
-            }
-            _ => self.remove_digest(&first),
+        match self.entries.find(first.hash(), |entry| entry.digest == first) {
+            Some(entry) if entry.used.swap(false, Ordering::Relaxed) => self.queue.push_back(first),
+            _ => self.remove(&first),
         }
         true
     }
 
     /// Forgets a token that is good no longer. Its place in the queue stays, until it comes up there.
-    pub(crate) fn remove(&mut self, token: &TokenIdentity<'_>) {
-        self.remove_digest(&token.tail);
-    }
-
-    fn remove_digest(&mut self, digest: &TailDigest) {
+    pub(crate) fn remove(&mut self, digest: &TailDigest) {
         if let Ok(entry) = self.entries.find_entry(digest.hash(), |entry| entry.digest == *digest) {
             let (entry, _) = entry.remove();
             self.bytes -= entry.bytes();
@@ -159,9 +156,20 @@ impl TokenCache {
 const QUEUE_SLACK: usize = 64;
 
 impl Entry {
+    pub(crate) fn new(identity: &TokenIdentity<'_>, token: Arc<VerifiedToken>) -> Arc<Self> {
+        Arc::new(Self {
+            head: identity.head.into(),
+            digest: identity.tail,
+            token,
+            used: AtomicBool::new(false),
+        })
+    }
+
     /// What it takes, in bytes, with its places in the table and the queue.
     fn bytes(&self) -> usize {
-        self.token.bytes() + self.head.len() + 2 * size_of::<Self>() + size_of::<TailDigest>()
+        let counts = 2 * size_of::<usize>();
+        let places = 2 * size_of::<Arc<Self>>() + size_of::<TailDigest>();
+        self.token.bytes() + self.head.len() + size_of::<Self>() + counts + places
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) enum PublicKeyParts {
 }
 
 /// A public key, ready to verify.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum PublicKey {
     Portable(portable::PublicKey),
     #[cfg(feature = "aws-lc")]
@@ -90,28 +90,39 @@ impl PublicKey {
     }
 
     /// Whether the bytes are this key's signature over the message. An algorithm for another kind of key
-    /// has no good signatures.
+    /// has no good signatures. A key that verifies several spends memory of the tables' budget on being quicker; keys
+    /// that are only published cost none.
     pub(crate) fn verify(
         &self,
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
+        tables: &Tables,
     ) -> Result<(), WrongSignature> {
-        match self {
-            PublicKey::Portable(key) => key.verify(algorithm, message, signature),
+        let portable = match self {
+            PublicKey::Portable(key) => {
+                key.verify(algorithm, message, signature)?;
+                key
+            }
             #[cfg(feature = "aws-lc")]
-            PublicKey::AwsLc(key) => key.verify(algorithm, message, signature),
-            PublicKey::Host(key) => key.verify(algorithm, message, signature),
-        }
+            PublicKey::AwsLc(key) => return key.verify(algorithm, message, signature),
+            PublicKey::Host(key) => {
+                key.verify(algorithm, message, signature)?;
+                key.portable()
+            }
+        };
+        portable.verified(tables);
+        Ok(())
     }
 
-    /// Spends memory on making further verifications quicker, within the tables' budget.
-    pub(crate) fn prepare(&mut self, tables: &mut Tables) {
+    /// Makes the key's tables now, if it has any.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn prepare(&self, tables: &Tables) {
         match self {
             PublicKey::Portable(key) => key.prepare(tables),
             #[cfg(feature = "aws-lc")]
             PublicKey::AwsLc(_) => {}
-            PublicKey::Host(key) => key.prepare(tables),
+            PublicKey::Host(key) => key.portable().prepare(tables),
         }
     }
 }

@@ -72,7 +72,7 @@ pub enum Numbers {
 }
 
 /// A public key of one backend.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Key(PublicKey);
 
 /// The memory for the tables of prepared keys.
@@ -95,11 +95,11 @@ impl Key {
     /// Whether the bytes are this key's signature over the message.
     #[must_use]
     pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify(algorithm, message, signature).is_ok()
+        self.0.verify(algorithm, message, signature, &crypto::Tables::default()).is_ok()
     }
 
-    /// Builds the key's table, as after its first good signature.
-    pub fn prepare(&mut self, tables: &mut Tables) {
-        self.0.prepare(&mut tables.0);
+    /// Makes the key's table, as after some good signatures.
+    pub fn prepare(&self, tables: &Tables) {
+        self.0.prepare(&tables.0);
     }
 }

@@ -3,7 +3,7 @@
 mod jwk;
 mod roca;
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
 use self::jwk::Jwk;
@@ -30,7 +30,7 @@ struct Key {
     /// The one algorithm that the key is for, where its `alg` says so.
     pinned: Option<Algorithm>,
     fingerprint: Fingerprint,
-    public: PublicKey,
+    public: Arc<PublicKey>,
 }
 
 /// What the keys of a set have to be for, by their `use` (RFC 7517 §4.2).
@@ -159,20 +159,25 @@ impl KeySet {
         self.keys.iter().any(|key| key.serves(algorithm))
     }
 
-    /// Whether the bytes are that key's signature over the message. A key that has verified one is worth
-    /// preparing: keys that are only published cost no memory.
+    /// Whether the bytes are that key's signature over the message.
     pub(crate) fn verify(
-        &mut self,
+        &self,
         index: KeyIndex,
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
-        tables: &mut Tables,
+        tables: &Tables,
     ) -> Result<(), WrongSignature> {
-        let key = self.keys.get_mut(index.0).filter(|key| key.serves(algorithm)).ok_or(WrongSignature)?;
-        key.public.verify(algorithm, message, signature)?;
-        key.public.prepare(tables);
-        Ok(())
+        let key = self.keys.get(index.0).filter(|key| key.serves(algorithm)).ok_or(WrongSignature)?;
+        key.public.verify(algorithm, message, signature, tables)
+    }
+
+    /// Makes the tables of all keys now.
+    #[cfg(test)]
+    pub(crate) fn prepare(&self, tables: &Tables) {
+        for key in &self.keys {
+            key.public.prepare(tables);
+        }
     }
 
     /// What tells that key from every other; of a key that the set does not have, no key's.
@@ -186,10 +191,10 @@ impl KeySet {
     }
 
     /// Takes over what an older set has prepared for keys that are in this one, too.
-    pub(crate) fn adopt(&mut self, older: Self) {
-        for old in older.keys {
+    pub(crate) fn adopt(&mut self, older: &Self) {
+        for old in &older.keys {
             if let Some(key) = self.keys.iter_mut().find(|key| key.fingerprint == old.fingerprint) {
-                key.public = old.public;
+                key.public = Arc::clone(&old.public);
             }
         }
     }
@@ -204,7 +209,7 @@ impl Key {
             kind: jwk.numbers.kind(),
             pinned: jwk.algorithm,
             fingerprint: jwk.fingerprint(),
-            public,
+            public: Arc::new(public),
         })
     }
 

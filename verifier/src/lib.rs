@@ -64,6 +64,7 @@ mod attempt;
 mod authenticator;
 mod base64url;
 mod cache;
+mod check;
 mod claim;
 mod conditions;
 mod credentials;
@@ -98,6 +99,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use attempt::{Attempt, Step};
+pub use check::Check;
 pub use conditions::{Conditions, FailedCondition, UnverifiedClaims};
 pub use credentials::Request;
 pub use crypto::{Backend, HostCrypto, SignatureInput};

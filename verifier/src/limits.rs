@@ -57,6 +57,11 @@ pub const RSA_MODULUS_MAX_BITS: usize = 4096;
 /// 65537 or smaller, and verification grows with it.
 pub const RSA_EXPONENT_MAX_BITS: usize = 32;
 
+/// How many good signatures a key has verified when its table is made. A table costs as much as some ten verifications
+/// without one (10 ms of 1 ms each in WebAssembly): a key that has been of use this often will be again, and an instance
+/// that lives for one request makes none.
+pub const KEY_TABLE_SIGNATURES: u32 = 4;
+
 /// The most memory that the table of a prepared key takes, in bytes. The largest tables, those of P-256,
 /// take 88,064 with digits of 6 bits. With 5 they would take 53,248 and verify a sixth slower, with 7
 /// 151,552 and verify a tenth quicker.

@@ -3,7 +3,7 @@
 mod absent;
 pub(crate) mod metadata;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use self::absent::AbsentKeys;
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) struct PublishedKeys {
     /// The metadata that name the key set's URL; `None` if the policy does.
     metadata: Option<CachedDocument<()>>,
     /// The key set; `None` until discovery has found its URL.
-    set: Option<CachedDocument<KeySet>>,
+    set: Option<CachedDocument<Arc<KeySet>>>,
     absent: AbsentKeys,
     /// How long a copy serves while fetching fails, in seconds.
     max_stale: u64,
@@ -54,8 +54,8 @@ impl PublishedKeys {
     }
 
     /// The keys, while there is a copy young enough.
-    pub(crate) fn keys(&mut self, now: Timestamp) -> Option<&mut KeySet> {
-        self.set.as_mut().and_then(|set| set.document_mut(now))
+    pub(crate) fn keys(&self, now: Timestamp) -> Option<&KeySet> {
+        self.set.as_ref().and_then(|set| set.document(now)).map(Arc::as_ref)
     }
 
     /// Whether there is a copy young enough.
@@ -100,12 +100,12 @@ impl PublishedKeys {
     }
 
     /// A good key set came.
-    pub(crate) fn supply_keys(&mut self, keys: KeySet, cache_control: &str, now: Timestamp) {
+    pub(crate) fn supply_keys(&mut self, mut keys: KeySet, cache_control: &str, now: Timestamp) {
         let Some(set) = &mut self.set else { return };
-        let replaced = set.supply(keys, cache_control, now);
-        if let (Some(older), Some(keys)) = (replaced, set.document_mut(now)) {
+        if let Some(older) = set.copy() {
             keys.adopt(older);
         }
+        set.supply(Arc::new(keys), cache_control, now);
     }
 
     /// Good metadata came, which say where the keys are.

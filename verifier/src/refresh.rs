@@ -91,11 +91,6 @@ impl<T> CachedDocument<T> {
         self.copy.as_ref().filter(|copy| copy.serves(now)).map(|copy| &copy.document)
     }
 
-    /// The document to work with, while there is a copy young enough.
-    pub(crate) fn document_mut(&mut self, now: Timestamp) -> Option<&mut T> {
-        self.copy.as_mut().filter(|copy| copy.serves(now)).map(|copy| &mut copy.document)
-    }
-
     /// When the copy came, if there is one.
     pub(crate) fn fetched_at(&self) -> Option<Timestamp> {
         self.copy.as_ref().map(|copy| copy.fetched_at)
@@ -148,18 +143,15 @@ impl<T> CachedDocument<T> {
         }
     }
 
-    /// A good copy came; the one it replaces is returned.
-    pub(crate) fn supply(&mut self, document: T, cache_control: &str, now: Timestamp) -> Option<T> {
+    /// A good copy came.
+    pub(crate) fn supply(&mut self, document: T, cache_control: &str, now: Timestamp) {
         let fresh = freshness(cache_control);
         let usable = fresh.max(self.max_stale);
-        self.accept(
-            document,
-            Freshness { since: now, fresh, usable, pause: limits::FETCH_COOLDOWN_SECONDS },
-            now,
-        )
+        let pause = limits::FETCH_COOLDOWN_SECONDS;
+        self.accept(document, Freshness { since: now, fresh, usable, pause }, now);
     }
 
-    /// The same, for a document that says itself how long it is good.
+    /// A good copy came that says itself how long it is good. Returns the one that it replaces.
     pub(crate) fn accept(&mut self, document: T, terms: Freshness, now: Timestamp) -> Option<T> {
         let Freshness { since, fresh, usable, pause } = terms;
         let replaced = self.copy.replace(CachedCopy {

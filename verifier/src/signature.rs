@@ -23,17 +23,17 @@ pub enum SignatureError {
 /// and until when is not asked. **Not a decision about a request**: that is
 /// [`Verifier::authorize`](crate::Verifier::authorize).
 pub fn verify_signature(token: &str, key_set: &str, backend: Backend) -> Result<(), SignatureError> {
-    let (mut keys, _) = KeySet::parse(key_set, KeyUse::Signatures, backend).map_err(SignatureError::Keys)?;
-    judge(token, &mut keys).map_err(SignatureError::Token)
+    let (keys, _) = KeySet::parse(key_set, KeyUse::Signatures, backend).map_err(SignatureError::Keys)?;
+    judge(token, &keys).map_err(SignatureError::Token)
 }
 
-fn judge(token: &str, keys: &mut KeySet) -> Result<(), Error> {
+fn judge(token: &str, keys: &KeySet) -> Result<(), Error> {
     let compact = Compact::split(token)?;
     let header = compact.header()?;
     compact.payload_bytes()?;
     let key = keys.find(header.key_id.as_deref(), header.algorithm)?;
     let signature = compact.signature()?;
-    keys.verify(key, header.algorithm, compact.signed(), &signature, &mut Tables::default())
+    keys.verify(key, header.algorithm, compact.signed(), &signature, &Tables::default())
         .map_err(|_| Error::SignatureWrong)
 }
 

@@ -3,14 +3,15 @@
 use alloc::{borrow::ToOwned, string::String, sync::Arc, vec::Vec};
 
 #[cfg(doc)]
-use crate::limits;
+use crate::{Permit, limits};
 use crate::{
     Rejection,
     attempt::{Attempt, Step},
-    authenticator::{Authenticated, Authenticator, Missing, Refusal},
+    authenticator::Authenticator,
+    check::Check,
     credentials::Request,
     crypto::Backend,
-    decision::{Decision, LocalResponse, Permit, VerifiedToken},
+    decision::{Decision, LocalResponse, VerifiedToken},
     document::DocumentError,
     error::Error,
     fetch::{DocumentId, FetchRequest},
@@ -21,9 +22,13 @@ use crate::{
 };
 
 /// Decides who may pass, by one policy document.
+///
+/// Threads can share one: [`check`](Self::check) changes nothing, and what follows from it is a short step of its own.
+/// [`authorize`](Self::authorize) is both, for hosts with one thread. Clones share what is large; what one of them is
+/// supplied with the others are not.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    rules: Rules,
+    rules: Arc<Rules>,
     authenticator: Authenticator,
     required_headers: Vec<String>,
 }
@@ -37,36 +42,13 @@ pub enum AcceptedAudience<'a> {
     OneOf(&'a [&'a str]),
 }
 
-/// How far a request got with what there is.
-struct Judgement {
-    verdict: Verdict,
-    /// What could make another one of it.
-    missing: Option<Missing>,
-}
-
-enum Verdict {
-    Allow(Permit),
-    Respond(LocalResponse),
-    Refuse {
-        error: Error,
-        /// Whether that is to be reported only.
-        dry_run: bool,
-    },
-}
-
-impl From<Verdict> for Judgement {
-    fn from(verdict: Verdict) -> Self {
-        Self { verdict, missing: None }
-    }
-}
-
 impl Verifier {
     /// Reads a policy document (JSON, at most [`limits::POLICY_BYTES`]), for a verifier with this cryptography.
     pub fn load(policy: &str, backend: Backend) -> Result<Self, PolicyError> {
         let Policy { issuers, urls, cache, claims, rules } = Policy::parse(policy, backend)?;
         let required_headers = required_headers(&rules);
         let authenticator = Authenticator::new(issuers, urls, claims, cache, backend);
-        Ok(Self { rules, authenticator, required_headers })
+        Ok(Self { rules: Arc::new(rules), authenticator, required_headers })
     }
 
     /// Checks a policy document without making a verifier of it.
@@ -130,22 +112,11 @@ impl Verifier {
         attempt: &mut Attempt,
         now: Timestamp,
     ) -> Step<Decision> {
-        let Judgement { verdict, missing } = self.judge(request, now);
-        self.step(missing, verdict, attempt, now).map(|verdict| match verdict {
-            Verdict::Allow(permit) => Decision::Allow(permit),
-            Verdict::Respond(response) => Decision::Respond(response),
-            Verdict::Refuse { error, dry_run } => {
-                let rejection = Rejection::new(error, &self.rules.challenge);
-                if dry_run {
-                    Decision::Allow(self.rules.upstream.dry_run(rejection))
-                } else {
-                    Decision::Deny(rejection)
-                }
-            }
-        })
+        let check = self.check(request, now);
+        self.settle(check, attempt, now)
     }
 
-    /// Decides about a token alone: signature, issuer, audience, time, status.
+    /// Verifies a token alone: signature, issuer, audience, time, status.
     pub fn authenticate(
         &mut self,
         token: &str,
@@ -153,58 +124,49 @@ impl Verifier {
         attempt: &mut Attempt,
         now: Timestamp,
     ) -> Step<Result<Arc<VerifiedToken>, Error>> {
-        let Self { rules, authenticator, .. } = self;
-        let (verified, missing) = match authenticator.verify(token, now, || Ok(())) {
-            Ok(Authenticated { token, missing }) => {
-                let accepted = match audience {
-                    AcceptedAudience::OfPolicy => check_audience(&token, &rules.audiences),
-                    AcceptedAudience::OneOf(audiences) => check_audience(&token, audiences),
-                };
-                (accepted.and(Ok(token)), missing)
-            }
-            Err(Refusal { error, missing }) => (Err(error), missing),
-        };
-        self.step(missing, verified, attempt, now)
+        let check = self.check_token(token, audience, now);
+        self.settle(check, attempt, now)
     }
 
-    /// The step of a caller whose answer this is, unless what it lacks is to be had.
-    fn step<T>(
-        &mut self,
-        missing: Option<Missing>,
-        answer: T,
-        attempt: &mut Attempt,
-        now: Timestamp,
-    ) -> Step<T> {
-        match missing {
-            None => Step::Done(answer),
-            Some(missing) => {
-                let plan = self.authenticator.plan(&missing, attempt.may_fetch(), now);
-                attempt.step(plan, answer, now)
-            }
-        }
-    }
-
-    fn judge(&mut self, request: &Request<'_>, now: Timestamp) -> Judgement {
-        let Self { rules, authenticator, .. } = self;
-        let refuse = |Refusal { error, missing }, dry_run| Judgement {
-            verdict: Verdict::Refuse { error, dry_run: dry_run || rules.dry_run },
-            missing,
-        };
+    /// Decides about a request by what there is, for callers on many threads: the answer stands if it is
+    /// [`Check::settled`], else [`settle`](Self::settle) it.
+    ///
+    /// ```
+    /// # use std::sync::{PoisonError, RwLock};
+    /// # use tessera_verifier::{Attempt, Decision, Request, Step, Timestamp, Verifier};
+    /// fn authorize(
+    ///     verifier: &RwLock<Verifier>,
+    ///     request: &Request<'_>,
+    ///     attempt: &mut Attempt,
+    ///     now: Timestamp,
+    /// ) -> Step<Decision> {
+    ///     let check = verifier.read().unwrap_or_else(PoisonError::into_inner).check(request, now);
+    ///     match check.settled() {
+    ///         Ok(decision) => Step::Done(decision),
+    ///         Err(check) => {
+    ///             verifier.write().unwrap_or_else(PoisonError::into_inner).settle(check, attempt, now)
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn check(&self, request: &Request<'_>, now: Timestamp) -> Check<Decision> {
+        let rules = &self.rules;
         let path = match (target::path(request.target), rules.routes.is_empty()) {
             (Ok(path), _) => Some(path),
             // Without routes nothing depends on the path.
             (Err(_), true) => None,
-            (Err(fault), false) => return refuse(Error::TargetRefused(fault).into(), false),
+            (Err(fault), false) => return self.refuse(Error::TargetRefused(fault), false).into(),
         };
         if let Some(response) = own_document(rules, request, path.as_deref()) {
-            return Verdict::Respond(response).into();
+            return Decision::Respond(response).into();
         }
+        let anonymous = || Decision::Allow(rules.upstream.anonymous());
         if rules.cors_preflight && is_preflight(request) {
-            return Verdict::Allow(rules.upstream.anonymous()).into();
+            return anonymous().into();
         }
         let route = path.as_deref().and_then(|path| rules.routes.find(request.method, request.host, path));
         let (requirement, optional) = match route.map(|route| &route.access) {
-            Some(Access::Public) => return Verdict::Allow(rules.upstream.anonymous()).into(),
+            Some(Access::Public) => return anonymous().into(),
             Some(Access::Token { requirement, optional }) => (Some(requirement), *optional),
             None if rules.routes.is_empty() => (Some(Requirement::ANY_TOKEN), false),
             None => (None, false),
@@ -213,28 +175,61 @@ impl Verifier {
 
         let credentials = match request.credentials(&rules.tokens) {
             Ok(credentials) => credentials,
-            Err(Error::TokenMissing) if optional => {
-                return Verdict::Allow(rules.upstream.anonymous()).into();
-            }
-            Err(error) => return refuse(error.into(), dry_run),
+            Err(Error::TokenMissing) if optional => return anonymous().into(),
+            Err(error) => return self.refuse(error, dry_run).into(),
         };
-        let Authenticated { token, missing } =
-            match authenticator.verify(credentials.token, now, || credentials.check()) {
-                Ok(authenticated) => authenticated,
-                Err(refusal) => return refuse(refusal, dry_run),
-            };
-        let checked = match requirement {
-            Some(requirement) => requirement.check(&token, &rules.audiences, authenticator.claim_paths()),
-            // Said to callers with a good token only: nobody else learns which routes there are.
-            None => check_audience(&token, &rules.audiences).and(Err(Error::RouteUnknown)),
-        };
-        match checked {
-            Ok(()) => {
-                let keep_token = rules.dry_run || dry_run;
-                let permit = rules.upstream.identified(request, &credentials, token, keep_token);
-                Judgement { verdict: Verdict::Allow(permit), missing }
+        let (verified, follow_up) = self.authenticator.verify(credentials.token, now, || credentials.check());
+        let checked = verified.and_then(|token| {
+            match requirement {
+                Some(requirement) => {
+                    requirement.check(&token, &rules.audiences, self.authenticator.claim_paths())?;
+                }
+                None => {
+                    check_audience(&token, &rules.audiences)?;
+                    // Said to callers with a good token only: nobody else learns which routes there are.
+                    return Err(Error::RouteUnknown);
+                }
             }
-            Err(error) => refuse(Refusal { error, missing }, dry_run),
+            let keep_token = rules.dry_run || dry_run;
+            Ok(rules.upstream.identified(request, &credentials, token, keep_token))
+        });
+        let decision = match checked {
+            Ok(permit) => Decision::Allow(permit),
+            Err(error) => self.refuse(error, dry_run),
+        };
+        Check::new(decision, follow_up)
+    }
+
+    /// Verifies a token alone by what there is, as [`check`](Self::check) does with requests.
+    pub fn check_token(
+        &self,
+        token: &str,
+        audience: AcceptedAudience<'_>,
+        now: Timestamp,
+    ) -> Check<Result<Arc<VerifiedToken>, Error>> {
+        let (verified, follow_up) = self.authenticator.verify(token, now, || Ok(()));
+        let verified = verified.and_then(|token| {
+            match audience {
+                AcceptedAudience::OfPolicy => check_audience(&token, &self.rules.audiences)?,
+                AcceptedAudience::OneOf(audiences) => check_audience(&token, audiences)?,
+            }
+            Ok(token)
+        });
+        Check::new(verified, follow_up)
+    }
+
+    /// Does what is to be done after a check of this verifier: remembers its token, plans a fetch of what it lacks. The
+    /// caller does the step that comes of it.
+    pub fn settle<T>(&mut self, check: Check<T>, attempt: &mut Attempt, now: Timestamp) -> Step<T> {
+        check.settle(&mut self.authenticator, attempt, now)
+    }
+
+    fn refuse(&self, error: Error, dry_run: bool) -> Decision {
+        let rejection = Rejection::new(error, &self.rules.challenge);
+        if dry_run || self.rules.dry_run {
+            Decision::Allow(self.rules.upstream.dry_run(rejection))
+        } else {
+            Decision::Deny(rejection)
         }
     }
 }

@@ -26,13 +26,21 @@ impl Authenticator {
     }
 
     /// Says what to do about what a decision lacks.
-    pub(crate) fn plan(&mut self, missing: &Missing, may_fetch: MayFetch, now: Timestamp) -> FetchPlan {
+    pub(super) fn plan(&mut self, missing: &Missing, may_fetch: MayFetch, now: Timestamp) -> FetchPlan {
         match missing {
             Missing::Keys(issuer, key) => {
                 let keys = self.keys.get_mut(*issuer).and_then(|keys| keys.published());
                 keys.map_or(FetchPlan::Nothing, |keys| keys.plan(key, may_fetch, now))
             }
-            Missing::StatusList(name) => self.lists.plan(*name, may_fetch, now),
+            Missing::StatusList(token) => {
+                let reference = token.status.as_deref();
+                let Some((reference, issuer)) = reference.zip(self.issuers.get(token.issuer_index)) else {
+                    return FetchPlan::Nothing;
+                };
+                let Some(rules) = &issuer.status else { return FetchPlan::Nothing };
+                self.lists.meet(reference, token.claims.expiry.plus(issuer.clock_skew), rules, now);
+                self.lists.plan(reference.list, may_fetch, now)
+            }
         }
     }
 
@@ -43,6 +51,7 @@ impl Authenticator {
         cache_control: &str,
         now: Timestamp,
     ) -> Result<Vec<SkippedKey>, DocumentError> {
+        self.generation += 1;
         if id.kind() == DocumentKind::StatusList {
             let read = self.supply_list(id, text, cache_control, now);
             if read.is_err() {
@@ -92,7 +101,7 @@ impl Authenticator {
         if !header.typ.as_deref().is_some_and(|typ| is_media_type(typ, status::document::TYPE)) {
             return Err(Error::TypeForbidden { typ: header.typ.as_deref().map(Excerpt::new) }.into());
         }
-        let key = keys.verify(issuer, &compact, &header, &mut self.tables, now).map_err(|(error, key)| {
+        let key = keys.verify(issuer, &compact, &header, &self.tables, now).map_err(|(error, key)| {
             if let (Some(MissingKey::Key(kid)), Some(published)) = (key, keys.published()) {
                 published.renew_for(kid.as_deref(), now);
             }
@@ -113,6 +122,7 @@ impl Authenticator {
     }
 
     pub(crate) fn fail(&mut self, id: DocumentId, now: Timestamp) {
+        self.generation += 1;
         if id.kind() == DocumentKind::StatusList {
             self.lists.fail(id, now);
         } else if let Some(published) = self.published(id) {

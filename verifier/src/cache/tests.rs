@@ -35,10 +35,14 @@ fn identity(number: usize) -> TokenIdentity<'static> {
     TokenIdentity::of(text(number))
 }
 
+fn remember(cache: &mut TokenCache, number: usize, token: &Arc<VerifiedToken>) {
+    cache.insert(Entry::new(&identity(number), Arc::clone(token)));
+}
+
 /// What a token takes in a cache.
 fn size(token: &Arc<VerifiedToken>) -> usize {
     let mut cache = cache(1, usize::MAX);
-    cache.insert(&identity(0), token);
+    remember(&mut cache, 0, token);
     cache.bytes
 }
 
@@ -46,7 +50,7 @@ fn size(token: &Arc<VerifiedToken>) -> usize {
 fn v41_finds_a_token_by_all_of_it() {
     let mut cache = cache(10, 1 << 20);
     let known = token(0, 1);
-    cache.insert(&identity(1), &known);
+    remember(&mut cache, 1, &known);
     assert!(cache.get(&identity(1)).is_some_and(|found| Arc::ptr_eq(&found, &known)));
     for byte in 0..text(1).len() {
         let mut other = text(1).as_bytes().to_vec();
@@ -64,7 +68,7 @@ fn v41_finds_a_token_by_all_of_it() {
 #[test]
 fn v41_holds_half_of_a_signature() {
     let mut cache = cache(10, 1 << 20);
-    cache.insert(&identity(7), &token(0, 1));
+    remember(&mut cache, 7, &token(0, 1));
     let held: Vec<&str> = cache.entries.iter().map(|entry| &*entry.head).collect();
     assert_eq!(held, ["header.payload-7.signa"]);
     assert!(!format!("{cache:?}").contains("payload-7"), "{cache:?}");
@@ -75,7 +79,7 @@ fn is_bounded_by_number_and_keeps_what_is_asked_for() {
     let mut cache = cache(3, 1 << 20);
     let token = token(0, 1);
     for number in 0..100 {
-        cache.insert(&identity(number), &token);
+        remember(&mut cache, number, &token);
         assert!(cache.get(&identity(0)).is_some(), "asked for each time, so kept: {number}");
     }
     assert_eq!((cache.entries.len(), cache.queue.len()), (3, 3));
@@ -86,10 +90,10 @@ fn is_bounded_by_bytes() {
     let (small, large) = (token(0, 1), token(3000, 1));
     let mut cache = cache(1000, 4 * size(&small));
     for number in 0..10 {
-        cache.insert(&identity(number), &small);
+        remember(&mut cache, number, &small);
     }
     assert_eq!((cache.entries.len(), cache.bytes), (4, 4 * size(&small)));
-    cache.insert(&identity(99), &large);
+    remember(&mut cache, 99, &large);
     assert!(cache.get(&identity(99)).is_none(), "larger than all of the cache");
     assert_eq!(cache.entries.len(), 4);
 }
@@ -98,7 +102,7 @@ fn is_bounded_by_bytes() {
 fn v41_forgets_the_tokens_of_a_key() {
     let mut cache = cache(10, 1 << 20);
     for number in 0..6 {
-        cache.insert(&identity(number), &token(0, u8::try_from(number % 2).unwrap()));
+        remember(&mut cache, number, &token(0, u8::try_from(number % 2).unwrap()));
     }
     cache.retain(|token| token.key != [1; 32]);
     let left: Vec<usize> = (0..6).filter(|number| cache.get(&identity(*number)).is_some()).collect();
@@ -111,8 +115,8 @@ fn the_queue_does_not_grow_with_what_is_forgotten() {
     let mut cache = cache(1000, 1 << 20);
     let token = token(0, 1);
     for number in 0..10_000 {
-        cache.insert(&identity(number), &token);
-        cache.remove(&identity(number));
+        remember(&mut cache, number, &token);
+        cache.remove(&identity(number).digest());
     }
     assert!(cache.queue.len() <= QUEUE_SLACK + 1, "{}", cache.queue.len());
     assert_eq!(cache.bytes, 0);
@@ -127,13 +131,13 @@ proptest! {
         for (what, number, padding) in steps {
             match what {
                 0 | 1 => {
-                    cache.insert(&identity(number), &token(padding, u8::try_from(number % 3).unwrap()));
+                    remember(&mut cache, number, &token(padding, u8::try_from(number % 3).unwrap()));
                     known.insert(number);
                 }
-                2 => cache.remove(&identity(number)),
+                2 => cache.remove(&identity(number).digest()),
                 _ => cache.retain(|token| usize::from(token.key[0]) != number % 3),
             }
-            let held: usize = cache.entries.iter().map(Entry::bytes).sum();
+            let held: usize = cache.entries.iter().map(|entry| entry.bytes()).sum();
             prop_assert_eq!(cache.bytes, held);
             prop_assert!(cache.entries.len() <= 6 && held <= 12_000);
             let mut queued: Vec<[u8; 32]> = cache.queue.iter().map(|digest| digest.0).collect();

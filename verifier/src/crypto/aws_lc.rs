@@ -17,7 +17,6 @@ use super::{InvalidKey, PublicKeyParts, WrongSignature};
 use crate::algorithm::Algorithm;
 
 /// The key as aws-lc holds it, once for each of its algorithms: aws-lc-rs binds the two.
-#[derive(Clone)]
 pub(crate) struct PublicKey {
     parsed: Vec<(Algorithm, ParsedPublicKey)>,
 }

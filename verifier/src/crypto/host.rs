@@ -4,7 +4,7 @@
 use alloc::{borrow::Cow, sync::Arc, vec::Vec};
 use core::fmt;
 
-use super::{PublicKeyParts, Tables, WrongSignature, portable};
+use super::{PublicKeyParts, WrongSignature, portable};
 use crate::algorithm::Algorithm;
 
 /// Signature verification that a host lends.
@@ -30,7 +30,6 @@ pub struct SignatureInput<'m> {
 }
 
 /// A key for which the host is asked.
-#[derive(Clone)]
 pub(crate) struct PublicKey {
     portable: portable::PublicKey,
     host: HostCrypto,
@@ -85,8 +84,8 @@ impl PublicKey {
         (self.host.verify)(&SignatureInput { algorithm, key: spki, message, signature })
     }
 
-    pub(super) fn prepare(&mut self, tables: &mut Tables) {
-        self.portable.prepare(tables);
+    pub(super) fn portable(&self) -> &portable::PublicKey {
+        &self.portable
     }
 }
 

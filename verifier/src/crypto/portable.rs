@@ -13,7 +13,7 @@ use crate::algorithm::{Algorithm, KeyKind};
 pub(crate) use tables::Tables;
 
 /// A public key, ready to verify.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum PublicKey {
     Rsa(RsaKey),
     P256(P256Key),
@@ -66,12 +66,22 @@ impl PublicKey {
         }
     }
 
-    pub(super) fn prepare(&mut self, tables: &mut Tables) {
+    /// Notes a good signature: after some of them, a key is worth its tables.
+    pub(super) fn verified(&self, tables: &Tables) {
         match self {
-            // All that helps an RSA key is there from the start.
-            Self::Rsa(_) => {}
+            // All that helps these keys is there from the start.
+            Self::Rsa(_) | Self::P384(_) => {}
+            Self::P256(key) => key.verified(tables),
+            Self::Ed25519(key) => key.verified(tables),
+        }
+    }
+
+    /// Makes the key's tables now, if there are any and the budget has room for them.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn prepare(&self, tables: &Tables) {
+        match self {
+            Self::Rsa(_) | Self::P384(_) => {}
             Self::P256(key) => key.prepare(tables),
-            Self::P384(key) => key.prepare(tables),
             Self::Ed25519(key) => key.prepare(tables),
         }
     }

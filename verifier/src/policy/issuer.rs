@@ -1,6 +1,6 @@
 //! The issuers of a policy: whom it trusts, by which keys, for which tokens.
 
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec::Vec};
 
 use super::{
     condition::{CONDITIONS, ClaimPaths, Condition},
@@ -130,7 +130,7 @@ pub(crate) struct Issuer {
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug)]
 pub(crate) enum KeySource {
-    Inline(KeySet),
+    Inline(Arc<KeySet>),
     /// The URL of its key set.
     Url(String),
     /// The URL of its metadata, which name that of its key set.
@@ -315,5 +315,5 @@ fn inline_keys(
         let message = "none of these keys is for any of `algorithms`, so no token could be good";
         reader.problem(node, place, message, None);
     }
-    Some(KeySource::Inline(keys))
+    Some(KeySource::Inline(Arc::new(keys)))
 }

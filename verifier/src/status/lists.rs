@@ -4,7 +4,7 @@
 //! to it, and forgotten when the last of them has expired or none came for a while. How many there are and how much
 //! memory they take is bounded; the one that was not asked for longest makes room.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use hashbrown::HashTable;
 
@@ -16,7 +16,7 @@ use crate::{
     limits,
     policy::StatusRules,
     refresh::{CachedDocument, Freshness, max_age},
-    time::Timestamp,
+    time::{SharedTimestamp, Timestamp},
 };
 
 /// Status lists, of all issuers.
@@ -30,15 +30,15 @@ struct Entry {
     name: ListName,
     document: CachedDocument<ListCopy>,
     /// When a token was last held against it.
-    used_at: Timestamp,
-    /// Until when there are tokens that refer to it; none, if no token of this verifier did.
-    needed_until: Option<Timestamp>,
+    used_at: SharedTimestamp,
+    /// Until when there are tokens that refer to it; [`NEVER`] if no token of this verifier did.
+    needed_until: SharedTimestamp,
 }
 
 /// What there is of a list.
 #[derive(Clone, Debug)]
 struct ListCopy {
-    list: StatusList,
+    list: Arc<StatusList>,
     issued: Timestamp,
     /// The key that signed it.
     key: Fingerprint,
@@ -60,22 +60,9 @@ pub(crate) enum Lookup {
 
 impl StatusLists {
     /// Looks up the status of a token, which will be asked for until the token expires.
-    pub(crate) fn look_up(
-        &mut self,
-        reference: &StatusReference,
-        expiry: Timestamp,
-        rules: &StatusRules,
-        now: Timestamp,
-    ) -> Lookup {
-        let name = reference.list;
-        let Some(entry) = self.entries.find_mut(name.hash(), |entry| entry.name == name) else {
-            let mut entry = Entry::new(name, reference.uri.clone(), rules, now);
-            entry.needed_until = Some(expiry);
-            self.insert(entry);
-            return Lookup::Missing { failing: false };
-        };
-        entry.used_at = now;
-        entry.needed_until = entry.needed_until.max(Some(expiry));
+    pub(crate) fn look_up(&self, reference: &StatusReference, expiry: Timestamp, now: Timestamp) -> Lookup {
+        let Some(entry) = self.find(reference.list) else { return Lookup::Missing { failing: false } };
+        entry.refer(expiry, now);
         match entry.document.document(now) {
             Some(copy) => {
                 copy.list.get(reference.index).map_or(Lookup::Beyond(copy.list.len()), Lookup::Status)
@@ -84,10 +71,26 @@ impl StatusLists {
         }
     }
 
+    /// Takes note of a list that a good token refers to, until it expires.
+    pub(crate) fn meet(
+        &mut self,
+        reference: &StatusReference,
+        expiry: Timestamp,
+        rules: &StatusRules,
+        now: Timestamp,
+    ) {
+        if self.find(reference.list).is_none() {
+            self.insert(Entry::new(reference.list, reference.uri.clone(), rules, now));
+        }
+        if let Some(entry) = self.find(reference.list) {
+            entry.refer(expiry, now);
+        }
+    }
+
     /// Forgets what nobody needs any more, and names the lists to fetch.
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<FetchRequest> {
         self.entries.retain(|entry| entry.is_needed(now));
-        let needed = self.entries.iter_mut().filter(|entry| entry.needed_until.is_some());
+        let needed = self.entries.iter_mut().filter(|entry| entry.needed_until.get() != NEVER);
         needed.filter_map(|entry| entry.document.fetch_if_due(now)).collect()
     }
 
@@ -137,7 +140,7 @@ impl StatusLists {
             usable: fresh.saturating_add(rules.max_stale).min(left),
             pause: pause(fresh),
         };
-        let copy = ListCopy { list, issued, key };
+        let copy = ListCopy { list: Arc::new(list), issued, key };
         let changed = match entry.document.accept(copy, freshness, now) {
             Some(replaced) => entry.document.document(now).is_none_or(|copy| copy.list != replaced.list),
             None => true,
@@ -173,7 +176,7 @@ impl StatusLists {
         let issuer = entry.name.issuer();
         let own = |entry: &&Entry| entry.name.issuer() == issuer;
         if self.entries.iter().filter(own).count() >= limits::STATUS_LISTS {
-            let oldest = self.entries.iter().filter(own).min_by_key(|entry| entry.used_at);
+            let oldest = self.entries.iter().filter(own).min_by_key(|entry| entry.used_at.get());
             if let Some(name) = oldest.map(|entry| entry.name) {
                 self.remove(name);
             }
@@ -186,7 +189,7 @@ impl StatusLists {
         let others = |entry: &&Entry| entry.name != name && entry.size() > 0;
         let mut bytes = size + self.entries.iter().filter(others).map(Entry::size).sum::<usize>();
         while bytes > limits::STATUS_LISTS_BYTES
-            && let Some(oldest) = self.entries.iter().filter(others).min_by_key(|entry| entry.used_at)
+            && let Some(oldest) = self.entries.iter().filter(others).min_by_key(|entry| entry.used_at.get())
         {
             bytes -= oldest.size();
             let oldest = oldest.name;
@@ -215,21 +218,31 @@ impl Entry {
     fn new(name: ListName, uri: String, rules: &StatusRules, now: Timestamp) -> Self {
         let (kind, pause) = (DocumentKind::StatusList, pause(limits::STATUS_FRESHNESS_DEFAULT_SECONDS));
         let document = CachedDocument::new(kind, name.issuer(), uri, rules.max_stale).with_pause(pause);
-        Self { name, document, used_at: now, needed_until: None }
+        let (used_at, needed_until) = (SharedTimestamp::new(now), SharedTimestamp::new(NEVER));
+        Self { name, document, used_at, needed_until }
     }
 
     /// Whether a token may refer to it yet. A list that only others met is of use as long as its copy is.
     fn is_needed(&self, now: Timestamp) -> bool {
-        match self.needed_until {
-            Some(until) => now < until && now < self.used_at.plus(limits::STATUS_IDLE_SECONDS),
-            None => self.document.document(now).is_some(),
+        match self.needed_until.get() {
+            NEVER => self.document.document(now).is_some(),
+            until => now < until && now < self.used_at.get().plus(limits::STATUS_IDLE_SECONDS),
         }
+    }
+
+    /// A token refers to it that expires at that time.
+    fn refer(&self, expiry: Timestamp, now: Timestamp) {
+        self.used_at.set(now);
+        self.needed_until.set(self.needed_until.get().max(expiry));
     }
 
     fn size(&self) -> usize {
         self.document.copy().map_or(0, |copy| copy.list.size())
     }
 }
+
+/// Before every token's expiry.
+const NEVER: Timestamp = Timestamp::from_seconds(0);
 
 /// The pause between two fetches of a list that is fresh for so many seconds: a fifth of that, the time that is left when
 /// a newer one is wanted.

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     algorithm::Algorithm,
+    decision::Permit,
     excerpt::Excerpt,
     fetch::DocumentKind,
     limits,
@@ -24,6 +25,7 @@ mod profiles;
 mod remembered;
 mod requests;
 mod routes;
+mod shared;
 mod simulation;
 mod status;
 mod token_claims;

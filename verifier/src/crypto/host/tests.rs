@@ -1,7 +1,8 @@
 use super::*;
 use crate::{
-    crypto::Backend,
+    crypto::{Backend, Tables},
     keys::{KeySet, KeyUse},
+    limits,
     testing::{Signer, key_set},
 };
 
@@ -14,11 +15,8 @@ fn verdicts(signer: &Signer, host: HostCrypto) -> [Result<(), WrongSignature>; 2
     let (keys, _) = KeySet::parse(&text, KeyUse::Signatures, Backend::Host(host)).unwrap();
     let key = keys.find(None, signer.algorithm()).unwrap();
     let signature = signer.sign(b"message");
-    // Another set each time: a key that has verified once is prepared.
-    [b"message", b"another"].map(|message| {
-        let mut keys = keys.clone();
-        keys.verify(key, signer.algorithm(), message, &signature, &mut Tables::default())
-    })
+    [b"message", b"another"]
+        .map(|message| keys.verify(key, signer.algorithm(), message, &signature, &Tables::default()))
 }
 
 #[test]
@@ -37,14 +35,16 @@ fn a_prepared_key_asks_nobody() {
     let signer = Signer::es256();
     let once =
         HostCrypto { algorithms: &[Algorithm::Es256], verify: |signed| Some(signed.message == b"first") };
-    let (mut keys, _) =
+    let (keys, _) =
         KeySet::parse(&key_set(&[signer.jwk("k")]), KeyUse::Signatures, Backend::Host(once)).unwrap();
     let key = keys.find(None, Algorithm::Es256).unwrap();
-    let mut tables = Tables::default();
-    let mut verify =
-        |message: &[u8]| keys.verify(key, Algorithm::Es256, message, &signer.sign(message), &mut tables);
-    assert_eq!(verify(b"another"), Err(WrongSignature));
-    assert_eq!(verify(b"first"), Ok(()));
+    let tables = Tables::default();
+    let verify = |message: &[u8]| keys.verify(key, Algorithm::Es256, message, &signer.sign(message), &tables);
+    for _ in 0..limits::KEY_TABLE_SIGNATURES {
+        // Bad signatures, by whoever's word, prepare nothing.
+        assert_eq!(verify(b"another"), Err(WrongSignature));
+        assert_eq!(verify(b"first"), Ok(()));
+    }
     assert_eq!(verify(b"another"), Ok(()));
 }
 

@@ -11,22 +11,20 @@ use sha2::{Digest as _, Sha512};
 
 use super::{
     super::{InvalidKey, WrongSignature},
-    tables::{Reservation, Tables},
+    tables::{KeyTables, Reservation, Tables},
 };
 use crate::limits;
 
-#[derive(Clone)]
 pub(crate) struct Ed25519Key {
     key: VerifyingKey,
-    prepared: Option<Prepared>,
+    tables: KeyTables<Prepared>,
 }
 
 /// What makes verification quick: multiples of the two points of which R is checked to be a sum.
-#[derive(Clone)]
 struct Prepared {
     generator: Arc<Table>,
     /// Of the opposite of the key's point.
-    opposite: Arc<Table>,
+    opposite: Table,
 }
 
 /// Multiples of a point, made once. The radix is the quickest: larger tables are read through from end
@@ -42,31 +40,37 @@ impl Ed25519Key {
     pub(crate) fn new(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey)?;
         let canonical = key.to_edwards().compress().as_bytes() == bytes;
-        if canonical && !key.is_weak() { Ok(Self { key, prepared: None }) } else { Err(InvalidKey) }
+        if canonical && !key.is_weak() { Ok(Self { key, tables: KeyTables::new() }) } else { Err(InvalidKey) }
     }
 
     /// The strict equation: S below the group order, and no R of small order.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), WrongSignature> {
         let signature = Signature::from_slice(signature).map_err(|_| WrongSignature)?;
-        match &self.prepared {
+        match self.tables.get() {
             Some(prepared) => prepared.verify(&self.key, message, &signature),
             None => self.key.verify_strict(message, &signature).map_err(|_| WrongSignature),
         }
     }
 
-    /// Makes the tables, if the budget has room for them.
-    pub(crate) fn prepare(&mut self, tables: &mut Tables) {
-        if self.prepared.is_some() {
-            return;
-        }
-        let Some(generator) = tables.ed25519() else { return };
-        let opposite = Table::new(&-self.key.to_edwards(), tables);
-        self.prepared = opposite.map(|opposite| Prepared { generator, opposite: Arc::new(opposite) });
+    /// Notes a good signature: after some of them, the key is worth its tables.
+    pub(super) fn verified(&self, tables: &Tables) {
+        self.tables.verified(|| self.prepared(tables));
+    }
+
+    /// Makes the tables now, if the budget has room for them.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn prepare(&self, tables: &Tables) {
+        self.tables.make(|| self.prepared(tables));
     }
 
     /// Whether there are tables.
     pub(super) fn is_prepared(&self) -> bool {
-        self.prepared.is_some()
+        self.tables.get().is_some()
+    }
+
+    fn prepared(&self, tables: &Tables) -> Option<Prepared> {
+        let generator = tables.ed25519()?;
+        Some(Prepared { generator, opposite: Table::new(&-self.key.to_edwards(), tables)? })
     }
 }
 

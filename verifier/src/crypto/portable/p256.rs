@@ -20,23 +20,21 @@ use sha2::{Digest as _, Sha256};
 use self::field::Element;
 use super::{
     super::{InvalidKey, WrongSignature},
-    Tables,
+    tables::{KeyTables, Tables},
 };
 
 pub(super) use table::Table;
 
-#[derive(Clone)]
 pub(crate) struct P256Key {
     key: VerifyingKey,
-    prepared: Option<Prepared>,
+    tables: KeyTables<Prepared>,
 }
 
 /// What makes verification quick: the multiples of the two points of which every signature is checked to
 /// be a sum.
-#[derive(Clone)]
 struct Prepared {
     generator: Arc<Table>,
-    key: Arc<Table>,
+    key: Table,
 }
 
 /// p − n: an r below it stands for an x of r as well as one of r + n.
@@ -47,7 +45,7 @@ impl P256Key {
     pub(crate) fn new(x: &[u8; 32], y: &[u8; 32]) -> Result<Self, InvalidKey> {
         let point = p256::Sec1Point::from_affine_coordinates(&(*x).into(), &(*y).into(), false);
         let key = VerifyingKey::from_sec1_point(&point).map_err(|_| InvalidKey)?;
-        Ok(Self { key, prepared: None })
+        Ok(Self { key, tables: KeyTables::new() })
     }
 
     /// The signature is r ‖ s (RFC 7518 §3.4), both in 1..n; a high s is as good as a low one.
@@ -57,7 +55,7 @@ impl P256Key {
     }
 
     fn verify_digest(&self, digest: &FieldBytes, signature: &Signature) -> Result<(), WrongSignature> {
-        match self.prepared.as_ref().and_then(|prepared| prepared.verifies(digest, signature)) {
+        match self.tables.get().and_then(|prepared| prepared.verifies(digest, signature)) {
             Some(true) => Ok(()),
             Some(false) => Err(WrongSignature),
             // The other way has no exceptions.
@@ -65,19 +63,25 @@ impl P256Key {
         }
     }
 
-    /// Makes the tables, if the budget has room for them.
-    pub(crate) fn prepare(&mut self, tables: &mut Tables) {
-        if self.prepared.is_some() {
-            return;
-        }
-        let Some(generator) = tables.p256() else { return };
-        let key = Table::new(self.key.as_affine(), tables);
-        self.prepared = key.map(|key| Prepared { generator, key: Arc::new(key) });
+    /// Notes a good signature: after some of them, the key is worth its tables.
+    pub(super) fn verified(&self, tables: &Tables) {
+        self.tables.verified(|| self.prepared(tables));
+    }
+
+    /// Makes the tables now, if the budget has room for them.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn prepare(&self, tables: &Tables) {
+        self.tables.make(|| self.prepared(tables));
     }
 
     /// Whether there are tables.
     pub(super) fn is_prepared(&self) -> bool {
-        self.prepared.is_some()
+        self.tables.get().is_some()
+    }
+
+    fn prepared(&self, tables: &Tables) -> Option<Prepared> {
+        let generator = tables.p256()?;
+        Some(Prepared { generator, key: Table::new(self.key.as_affine(), tables)? })
     }
 }
 

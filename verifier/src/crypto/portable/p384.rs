@@ -1,13 +1,9 @@
-//! Keys on P-384.
+//! Keys on P-384. The curve is rare among issuers, and not worth arithmetic and tables of its own.
 
 use p384::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
 
-use super::{
-    super::{InvalidKey, WrongSignature},
-    Tables,
-};
+use super::super::{InvalidKey, WrongSignature};
 
-#[derive(Clone)]
 pub(crate) struct P384Key(VerifyingKey);
 
 impl P384Key {
@@ -22,10 +18,6 @@ impl P384Key {
         let signature = Signature::from_slice(signature).map_err(|_| WrongSignature)?;
         self.0.verify(message, &signature).map_err(|_| WrongSignature)
     }
-
-    /// Does nothing: this curve is rare among issuers, and is not worth arithmetic of its own.
-    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "as all kinds of keys have it")]
-    pub(crate) fn prepare(&mut self, _tables: &mut Tables) {}
 }
 
 #[cfg(test)]

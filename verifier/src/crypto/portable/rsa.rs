@@ -11,7 +11,6 @@ use self::{encoding::Hash, limb::Word, montgomery::Modulus};
 use super::super::{InvalidKey, WrongSignature};
 use crate::algorithm::Algorithm;
 
-#[derive(Clone)]
 pub(crate) struct RsaKey {
     modulus: Modulus<Word>,
     exponent: u32,

@@ -64,9 +64,9 @@ fn v25_takes_the_one_encoding_of_pkcs1_and_no_other() {
     let info = |prefix: &[u8]| [prefix, &hash].concat();
     let good = info(&SHA256_INFO);
     for raw in Raw::all() {
-        let mut public = raw.public(Algorithm::Rs256);
+        let public = raw.public(Algorithm::Rs256);
         let length = raw.modulus.len();
-        let mut verdict = |encoded: &[u8]| public.verify(b"message", &raw.sign(encoded));
+        let verdict = |encoded: &[u8]| public.verify(b"message", &raw.sign(encoded));
         assert_eq!(verdict(&pkcs1(length, &good)), Ok(()));
 
         let mut other_oid = good.clone();
@@ -133,9 +133,9 @@ fn pss(bits: usize, message: &[u8], salt: &[u8], separator: u8, trailer: u8) -> 
 #[test]
 fn v25_takes_a_salt_as_long_as_the_hash_and_no_other() {
     for raw in Raw::all() {
-        let mut public = raw.public(Algorithm::Ps256);
+        let public = raw.public(Algorithm::Ps256);
         let bits = raw.encoding_bits();
-        let mut verdict = |encoded: &[u8]| public.verify(b"message", &raw.sign(encoded));
+        let verdict = |encoded: &[u8]| public.verify(b"message", &raw.sign(encoded));
         assert_eq!(verdict(&pss(bits, b"message", &[7; 32], 1, 0xbc)), Ok(()));
         for length in [0, 1, 20, 31, 33, 48, 64, bits.div_ceil(8) - 34] {
             let encoded = pss(bits, b"message", &vec![7; length], 1, 0xbc);
@@ -191,7 +191,7 @@ fn v25_refuses_signatures_of_another_length_or_size() {
             (Algorithm::Ps256, pss(raw.encoding_bits(), b"message", &[7; 32], 1, 0xbc)),
         ];
         for (algorithm, encoded) in encodings {
-            let mut public = raw.public(algorithm);
+            let public = raw.public(algorithm);
             let good = raw.sign(&encoded);
             assert_eq!(public.verify(b"message", &good), Ok(()));
             assert_eq!(public.verify(b"massage", &good), Err(WrongSignature));
@@ -237,7 +237,7 @@ fn judge_pkcs1(sets: &[rsa_pkcs1_verify::TestName], algorithm: Algorithm) {
         let mut vectors = Vectors::new();
         let set = rsa_pkcs1_verify::TestSet::load(*name).unwrap();
         for group in &set.test_groups {
-            let mut key = key(algorithm, &jwk(&group.key.n, &group.key.e)).unwrap();
+            let key = key(algorithm, &jwk(&group.key.n, &group.key.e)).unwrap();
             for test in &group.tests {
                 vectors.judge(test.tc_id, test.result, key.verify(&test.msg, &test.sig).is_ok());
             }
@@ -280,7 +280,7 @@ fn judge_pss(name: rsa_pss_verify::TestName) -> (usize, usize) {
         };
         let jwk = jwk(&group.key.n, &group.key.e);
         for algorithm in [Algorithm::Ps256, Algorithm::Ps384, Algorithm::Ps512] {
-            let Some(mut key) = key(algorithm, &jwk) else {
+            let Some(key) = key(algorithm, &jwk) else {
                 assert!(group.key_size < 2048, "{name:?}");
                 continue;
             };

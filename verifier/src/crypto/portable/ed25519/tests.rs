@@ -12,7 +12,7 @@ use super::*;
 fn tables() -> Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     let make = || {
-        let mut tables = Tables::default();
+        let tables = Tables::default();
         assert!(tables.ed25519().is_some());
         tables
     };
@@ -25,8 +25,8 @@ struct Judges([Ed25519Key; 2]);
 impl Judges {
     fn new(bytes: &[u8; 32]) -> Self {
         let plain = Ed25519Key::new(bytes).unwrap();
-        let mut prepared = plain.clone();
-        prepared.prepare(&mut tables());
+        let prepared = Ed25519Key::new(bytes).unwrap();
+        prepared.prepare(&tables());
         assert!(!plain.is_prepared() && prepared.is_prepared());
         Self([plain, prepared])
     }

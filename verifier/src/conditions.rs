@@ -69,6 +69,12 @@ impl Conditions {
         })
     }
 
+    /// The conditions, their claims among those of a policy.
+    pub(crate) fn into_parts(self, paths: &mut ClaimPaths) -> Vec<Condition> {
+        let Self { paths: own, conditions } = self;
+        conditions.into_iter().filter_map(|condition| condition.moved(&own, paths)).collect()
+    }
+
     /// Whether all of them hold.
     #[must_use]
     pub fn hold(&self, claims: &UnverifiedClaims<'_>) -> bool {

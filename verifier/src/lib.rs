@@ -112,7 +112,9 @@ pub use json::{JsonError, JsonFault};
 pub use keys::{KeyFault, SkippedKey};
 #[cfg(feature = "schema")]
 pub use policy::policy_schema;
-pub use policy::{PolicyError, Problem};
+pub use policy::{
+    PolicyError, Problem, Profile, TrustError, TrustPolicy, TrustedIssuer, TrustedKeySource as KeySource,
+};
 pub use rejection::Rejection;
 pub use signature::{SignatureError, verify_signature};
 pub use spiffe::{SpiffeId, is_trust_domain};

@@ -17,6 +17,7 @@ mod schema;
 mod status;
 mod suggestion;
 mod tokens;
+mod trust;
 mod upstream;
 mod url;
 mod view;
@@ -25,7 +26,8 @@ use alloc::{string::String, vec::Vec};
 
 pub(crate) use challenge::{Challenge, ResourceMetadata};
 pub(crate) use condition::{ClaimPaths, Condition};
-pub(crate) use issuer::{Issuer, KeySource, Profile};
+pub use issuer::Profile;
+pub(crate) use issuer::{Issuer, KeySource};
 pub use problem::{PolicyError, Problem};
 pub(crate) use requirement::{Requirement, check_audience};
 pub(crate) use route::{Access, Routes};
@@ -33,6 +35,7 @@ pub(crate) use route::{Access, Routes};
 pub use schema::policy_schema;
 pub(crate) use status::StatusRules;
 pub(crate) use tokens::{TokenPrefix, TokenSource};
+pub use trust::{KeySource as TrustedKeySource, TrustError, TrustPolicy, TrustedIssuer};
 pub(crate) use upstream::{DRY_RUN_FIELD, Upstream};
 
 use crate::{
@@ -140,6 +143,13 @@ pub(crate) struct UrlRules {
 pub(crate) struct CacheBounds {
     pub(crate) entries: usize,
     pub(crate) bytes: usize,
+}
+
+impl Default for CacheBounds {
+    fn default() -> Self {
+        let size = |number: &Number| usize::try_from(number.default).unwrap_or(usize::MAX);
+        Self { entries: size(&CACHE_ENTRIES), bytes: size(&CACHE_BYTES) }
+    }
 }
 
 impl Policy {

@@ -16,7 +16,9 @@ use crate::{
     error::Error,
     fetch::{DocumentId, FetchRequest},
     keys::SkippedKey,
-    policy::{Access, Policy, PolicyError, Requirement, Rules, TokenSource, check_audience},
+    policy::{
+        Access, Policy, PolicyError, Requirement, Rules, TokenSource, TrustError, TrustPolicy, check_audience,
+    },
     target,
     time::Timestamp,
 };
@@ -45,10 +47,19 @@ pub enum AcceptedAudience<'a> {
 impl Verifier {
     /// Reads a policy document (JSON, at most [`limits::POLICY_BYTES`]), for a verifier with this cryptography.
     pub fn load(policy: &str, backend: Backend) -> Result<Self, PolicyError> {
-        let Policy { issuers, urls, cache, claims, rules } = Policy::parse(policy, backend)?;
+        Policy::parse(policy, backend).map(|policy| Self::new(policy, backend))
+    }
+
+    /// Makes a verifier of trust that is there as values, with this cryptography.
+    pub fn trusting(trust: TrustPolicy, backend: Backend) -> Result<Self, TrustError> {
+        trust.into_policy(backend).map(|policy| Self::new(policy, backend))
+    }
+
+    fn new(policy: Policy, backend: Backend) -> Self {
+        let Policy { issuers, urls, cache, claims, rules } = policy;
         let required_headers = required_headers(&rules);
         let authenticator = Authenticator::new(issuers, urls, claims, cache, backend);
-        Ok(Self { rules: Arc::new(rules), authenticator, required_headers })
+        Self { rules: Arc::new(rules), authenticator, required_headers }
     }
 
     /// Checks a policy document without making a verifier of it.

@@ -112,6 +112,12 @@ impl Condition {
             .find(|condition| !values.get(condition.claim).is_some_and(|value| condition.holds(value)))
     }
 
+    /// The same condition among the claims of another policy.
+    pub(crate) fn moved(self, from: &ClaimPaths, to: &mut ClaimPaths) -> Option<Self> {
+        let claim = to.place(from.get(self.claim)?.clone());
+        Some(Self { claim, ..self })
+    }
+
     pub(crate) fn holds(&self, value: &ClaimValue) -> bool {
         self.test.holds(value)
     }

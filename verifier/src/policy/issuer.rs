@@ -55,14 +55,17 @@ fields! {
 }
 
 /// What clocks kept by NTP never reach; more than the most would be a second lifetime.
-static CLOCK_SKEW: Number = Number { unit: "seconds", min: 0, max: 300, default: 30 };
+pub(super) static CLOCK_SKEW: Number = Number { unit: "seconds", min: 0, max: 300, default: 30 };
 /// By default a day, as Kubernetes' and Entra ID's longest; at most a year.
-static MAX_LIFETIME: Number =
+pub(super) static MAX_LIFETIME: Number =
     Number { unit: "seconds", min: 1, max: 366 * 24 * 60 * 60, default: 24 * 60 * 60 };
-static MAX_STALE: Number =
+pub(super) static MAX_STALE: Number =
     Number { unit: "seconds", min: 60, max: 7 * 24 * 60 * 60, default: limits::STALE_SECONDS };
 
-const PROFILES: &[&str] = &["at+jwt", "jwt", "jwt-svid", "client-assertion"];
+const PROFILES: &[&str] = &{
+    let [a, b, c, d] = Profile::ALL;
+    [a.as_str(), b.as_str(), c.as_str(), d.as_str()]
+};
 
 static PROFILE: Text = Text {
     #[cfg(feature = "schema")]
@@ -138,9 +141,10 @@ pub(crate) enum KeySource {
 }
 
 /// What kind of tokens an issuer hands out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Profile {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
     /// JWT access tokens (RFC 9068): `typ` is `at+jwt`; `sub`, `client_id`, `iat` and `jti` are there.
+    #[default]
     AccessToken,
     /// Plain JWTs of foreign issuers, as workload identities are: `typ` is `JWT` or absent.
     Jwt,
@@ -184,7 +188,7 @@ impl Issuer {
         let urls = reader.url_rules();
         let name = object.owned_text("issuer");
         let max_stale = object.number("max_stale", &MAX_STALE);
-        let profile = Profile::read(object);
+        let profile = object.text("profile").map_or(Some(Profile::default()), Profile::from_name)?;
         let algorithms = algorithms(object, profile);
         if profile == Profile::JwtSvid {
             check_trust_domain(reader, object, place);
@@ -220,13 +224,24 @@ impl Issuer {
 }
 
 impl Profile {
-    fn read(issuer: &Object<'_>) -> Self {
-        match issuer.text("profile") {
-            Some("jwt") => Self::Jwt,
-            Some("jwt-svid") => Self::JwtSvid,
-            Some("client-assertion") => Self::ClientAssertion,
-            _ => Self::AccessToken,
+    /// All of them, in the order in which documents list them.
+    pub const ALL: [Self; 4] = [Self::AccessToken, Self::Jwt, Self::JwtSvid, Self::ClientAssertion];
+
+    /// The name in a policy document.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::Jwt => "jwt",
+            Self::JwtSvid => "jwt-svid",
+            Self::ClientAssertion => "client-assertion",
         }
+    }
+
+    /// The profile of a name in a policy document.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.as_str() == name)
     }
 
     /// What the keys have to be for.
@@ -238,8 +253,13 @@ impl Profile {
     }
 
     /// Whether its tokens may be signed with that (JWT-SVID §2.1).
-    fn allows(self, algorithm: Algorithm) -> bool {
+    pub(super) fn allows(self, algorithm: Algorithm) -> bool {
         self != Self::JwtSvid || algorithm != Algorithm::EdDsa
+    }
+
+    /// The algorithms that its tokens may be signed with.
+    pub(super) fn algorithms(self) -> impl Iterator<Item = Algorithm> {
+        Algorithm::ALL.into_iter().filter(move |algorithm| self.allows(*algorithm))
     }
 }
 
@@ -266,7 +286,7 @@ fn check_trust_domain(reader: &mut Reader<'_>, issuer: &Object<'_>, place: &Plac
 
 fn algorithms(object: &Object<'_>, profile: Profile) -> Vec<Algorithm> {
     if object.get("algorithms").is_none() {
-        return Algorithm::ALL.into_iter().filter(|algorithm| profile.allows(*algorithm)).collect();
+        return profile.algorithms().collect();
     }
     object.texts("algorithms").iter().filter_map(|name| Algorithm::from_name(name)).collect()
 }
@@ -287,7 +307,12 @@ fn metadata_url(
         let suggestion = "write the URL of its metadata, or `jwks_uri`".to_owned();
         reader.problem(discovery, place, message, Some(suggestion));
     }
-    Some(format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer)))
+    Some(usual_metadata_url(issuer))
+}
+
+/// Where the metadata of an issuer are unless somebody says otherwise (OpenID Connect Discovery 1.0 §4).
+pub(super) fn usual_metadata_url(issuer: &str) -> String {
+    format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer))
 }
 
 fn inline_keys(

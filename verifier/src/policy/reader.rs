@@ -250,7 +250,7 @@ impl<'d> Reader<'d> {
 }
 
 impl Number {
-    fn contains(&self, number: u64) -> bool {
+    pub(super) fn contains(&self, number: u64) -> bool {
         (self.min..=self.max).contains(&number)
     }
 

@@ -78,6 +78,11 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
+    /// What goes upstream where nothing is said about that.
+    pub(super) fn owning_nothing() -> Self {
+        Self { owned_fields: [DRY_RUN_FIELD.to_owned()].into(), ..Self::default() }
+    }
+
     pub(super) fn read(
         reader: &mut Reader<'_>,
         policy: &Object<'_>,

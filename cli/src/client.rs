@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::args::{ClientCommand, ClientSettings};
+use super::args::client::{ClientCommand, ClientSettings};
 use super::credential;
+use super::failure::Failure;
 use super::output::{Answer, table};
-use super::{Failure, Session};
+use super::session::Session;
 use tessera_issuer::domain::{Change, Client, ClientUpdate, Directory, Labels, ScopeSet};
 
 pub(super) async fn run(session: Session, command: ClientCommand) -> Result<Answer, Failure> {

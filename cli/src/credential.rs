@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::args::{AddWorkload, Certificate, CredentialCommand, Keys};
+use super::args::credential::{AddWorkload, Certificate, CredentialCommand, Keys};
+use super::clock::now;
+use super::failure::Failure;
 use super::output::{self, Answer, table};
-use super::{Failure, Session, now};
+use super::session::Session;
 use tessera_issuer::domain::{
     AcceptedAudience, AudienceRule, CertificateMatch, Change, ClientId, ClientKeys, ClientSecret, Conditions,
     Credential, CredentialId, CredentialKind, KeySource, MAX_INLINE_JWKS, Thumbprint, UnixTime,

@@ -17,6 +17,7 @@ mod keys;
 mod message;
 mod metadata;
 pub(super) mod note;
+pub(super) mod options;
 mod policies;
 mod provider;
 mod requirement;

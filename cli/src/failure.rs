@@ -21,6 +21,11 @@ use tessera_issuer::service::AssertionError;
 use tessera_issuer::store::StoreError;
 use tracing_subscriber::filter::ParseError;
 
+/// The exit code for a configuration or a policy that is wrong.
+pub(crate) const POLICY_IS_WRONG: u8 = 3;
+/// The exit code of `verify` for a request that is denied.
+pub(crate) const DENIED: u8 = 6;
+
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -184,9 +189,9 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::NoIssuer | Self::Usage(_) | Self::Filter { .. } => 2,
-            Self::Config(_) | Self::LogFilter { .. } | Self::Policy { .. } => super::POLICY_IS_WRONG,
+            Self::Config(_) | Self::LogFilter { .. } | Self::Policy { .. } => POLICY_IS_WRONG,
             Self::Start(error) => match error {
-                StartError::Tls(_) | StartError::Fetch(_) | StartError::Listeners => super::POLICY_IS_WRONG,
+                StartError::Tls(_) | StartError::Fetch(_) | StartError::Listeners => POLICY_IS_WRONG,
                 StartError::Vault(_)
                 | StartError::Pepper(_)
                 | StartError::Store(_)

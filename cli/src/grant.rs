@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::args::GrantCommand;
+use super::args::grant::GrantCommand;
+use super::clock::now;
+use super::failure::Failure;
 use super::output::{self, Answer, table};
-use super::{Failure, Session, now};
+use super::session::Session;
 use tessera_issuer::domain::{Change, ClientGrant, CustomClaims, Exchange, Exchanges, ScopeSet};
 
 pub(super) async fn run(session: Session, command: GrantCommand) -> Result<Answer, Failure> {

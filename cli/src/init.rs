@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::args::{Init, InitPkcs11};
+use super::actor::actor;
+use super::args::init::{Init, InitPkcs11};
+use super::clock::now;
+use super::failure::Failure;
 use super::output::Answer;
-use super::{Failure, actor, now};
 use tessera_issuer::domain::{Algorithm, Change, KeyChange};
 use tessera_issuer::keys::{
     KeyEncryptionKey, Pkcs11Options, SecretSource, TokenChoice, Vault, VaultOptions, create_pepper,

@@ -4,9 +4,12 @@ use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
 
-use super::args::{Confirmed, KeysCommand};
+use super::args::keys::KeysCommand;
+use super::args::value::Confirmed;
+use super::clock::now;
+use super::failure::Failure;
 use super::output::{self, Answer, table};
-use super::{Failure, Session, now};
+use super::session::Session;
 use tessera_issuer::domain::{
     Algorithm, Change, ChangeError, Event, KEY_SET_MAX_AGE, KeyChange, KeyState, MAX_STALENESS, NextEvent,
     PUBLICATION_LEAD, Plan, PrivateKey, RotateEvery, RotationReason, StoredKey, UnixTime,

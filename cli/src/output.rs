@@ -6,7 +6,7 @@ use std::io::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::Failure;
+use super::failure::Failure;
 use tessera_issuer::domain::UnixTime;
 
 const HEADING: Style = Style::new().bold();

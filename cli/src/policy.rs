@@ -1,95 +1,20 @@
 //! `tessera policy`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use tessera_policy_file::{Bounds, PolicyFile, ReadError};
-use tessera_verifier::{Problem, policy_schema};
+use tessera_policy_file::PolicyFile;
+use tessera_verifier::policy_schema;
 
+use super::args::policy::{FromEnvoy, PolicyCommand};
 use super::envoy::check::{self, Checked};
-use super::envoy::convert::{self, Converted, Options, Profile};
+use super::envoy::convert::{self, Converted};
 use super::envoy::document::Document;
+use super::envoy::options::Options;
+use super::failure::{Failure, POLICY_IS_WRONG};
 use super::output::{self, Answer};
-use super::{Failure, POLICY_IS_WRONG};
-
-#[derive(Debug, Subcommand)]
-pub(super) enum PolicyCommand {
-    /// Check a policy file, and tell everything that is wrong in it
-    ///
-    /// A file that begins with { is JSON, any other YAML. Each problem is a line on stderr: file, line, column, the
-    /// place in the document (a JSON Pointer), what is wrong and, where that can be told, what to write. With
-    /// --json they are an array on stdout, empty for a good policy.
-    ///
-    /// The file can also be an Envoy configuration, or that of our plug-in alone. Of an Envoy configuration every
-    /// configuration of our plug-in is checked: its policies, whether the clusters exist that its keys come from,
-    /// whether the policies exist that routes choose and no route that chooses is matched by what the verifier
-    /// changes, that no other plug-in can put keys in the place of the issuers', and that nothing lets requests
-    /// through when the plug-in is out of order. What is allowed, and may not be meant, is a warning on stderr.
-    #[command(after_help = "\
-Exit codes:
-  0  every host of the verifier takes the policy, or Envoy and our plug-in the configuration
-  1  the file cannot be read
-  3  there are problems
-
-Examples:
-  tessera policy check policy.yaml
-  tessera policy check envoy.yaml
-  tessera policy check policy.yaml --json")]
-    Check {
-        /// The policy file
-        file: PathBuf,
-    },
-    /// Print the JSON Schema of the policy document, for editors and other programs
-    #[command(after_help = "\
-Examples:
-  tessera policy schema > tessera-policy.schema.json")]
-    Schema,
-    /// Convert the JWT filter of Envoy (`jwt_authn`) into the configuration of our plug-in
-    ///
-    /// The file is an Envoy configuration, whole or in part, in JSON or in YAML without anchors, aliases, merge keys
-    /// and tags. Prints the configuration to stdout; everything in which it differs is a line on stderr: file, line,
-    /// column, the place in the file (a JSON Pointer), what kind of difference it is, and what is different.
-    #[command(after_help = "\
-Kinds of differences:
-  refused   cannot be converted without letting through what was refused; then nothing is printed
-  by hand   has to be done in the file around the plug-in's configuration
-  open      lets requests pass without a token, as before
-  stricter  refuses what was let through
-  dropped   is left out; no decision hangs on it
-
-Exit codes:
-  0  the configuration is on stdout
-  1  the file cannot be read
-  2  there is not exactly one such filter, and none was named
-  3  something was refused, or the file is damaged
-
-Examples:
-  tessera policy from-envoy envoy.yaml > tessera.json
-  tessera policy from-envoy envoy.yaml --audience orders --keep-query-tokens
-  tessera policy from-envoy envoy.yaml --json | jq '.notes[] | select(.kind == \"stricter\")'")]
-    FromEnvoy(FromEnvoy),
-}
-
-/// `tessera policy from-envoy`.
-#[derive(Debug, Args)]
-pub(super) struct FromEnvoy {
-    /// The Envoy configuration
-    file: PathBuf,
-    /// What the service is called in `aud`, for providers that name no audience; repeat for more
-    #[arg(long = "audience", value_name = "NAME")]
-    audiences: Vec<String>,
-    /// Read tokens from the parameter `access_token`, too, where a provider does not say where they are
-    #[arg(long)]
-    keep_query_tokens: bool,
-    /// What the issuers' tokens are
-    #[arg(long, value_enum, default_value = "jwt")]
-    profile: Profile,
-    /// Which filter, if there are several: its place in the file (a JSON Pointer)
-    #[arg(long, value_name = "PLACE")]
-    filter: Option<String>,
-}
+use super::policy_file::{problem, read};
 
 pub(super) fn run(command: PolicyCommand, json: bool) -> Result<ExitCode, Failure> {
     let file = match command {
@@ -162,26 +87,7 @@ fn from_envoy(arguments: FromEnvoy, json: bool) -> Result<ExitCode, Failure> {
     Ok(if configuration.is_some() { ExitCode::SUCCESS } else { ExitCode::from(POLICY_IS_WRONG) })
 }
 
-/// Reads a policy file.
-pub(super) fn read(path: &Path) -> Result<PolicyFile, Failure> {
-    read_within(path, Bounds::POLICY)
-}
-
-/// Reads a file that policies may be a part of.
-pub(super) fn read_within(path: &Path, bounds: Bounds) -> Result<PolicyFile, Failure> {
-    PolicyFile::read_within(path, bounds).map_err(|error| match error {
-        ReadError::Unreadable(source) => Failure::File { verb: "read", path: path.to_owned(), source },
-        ReadError::Problems(problems) => Failure::Policy { path: path.to_owned(), problems },
-    })
-}
-
 fn loaded(path: &Path, policy: &PolicyFile) -> Result<(), Failure> {
     let problems = |problems| Failure::Policy { path: path.to_owned(), problems };
     policy.check().map_err(problems)
-}
-
-/// A problem as programs read it.
-pub(super) fn problem(problem: &Problem) -> Value {
-    let Problem { pointer, line, column, message, suggestion } = problem;
-    json!({ "place": pointer, "line": line, "column": column, "message": message, "suggestion": suggestion })
 }

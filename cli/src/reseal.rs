@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::failure::Failure;
 use super::output::Answer;
-use super::{Failure, Session};
+use super::session::Session;
 use tessera_issuer::domain::{Change, KeyChange, PrivateKey, Resealed};
 
 /// Seals every signing key under the current key-encryption key, all in one change or none.

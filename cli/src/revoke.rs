@@ -7,9 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tessera_verifier::UnverifiedClaims;
 
-use super::args::{RevokeCommand, TokenName};
+use super::args::revoke::{RevokeCommand, TokenName};
+use super::clock::now;
+use super::failure::Failure;
 use super::output::{self, Answer};
-use super::{Failure, Session, now};
+use super::session::Session;
 use tessera_issuer::domain::{
     Change, Effect, LIST_RETENTION, REVOCATION_RETENTION, Revocation, RevocationRecord, TokenId, UnixTime,
 };

@@ -9,8 +9,8 @@ use tessera_issuer::server::{Listeners, Server};
 use tessera_listener::shutdown;
 use tracing_subscriber::EnvFilter;
 
-use super::Failure;
-use super::args::{LogFormat, Serve};
+use super::args::serve::{LogFormat, Serve};
+use super::failure::Failure;
 use super::log::Log;
 
 /// The environment variable that says what is logged.

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use tessera_policy_file::{Bounds, PolicyFile};
 use tessera_verifier::Problem;
 
-use super::super::{Failure, policy};
+use crate::failure::Failure;
+use crate::policy_file;
 
 /// What an Envoy configuration may have: those that control planes write for whole clusters reach some megabytes,
 /// and `typed_per_filter_config` in a route of a bootstrap begins 14 levels deep. `serde_json` reads 127.
@@ -23,7 +24,7 @@ pub(crate) struct Document {
 impl Document {
     /// Reads a file. One that is damaged is told as a policy would be.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        Self::of(policy::read_within(path, BOUNDS)?)
+        Self::of(policy_file::read_within(path, BOUNDS)?)
             .map_err(|problem| Failure::Policy { path: path.to_owned(), problems: vec![problem] })
     }
 

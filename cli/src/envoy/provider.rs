@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::convert::Options;
 use super::keys::{local_jwks, remote_jwks};
 use super::message::{Message, Placed};
 use super::note::Notes;
+use super::options::Options;
 
 const KNOWN: &[&str] = &[
     "issuer",

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::convert::Options;
 use super::message::{Message, Placed};
 use super::note::Notes;
+use super::options::Options;
 use super::provider::{self, Provider};
 
 const KNOWN: &[&str] = &[

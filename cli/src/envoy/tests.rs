@@ -1,9 +1,10 @@
 use serde_json::{Value, json};
 use tessera_verifier::Verifier;
 
-use super::convert::{self, Converted, Options, Profile};
+use super::convert::{self, Converted};
 use super::document::Document;
 use super::note::Kind;
+use super::options::{Options, Profile};
 
 mod refused;
 

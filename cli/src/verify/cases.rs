@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::documents::Documents;
 use super::judge::{self, Engine, Question, Request};
 use super::report;
-use crate::Failure;
+use crate::failure::Failure;
 
 /// Bytes of a line at most: a policy and a few key sets at their limits, and a request.
 const MAX_LINE: u64 = 16 * 1024 * 1024;

@@ -11,7 +11,7 @@ use tessera_host::{
 use tessera_verifier::Problem;
 
 use super::judge::{self, Answer, Document, Judge, Question, Verdict, Want};
-use crate::Failure;
+use crate::failure::Failure;
 
 /// The environment variable that says where the component is.
 const VARIABLE: &str = "TESSERA_COMPONENT";

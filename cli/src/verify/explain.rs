@@ -15,8 +15,9 @@ use super::documents::{self, Documents};
 use super::judge::{self, Document, Engine, Grant, Judge, Question, Rejection, Request, Verdict, Want};
 use super::report;
 use super::steps::{Step, Writing, duration, relative};
+use crate::failure::{DENIED, Failure};
 use crate::output::{self, Answer};
-use crate::{DENIED, Failure, policy};
+use crate::policy_file;
 use tessera_issuer::domain::UnixTime;
 
 const PASSED: Style = AnsiColor::Green.on_default().bold();
@@ -73,7 +74,7 @@ enum Outcome {
 pub(super) fn run(subject: Subject, backend: Backend, json: bool) -> Result<ExitCode, Failure> {
     let Subject { policy: path, keys, token, request, now } = subject;
     let now = now.as_seconds();
-    let policy = policy::read(&path)?;
+    let policy = policy_file::read(&path)?;
     let mut judge = Engine::Native(backend)
         .load(policy.json())
         .map_err(|problems| Failure::Policy { path, problems: policy.relocated(problems) })?;

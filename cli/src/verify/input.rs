@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::Failure;
+use crate::failure::Failure;
 use tessera_issuer::domain::UnixTime;
 
 /// Bytes read of a token on stdin: more than any verifier takes, so that too long is judged and not cut.
@@ -13,32 +13,32 @@ const MAX_TOKEN_INPUT: u64 = 1024 * 1024;
 
 /// The token of the command line. `Debug` shows nothing of it.
 #[derive(Clone)]
-pub(super) struct TokenArgument(String);
+pub(crate) struct TokenArgument(String);
 
 /// A header field.
 #[derive(Clone)]
-pub(super) struct Field {
+pub(crate) struct Field {
     name: String,
     value: String,
 }
 
 /// A point in time, in seconds or as in RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(u64);
+pub(crate) struct Moment(u64);
 
 /// A text that is no header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a field is a name, a colon and a value")]
-pub(super) struct NoField;
+pub(crate) struct NoField;
 
 /// A text that is no point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a time is a number of seconds since 1970, or as in 2026-01-31T23:59:59Z")]
-pub(super) struct NoMoment;
+pub(crate) struct NoMoment;
 
 impl TokenArgument {
     /// The token, which may be on stdin.
-    pub(super) fn read(self) -> Result<String, Failure> {
+    pub(crate) fn read(self) -> Result<String, Failure> {
         if self.0 != "-" {
             return Ok(self.0);
         }
@@ -64,7 +64,7 @@ impl fmt::Debug for TokenArgument {
 }
 
 impl Field {
-    pub(super) fn into_pair(self) -> (String, String) {
+    pub(crate) fn into_pair(self) -> (String, String) {
         (self.name, self.value)
     }
 }

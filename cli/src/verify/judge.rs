@@ -6,7 +6,7 @@ use tessera_host::Component;
 use tessera_verifier::{Backend, Problem};
 
 use super::{component, native};
-use crate::Failure;
+use crate::failure::Failure;
 
 /// A request to be judged.
 #[derive(Clone, Default)]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tessera_verifier::Problem;
 
 use super::judge::{Grant, Identity, Rejection, Verdict};
-use crate::policy;
+use crate::policy_file;
 
 /// The verdict on a case.
 pub(super) fn case(id: &Value, verdict: &Verdict) -> Value {
@@ -13,7 +13,7 @@ pub(super) fn case(id: &Value, verdict: &Verdict) -> Value {
 
 /// What is said of a case whose policy cannot be loaded.
 pub(super) fn invalid(id: &Value, problems: &[Problem]) -> Value {
-    let problems: Vec<Value> = problems.iter().map(policy::problem).collect();
+    let problems: Vec<Value> = problems.iter().map(policy_file::problem).collect();
     json!({ "id": id, "verdict": "invalid", "error": null, "status": null, "challenge": null, "grant": null,
             "problems": problems })
 }

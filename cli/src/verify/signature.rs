@@ -10,8 +10,8 @@ use tessera_verifier::{Backend, SignatureError, verify_signature};
 
 use super::cases::{each_line, text};
 use super::explain::read_key_set;
+use crate::failure::{DENIED, Failure};
 use crate::output::{self, Answer};
-use crate::{DENIED, Failure};
 
 /// A case: a token and the key set against which it is held.
 #[derive(Deserialize)]

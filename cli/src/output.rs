@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -90,21 +91,11 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     text
 }
 
-/// A time for people, in UTC: `2026-01-31 23:59:59Z`.
+/// A time for people, in UTC: `2026-01-31 23:59:59Z`; at most the end of the year 9999.
 pub(super) fn time(time: UnixTime) -> String {
-    let (days, second) = (time.as_seconds() / 86_400, time.as_seconds() % 86_400);
-    // Howard Hinnant's `civil_from_days`, for days since 1970 only: years start in March, so that a leap day is
-    // the last of its year, and 400 of them make 146,097 days.
-    let days = days + 719_468;
-    let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + days / 146_097 * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+    let seconds = i64::try_from(time.as_seconds()).ok();
+    let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::MAX);
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]
@@ -118,6 +109,7 @@ mod tests {
             (951_782_400, "2000-02-29 00:00:00Z"),
             (1_709_251_199, "2024-02-29 23:59:59Z"),
             (4_107_542_400, "2100-03-01 00:00:00Z"),
+            (u64::MAX, "9999-12-30 22:00:00Z"),
         ] {
             assert_eq!(time(UnixTime::from_seconds(seconds)), expected);
         }

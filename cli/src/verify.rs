@@ -4,6 +4,7 @@ mod carrier;
 mod cases;
 mod component;
 mod documents;
+mod engine;
 mod explain;
 pub(crate) mod input;
 mod judge;
@@ -47,8 +48,8 @@ pub(super) fn run(arguments: Verify, json: bool) -> Result<ExitCode, Failure> {
     }
     if let Some(file) = &arguments.cases {
         let engine = match (arguments.native, arguments.component) {
-            (true, _) => judge::Engine::Native(backend),
-            (false, component) => judge::Engine::component(component)?,
+            (true, _) => engine::Engine::Native(backend),
+            (false, component) => engine::Engine::component(component)?,
         };
         return cases::run(file, &engine).map(|()| ExitCode::SUCCESS);
     }

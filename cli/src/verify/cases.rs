@@ -10,7 +10,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::documents::Documents;
-use super::judge::{self, Engine, Question, Request};
+use super::engine::Engine;
+use super::judge::{self, Question, Request};
 use super::report;
 use crate::failure::Failure;
 

@@ -12,7 +12,8 @@ use tessera_verifier::{Backend, Error, limits};
 
 use super::carrier::Carrier;
 use super::documents::{self, Documents};
-use super::judge::{self, Document, Engine, Grant, Judge, Question, Rejection, Request, Verdict, Want};
+use super::engine::Engine;
+use super::judge::{self, Document, Grant, Judge, Question, Rejection, Request, Verdict, Want};
 use super::report;
 use super::steps::{Step, Writing, duration, relative};
 use crate::failure::{DENIED, Failure};

@@ -1,12 +1,4 @@
-//! Whoever judges: the library in this program, or the component under wasmtime. Both are asked the same.
-
-use std::path::PathBuf;
-
-use tessera_host::Component;
-use tessera_verifier::{Backend, Problem};
-
-use super::{component, native};
-use crate::failure::Failure;
+//! Questions to a verifier and its answers, the same for the library in this program and the component under wasmtime.
 
 /// A request to be judged.
 #[derive(Clone, Default)]
@@ -101,27 +93,6 @@ pub(super) enum Question<'q> {
     Request(&'q Request),
     /// A token apart from any request. Only the library is asked that.
     Token(&'q str),
-}
-
-/// Who judges.
-pub(super) enum Engine {
-    Native(Backend),
-    Component(Box<Component>),
-}
-
-impl Engine {
-    /// The component in a file, or the usual one.
-    pub(super) fn component(file: Option<PathBuf>) -> Result<Self, Failure> {
-        component::find(file).map(Box::new).map(Self::Component)
-    }
-
-    /// Loads a policy, or gives every problem of it.
-    pub(super) fn load(&self, policy: &str) -> Result<Box<dyn Judge>, Vec<Problem>> {
-        match self {
-            Self::Native(backend) => Ok(Box::new(native::load(policy, *backend)?)),
-            Self::Component(component) => Ok(Box::new(component::load(component, policy)?)),
-        }
-    }
 }
 
 /// Asks until there is a decision. `fetch` GETs a document, if it can be had.

@@ -12,8 +12,8 @@ use super::output::{self, Answer, table};
 use super::session::Session;
 use tessera_issuer::domain::{
     AcceptedAudience, AudienceRule, CertificateMatch, Change, ClientId, ClientKeys, ClientSecret, Conditions,
-    Credential, CredentialId, CredentialKind, KeySource, MAX_INLINE_JWKS, Thumbprint, UnixTime,
-    WorkloadRegistration,
+    Credential, CredentialId, CredentialKind, KeySource, MAX_INLINE_JWKS, RegisteredText, Thumbprint,
+    UnixTime, WorkloadRegistration,
 };
 use tessera_issuer::keys::load_pepper;
 use tessera_issuer::presets;
@@ -95,7 +95,7 @@ fn new(client: &ClientId, kind: CredentialKind, expires_in: Option<u64>) -> Resu
     Ok(Credential {
         id: CredentialId::generate()?,
         client: client.clone(),
-        kind: kind.checked()?,
+        kind,
         created_at,
         expires_at: expires_in.map(|seconds| created_at.plus(seconds)),
     })
@@ -158,7 +158,7 @@ fn workload(arguments: AddWorkload) -> Result<WorkloadRegistration, Failure> {
         None => return Err(Failure::Usage("give --jwks, --jwks-uri or --discovery")),
     };
     let accepts = match arguments.audience {
-        Some(audience) => AcceptedAudience::Other(audience),
+        Some(audience) => AcceptedAudience::Other(RegisteredText::new("audience", audience)?),
         None if arguments.audience_token_endpoint => AcceptedAudience::TokenEndpoint,
         None => AcceptedAudience::Issuer,
     };
@@ -166,7 +166,7 @@ fn workload(arguments: AddWorkload) -> Result<WorkloadRegistration, Failure> {
     let conditions: Vec<Value> = subject.into_iter().chain(arguments.conditions).collect();
     Ok(WorkloadRegistration {
         // clap asks for it unless there is a preset.
-        issuer: arguments.issuer.unwrap_or_default(),
+        issuer: RegisteredText::new("issuer", arguments.issuer.unwrap_or_default())?,
         keys,
         audience: AudienceRule { accepts, exclusive: !arguments.other_audiences },
         conditions: Conditions::new(&conditions)?,
@@ -190,13 +190,15 @@ fn certificate_match(wanted: Certificate) -> Result<CertificateMatch, Failure> {
         let thumbprint = thumbprint(&text).ok_or(Failure::Certificate { path })?;
         return Ok(CertificateMatch::Thumbprint(thumbprint));
     }
-    let named = subject_dn
-        .map(CertificateMatch::SubjectDn)
-        .or(san_dns.map(CertificateMatch::SanDns))
-        .or(san_uri.map(CertificateMatch::SanUri))
-        .or(san_ip.map(CertificateMatch::SanIp))
-        .or(san_email.map(CertificateMatch::SanEmail));
-    named.ok_or(Failure::Usage("say what the certificate has to be"))
+    let text = RegisteredText::new;
+    Ok(match (subject_dn, san_dns, san_uri, san_ip, san_email) {
+        (Some(name), ..) => CertificateMatch::SubjectDn(text("subject_dn", name)?),
+        (_, Some(name), ..) => CertificateMatch::SanDns(text("san_dns", name)?),
+        (_, _, Some(name), ..) => CertificateMatch::SanUri(text("san_uri", name)?),
+        (_, _, _, Some(address), _) => CertificateMatch::SanIp(address),
+        (.., Some(name)) => CertificateMatch::SanEmail(text("san_email", name)?),
+        _ => return Err(Failure::Usage("say what the certificate has to be")),
+    })
 }
 
 /// Of the first certificate in PEM text (RFC 7468).
@@ -263,7 +265,7 @@ fn row(credential: &Credential, used: &HashMap<String, UnixTime>) -> [String; 7]
 fn source(keys: &KeySource) -> String {
     match keys {
         KeySource::Discovery => "discovery".to_owned(),
-        KeySource::Uri(uri) => uri.clone(),
+        KeySource::Uri(uri) => uri.as_str().to_owned(),
         KeySource::Inline(_) => "inline".to_owned(),
     }
 }

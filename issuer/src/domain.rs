@@ -58,8 +58,8 @@ pub use key::{
 };
 pub use lifetime::{DEFAULT_LIFETIME, Lifetime, LifetimeBounds, LifetimeError, MAX_LIFETIME};
 pub use registration::{
-    AcceptedAudience, AudienceRule, KeySource, MAX_INLINE_JWKS, MAX_NAME, Profile, RegistrationError,
-    WorkloadRegistration,
+    AcceptedAudience, AudienceRule, InlineKeySet, JwksUri, KeySource, MAX_INLINE_JWKS, MAX_NAME, Profile,
+    RegisteredText, RegistrationError, WorkloadRegistration,
 };
 pub use revocation::{
     REVOCATION_RETENTION, Revocation, RevocationChanges, RevocationRecord, Revocations, RevokedBy,

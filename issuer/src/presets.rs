@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::parameters::Parameters;
 pub use self::parameters::PresetError;
-use crate::domain::{AudienceRule, Conditions, KeySource, Profile, WorkloadRegistration};
+use crate::domain::{AudienceRule, Conditions, KeySource, Profile, RegisteredText, WorkloadRegistration};
 use crate::suggest::nearest;
 
 /// A platform.
@@ -104,16 +104,17 @@ pub fn registration(
             })?
         }
     };
-    let registration = WorkloadRegistration {
-        issuer,
+    Ok(WorkloadRegistration {
+        issuer: RegisteredText::new("issuer", issuer)?,
         keys,
-        audience: parameters.optional("audience").map_or_else(AudienceRule::default, AudienceRule::other),
+        audience: match parameters.optional("audience") {
+            Some(audience) => AudienceRule::other(audience)?,
+            None => AudienceRule::default(),
+        },
         conditions: Conditions::new(&conditions)?,
         profile,
         max_lifetime: Some(max_lifetime),
-    };
-    registration.check()?;
-    Ok(registration)
+    })
 }
 
 /// A claim is this text.

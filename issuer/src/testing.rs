@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::domain::{
     Actor, Algorithm, Audience, AudienceRule, Change, Client, ClientGrant, ClientId, ClientSecret,
     ClientUpdate, Conditions, Credential, CredentialId, CredentialKind, Description, Directory, Entry,
-    KeyChange, KeySource, KeyState, Labels, Lifetime, Pepper, Profile, ScopeSet, StoredKey, UnixTime,
-    WorkloadRegistration,
+    KeyChange, KeySource, KeyState, Labels, Lifetime, Pepper, Profile, RegisteredText, ScopeSet, StoredKey,
+    UnixTime, WorkloadRegistration,
 };
 use crate::keys::{KeyEncryptionKey, Keyring, Vault};
 use crate::store::{Snapshot, SqliteStore, Store as _};
@@ -78,7 +78,7 @@ pub(crate) fn secret_of(client: &str) -> Credential {
 /// A registration with keys that nobody fetches.
 pub(crate) fn registration(issuer: &str, conditions: Conditions) -> WorkloadRegistration {
     WorkloadRegistration {
-        issuer: issuer.to_owned(),
+        issuer: RegisteredText::new("issuer", issuer).unwrap(),
         keys: KeySource::uri("https://keys.example/jwks").unwrap(),
         audience: AudienceRule::default(),
         conditions,

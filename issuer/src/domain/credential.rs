@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::id::ClientId;
-use super::registration::{AudienceRule, KeySource, MAX_NAME, RegistrationError, WorkloadRegistration};
+use super::registration::{AudienceRule, KeySource, RegisteredText, WorkloadRegistration};
 use super::secret::{RandomError, SecretHash, random};
 use super::time::UnixTime;
 
@@ -71,15 +71,15 @@ pub struct ClientKeys {
 #[serde(rename_all = "snake_case")]
 pub enum CertificateMatch {
     /// Issued by the operator's CA with this subject, in RFC 4514 text (`tls_client_auth_subject_dn`).
-    SubjectDn(String),
+    SubjectDn(RegisteredText),
     /// The same with this DNS name among its alternative names.
-    SanDns(String),
+    SanDns(RegisteredText),
     /// The same with this URI, such as a SPIFFE ID.
-    SanUri(String),
+    SanUri(RegisteredText),
     /// The same with this address.
     SanIp(IpAddr),
     /// The same with this mail address.
-    SanEmail(String),
+    SanEmail(RegisteredText),
     /// This very certificate, whoever issued it: SHA-256 of its DER form (`self_signed_tls_client_auth`).
     Thumbprint(Thumbprint),
 }
@@ -132,20 +132,6 @@ impl CredentialKind {
             Self::Certificate(_) => "certificate",
         }
     }
-
-    /// Checks the texts in it; the other parts are already what they should be.
-    pub fn checked(self) -> Result<Self, RegistrationError> {
-        match &self {
-            Self::Secret(_) => {}
-            Self::Keys(keys) => {
-                keys.keys.check()?;
-                keys.audience.check()?;
-            }
-            Self::Workload(registration) => registration.check()?,
-            Self::Certificate(wanted) => wanted.check()?,
-        }
-        Ok(self)
-    }
 }
 
 impl CertificateMatch {
@@ -160,17 +146,6 @@ impl CertificateMatch {
             Self::SanEmail(_) => "san_email",
             Self::Thumbprint(_) => "thumbprint",
         }
-    }
-
-    fn check(&self) -> Result<(), RegistrationError> {
-        let text = match self {
-            Self::SubjectDn(text) | Self::SanDns(text) | Self::SanUri(text) | Self::SanEmail(text) => text,
-            Self::SanIp(_) | Self::Thumbprint(_) => return Ok(()),
-        };
-        if text.is_empty() || text.len() > MAX_NAME {
-            return Err(RegistrationError::Name { field: self.as_str() });
-        }
-        Ok(())
     }
 }
 
@@ -268,7 +243,7 @@ mod tests {
     #[test]
     fn what_is_stored_comes_back() {
         let workload = WorkloadRegistration {
-            issuer: "https://platform.example".to_owned(),
+            issuer: RegisteredText::new("issuer", "https://platform.example").unwrap(),
             keys: KeySource::Discovery,
             audience: AudienceRule {
                 accepts: super::super::AcceptedAudience::TokenEndpoint,

@@ -1,15 +1,15 @@
-//! Trust registrations: whose assertions prove that someone is a client (RFC 7523 §3).
+//! Workload registrations: whose assertions prove that someone is a client (RFC 7523 §3).
 
+mod key_source;
+
+use std::fmt;
 use std::str::FromStr;
 
+pub use key_source::{InlineKeySet, JwksUri, KeySource, MAX_INLINE_JWKS};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::condition::{Conditions, ConditionsError};
-use super::issuer::is_secure;
 
-/// Largest inline key set, in bytes: what the verifier takes from a `jwks_uri` as well.
-pub const MAX_INLINE_JWKS: usize = 64 * 1024;
 /// Longest issuer, subject or audience of a registration, in bytes; generous for SPIFFE IDs and Kubernetes service
 /// accounts, whose parts are limited to 253 characters.
 pub const MAX_NAME: usize = 1024;
@@ -28,17 +28,10 @@ pub enum Profile {
     JwtSvid,
 }
 
-/// Where keys of others come from.
+/// A text that a registration compares with: 1 to [`MAX_NAME`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeySource {
-    /// The issuer's metadata say where (OpenID Connect Discovery 1.0 §4, RFC 8414).
-    Discovery,
-    /// Fetched from this URL, `https` or loopback, and followed as it rotates.
-    Uri(String),
-    /// Given with the registration: a JWK Set (RFC 7517 §5) as JSON text.
-    Inline(String),
-}
+#[serde(try_from = "String", into = "String")]
+pub struct RegisteredText(String);
 
 /// What an assertion has to say in `aud`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,14 +52,14 @@ pub enum AcceptedAudience {
     /// That, or the URL of the token endpoint, as older clients send it (RFC 7523 §3).
     TokenEndpoint,
     /// This text: for platforms that cannot mint a token for a URL of our choice.
-    Other(String),
+    Other(RegisteredText),
 }
 
 /// "Whoever brings a JWT of this issuer that meets these conditions, made for this audience, is the client."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadRegistration {
     /// `iss`, compared as text; for JWT-SVIDs `spiffe://` and the trust domain.
-    pub issuer: String,
+    pub issuer: RegisteredText,
     /// Where the issuer's keys are.
     pub keys: KeySource,
     /// What `aud` has to say.
@@ -142,54 +135,11 @@ impl FromStr for Profile {
     }
 }
 
-impl KeySource {
-    /// A URL to fetch the keys from.
-    pub fn uri(text: &str) -> Result<Self, RegistrationError> {
-        let url = Url::parse(text).map_err(|_| RegistrationError::Uri)?;
-        let plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-        if is_secure(&url) && plain { Ok(Self::Uri(text.to_owned())) } else { Err(RegistrationError::Uri) }
-    }
-
-    /// Keys given in full, as the text of a JWK Set.
-    pub fn inline(text: &str) -> Result<Self, RegistrationError> {
-        if text.len() > MAX_INLINE_JWKS {
-            return Err(RegistrationError::TooLarge { length: text.len() });
-        }
-        let set: serde_json::Value = serde_json::from_str(text).map_err(|_| RegistrationError::NotKeySet)?;
-        let keys =
-            set.get("keys").and_then(serde_json::Value::as_array).ok_or(RegistrationError::NotKeySet)?;
-        for member in ["d", "p", "q", "k"] {
-            if keys.iter().any(|key| key.get(member).is_some()) {
-                return Err(RegistrationError::PrivateKey { member });
-            }
-        }
-        Ok(Self::Inline(set.to_string()))
-    }
-}
-
-impl KeySource {
-    /// Checks again what was stored.
-    pub(super) fn check(&self) -> Result<(), RegistrationError> {
-        match self {
-            Self::Discovery => Ok(()),
-            Self::Uri(uri) => Self::uri(uri).map(|_| ()),
-            Self::Inline(set) => Self::inline(set).map(|_| ()),
-        }
-    }
-}
-
 impl AudienceRule {
     /// This text, as the only value.
-    #[must_use]
-    pub fn other(audience: &str) -> Self {
-        Self { accepts: AcceptedAudience::Other(audience.to_owned()), exclusive: true }
-    }
-
-    pub(super) fn check(&self) -> Result<(), RegistrationError> {
-        match &self.accepts {
-            AcceptedAudience::Other(text) => check_name("audience", text),
-            AcceptedAudience::Issuer | AcceptedAudience::TokenEndpoint => Ok(()),
-        }
+    pub fn other(audience: &str) -> Result<Self, RegistrationError> {
+        let accepts = AcceptedAudience::Other(RegisteredText::new("audience", audience)?);
+        Ok(Self { accepts, exclusive: true })
     }
 }
 
@@ -199,17 +149,41 @@ impl Default for AudienceRule {
     }
 }
 
-impl WorkloadRegistration {
-    /// Checks the texts; the other parts are already what they should be.
-    pub fn check(&self) -> Result<(), RegistrationError> {
-        check_name("issuer", &self.issuer)?;
-        self.keys.check()?;
-        self.audience.check()
+impl RegisteredText {
+    /// Takes a text as the `field` of a registration.
+    pub fn new(field: &'static str, text: impl Into<String>) -> Result<Self, RegistrationError> {
+        let text = text.into();
+        if text.is_empty() || text.len() > MAX_NAME {
+            return Err(RegistrationError::Name { field });
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-fn check_name(field: &'static str, value: &str) -> Result<(), RegistrationError> {
-    if value.is_empty() || value.len() > MAX_NAME { Err(RegistrationError::Name { field }) } else { Ok(()) }
+impl TryFrom<String> for RegisteredText {
+    type Error = RegistrationError;
+
+    fn try_from(text: String) -> Result<Self, RegistrationError> {
+        Self::new("text", text)
+    }
+}
+
+impl From<RegisteredText> for String {
+    fn from(text: RegisteredText) -> Self {
+        text.0
+    }
+}
+
+impl fmt::Display for RegisteredText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
 }
 
 /// Conditions are stored as the list that they are.
@@ -227,32 +201,5 @@ mod conditions {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Conditions, D::Error> {
         Conditions::new(&Vec::<Value>::deserialize(from)?).map_err(D::Error::custom)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_come_from_secure_urls_only() {
-        for text in ["https://id.example/jwks?tenant=1", "http://127.0.0.1:1/jwks", "http://[::1]/jwks"] {
-            assert_eq!(KeySource::uri(text).unwrap(), KeySource::Uri(text.to_owned()));
-        }
-        for text in ["http://id.example/jwks", "file:///etc/passwd", "https://u@id.example/", "/jwks"] {
-            assert!(matches!(KeySource::uri(text), Err(RegistrationError::Uri)), "{text}");
-        }
-    }
-
-    #[test]
-    fn inline_keys_are_public_keys() {
-        assert!(matches!(KeySource::inline(r#"{"keys":[]}"#), Ok(KeySource::Inline(_))));
-        assert!(matches!(KeySource::inline("[]"), Err(RegistrationError::NotKeySet)));
-        assert!(matches!(
-            KeySource::inline(r#"{"keys":[{"kty":"EC","d":"AA"}]}"#),
-            Err(RegistrationError::PrivateKey { member: "d" })
-        ));
-        let large = format!("{}{}", r#"{"keys":[]}"#, " ".repeat(MAX_INLINE_JWKS));
-        assert!(matches!(KeySource::inline(&large), Err(RegistrationError::TooLarge { .. })));
     }
 }

@@ -369,7 +369,7 @@ fn where_the_keys_are_can_be_said() {
     };
     let (uri, set) = ("https://k.example/openid/v1/jwks", r#"{"keys":[]}"#);
     assert_eq!(keys(&[]), Ok(KeySource::Discovery));
-    assert_eq!(keys(&[("jwks-uri", uri)]), Ok(KeySource::Uri(uri.to_owned())));
-    assert_eq!(keys(&[("jwks", set)]), Ok(KeySource::Inline(set.to_owned())));
+    assert_eq!(keys(&[("jwks-uri", uri)]), Ok(KeySource::uri(uri).unwrap()));
+    assert_eq!(keys(&[("jwks", set)]), Ok(KeySource::inline(set).unwrap()));
     assert!(keys(&[("jwks", set), ("jwks-uri", uri)]).is_err());
 }

@@ -130,7 +130,7 @@ impl Assertions {
                 problem: error.to_string(),
             }
         })?;
-        match shared.authenticate(assertion, self.accepted_by(candidate.audience()), clock).await {
+        match shared.authenticate(assertion, &self.accepted_by(candidate.audience()), clock).await {
             Ok(token) => Ok(token),
             Err(Error::KeysUnavailable { .. }) => {
                 Err(AssertionError::KeysUnavailable { issuer: candidate.issuer().to_owned() })

@@ -67,18 +67,22 @@ fn judge(
     now: UnixTime,
 ) -> Result<Method, CertificateError> {
     let (named, method) = match registered {
-        CertificateMatch::SubjectDn(name) => (certificate.subject == *name, Method::Tls),
+        CertificateMatch::SubjectDn(name) => (certificate.subject == name.as_str(), Method::Tls),
         // Host names have no case (RFC 4343). No wildcard is expanded: a client is one host.
         CertificateMatch::SanDns(name) => {
-            (certificate.san_dns.iter().any(|own| own.eq_ignore_ascii_case(name)), Method::Tls)
+            (certificate.san_dns.iter().any(|own| own.eq_ignore_ascii_case(name.as_str())), Method::Tls)
         }
         // Of SPIFFE IDs a certificate has one (X.509-SVID §2).
-        CertificateMatch::SanUri(name) if name.starts_with(SPIFFE) => {
-            (matches!(&*certificate.san_uri, [only] if only == name), Method::Tls)
+        CertificateMatch::SanUri(name) if name.as_str().starts_with(SPIFFE) => {
+            (matches!(&*certificate.san_uri, [only] if only == name.as_str()), Method::Tls)
         }
-        CertificateMatch::SanUri(name) => (certificate.san_uri.contains(name), Method::Tls),
+        CertificateMatch::SanUri(name) => {
+            (certificate.san_uri.iter().any(|own| own == name.as_str()), Method::Tls)
+        }
         CertificateMatch::SanIp(address) => (certificate.san_ip.contains(address), Method::Tls),
-        CertificateMatch::SanEmail(name) => (certificate.san_email.contains(name), Method::Tls),
+        CertificateMatch::SanEmail(name) => {
+            (certificate.san_email.iter().any(|own| own == name.as_str()), Method::Tls)
+        }
         CertificateMatch::Thumbprint(thumbprint) => {
             let same = verify_slices_are_equal(thumbprint.as_bytes(), &certificate.sha256).is_ok();
             (same, Method::SelfSignedTls)

@@ -15,7 +15,7 @@ use warp::test::RequestBuilder;
 use super::*;
 use crate::domain::{
     ActDepth, CertificateMatch, Change, ClientSecret, ClientUpdate, Conditions, Credential, CredentialKind,
-    KeySource, LifetimeBounds, StatusTtl, UnixTime, WorkloadRegistration,
+    KeySource, LifetimeBounds, RegisteredText, StatusTtl, UnixTime, WorkloadRegistration,
 };
 use crate::keys::Vault;
 use crate::service::{MutualTls, TokenServiceParts};
@@ -218,5 +218,5 @@ pub(super) fn certificate() -> PeerCertificate {
 }
 
 pub(super) fn san_dns(name: &str) -> CredentialKind {
-    CredentialKind::Certificate(CertificateMatch::SanDns(name.to_owned()))
+    CredentialKind::Certificate(CertificateMatch::SanDns(RegisteredText::new("san_dns", name).unwrap()))
 }

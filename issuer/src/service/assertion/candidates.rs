@@ -29,7 +29,7 @@ impl Candidate<'_> {
     /// What the policy calls whoever signs.
     pub(super) fn issuer(&self) -> &str {
         match &self.credential.kind {
-            CredentialKind::Workload(registration) => &registration.issuer,
+            CredentialKind::Workload(registration) => registration.issuer.as_str(),
             _ => self.credential.client.as_str(),
         }
     }
@@ -186,20 +186,20 @@ impl Assertions {
     /// Whether `aud` says what a registration wants.
     fn is_for_us(&self, rule: &AudienceRule, audiences: &[&str]) -> bool {
         let accepted = self.accepted_by(Some(rule));
-        let is_accepted = |audience: &str| accepted.iter().any(|own| own == audience);
+        let is_accepted = |audience: &str| accepted.contains(&audience);
         match audiences {
             [only] => is_accepted(only),
             several => !rule.exclusive && several.iter().any(|audience| is_accepted(audience)),
         }
     }
 
-    pub(super) fn accepted_by<'a>(&'a self, rule: Option<&'a AudienceRule>) -> &'a [String] {
-        let [issuer, _] = &self.audiences;
+    pub(super) fn accepted_by<'a>(&'a self, rule: Option<&'a AudienceRule>) -> Vec<&'a str> {
+        let [issuer, token_endpoint] = self.audiences.each_ref().map(String::as_str);
         match rule.map(|rule| &rule.accepts) {
-            None => &[],
-            Some(AcceptedAudience::Issuer) => std::slice::from_ref(issuer),
-            Some(AcceptedAudience::TokenEndpoint) => &self.audiences,
-            Some(AcceptedAudience::Other(audience)) => std::slice::from_ref(audience),
+            None => vec![],
+            Some(AcceptedAudience::Issuer) => vec![issuer],
+            Some(AcceptedAudience::TokenEndpoint) => vec![issuer, token_endpoint],
+            Some(AcceptedAudience::Other(audience)) => vec![audience.as_str()],
         }
     }
 }
@@ -231,7 +231,7 @@ fn registrations<'s: 'a, 'a>(
     };
     credentials.filter_map(|credential| match &credential.kind {
         CredentialKind::Workload(registration)
-            if registration.issuer == asked.issuer && asked.usage.takes(registration.profile) =>
+            if registration.issuer.as_str() == asked.issuer && asked.usage.takes(registration.profile) =>
         {
             Some((&**credential, registration))
         }

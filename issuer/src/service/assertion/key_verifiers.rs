@@ -73,7 +73,7 @@ pub(super) struct SharedVerifier {
 impl VerifierKey {
     pub(super) fn of_registration(registration: &WorkloadRegistration) -> Self {
         let WorkloadRegistration { issuer, keys, profile, .. } = registration.clone();
-        Self { issuer, keys, kind: Kind::Workload(profile) }
+        Self { issuer: issuer.into(), keys, kind: Kind::Workload(profile) }
     }
 
     /// Of a credential that has keys.
@@ -93,9 +93,9 @@ impl VerifierKey {
     pub(super) fn verifier(&self, allow_http_loopback: bool) -> Result<Verifier, PolicyError> {
         let (member, keys) = match &self.keys {
             KeySource::Discovery => ("discovery", json!(true)),
-            KeySource::Uri(uri) => ("jwks_uri", json!(uri)),
+            KeySource::Uri(uri) => ("jwks_uri", json!(uri.as_str())),
             // Text that the registration has parsed; were it anything else, the verifier would refuse it.
-            KeySource::Inline(set) => ("jwks", serde_json::from_str(set).unwrap_or_default()),
+            KeySource::Inline(set) => ("jwks", serde_json::from_str(set.as_str()).unwrap_or_default()),
         };
         // What comes once only is not worth remembering. Audiences are asked for with each token.
         let (profile, max_lifetime, remembered) = match self.kind {
@@ -120,7 +120,7 @@ impl VerifierKey {
     fn is_of(&self, credential: &Credential) -> bool {
         match (&credential.kind, self.kind) {
             (CredentialKind::Workload(registration), Kind::Workload(profile)) => {
-                self.issuer == registration.issuer
+                self.issuer == registration.issuer.as_str()
                     && profile == registration.profile
                     && self.keys == registration.keys
             }
@@ -236,15 +236,14 @@ impl SharedVerifier {
     pub(super) async fn authenticate(
         self: &Arc<Self>,
         token: &str,
-        audiences: &[String],
+        audiences: &[&str],
         clock: Clock,
     ) -> Result<Arc<VerifiedToken>, Error> {
-        let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
         let mut attempt = Attempt::new();
         loop {
             // Subscribed before asking, so that a fetch that ends in between is not missed.
             let mut fetched = self.fetched.subscribe();
-            let audience = AcceptedAudience::OneOf(&audiences);
+            let audience = AcceptedAudience::OneOf(audiences);
             match lock(&self.verifier).authenticate(token, audience, &mut attempt, read(clock)) {
                 Step::Done(verdict) => return verdict,
                 Step::Fetch(request) => self.fetch(vec![request], clock),

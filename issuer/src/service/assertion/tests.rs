@@ -131,7 +131,8 @@ async fn the_keys_of_one_client_never_speak_for_another() {
 #[tokio::test]
 async fn what_is_not_registered_or_not_valid_proves_nothing() {
     let platform = Platform::new("p");
-    let explicit = workload_for("mail", "pod", inline(&platform), AudienceRule::other("https://two.example"));
+    let explicit =
+        workload_for("mail", "pod", inline(&platform), AudienceRule::other("https://two.example").unwrap());
     let state = snapshot(1, vec![workload("shop", "pod", inline(&platform)), explicit]);
     let assertions = assertions();
     let refuse = async |claims: Value, client: Option<&str>| {
@@ -399,7 +400,7 @@ async fn registrations_of_one_platform_share_its_keys() {
     let (uri, asked) = key_server(platform.jwks());
     let keys = KeySource::uri(&uri).unwrap();
     let register = |number: usize| {
-        let audience = AudienceRule::other(&format!("aud-{}", number % 3));
+        let audience = AudienceRule::other(&format!("aud-{}", number % 3)).unwrap();
         workload_for(&format!("client-{number}"), &format!("pod-{number}"), keys.clone(), audience)
     };
     let state = snapshot(1, (0..9).map(register).collect());

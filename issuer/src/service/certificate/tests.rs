@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{Credential, Thumbprint};
+use crate::domain::{Credential, RegisteredText, Thumbprint};
 use crate::testing::{NOW, credential, snapshot};
 
 const DAY: u64 = 24 * 60 * 60;
@@ -25,11 +25,11 @@ fn registered(registered: CertificateMatch) -> Credential {
 
 fn names() -> [CertificateMatch; 5] {
     [
-        CertificateMatch::SubjectDn("CN=shop,O=Example".to_owned()),
-        CertificateMatch::SanDns("Shop.example".to_owned()),
-        CertificateMatch::SanUri("spiffe://example/shop".to_owned()),
+        CertificateMatch::SubjectDn(text("CN=shop,O=Example")),
+        CertificateMatch::SanDns(text("Shop.example")),
+        CertificateMatch::SanUri(text("spiffe://example/shop")),
         CertificateMatch::SanIp("10.0.0.1".parse().unwrap()),
-        CertificateMatch::SanEmail("shop@example.com".to_owned()),
+        CertificateMatch::SanEmail(text("shop@example.com")),
     ]
 }
 
@@ -57,17 +57,17 @@ fn a_certificate_of_the_ca_proves_the_client_by_each_kind_of_name() {
 #[test]
 fn exactly_the_registered_name_counts() {
     for name in [
-        CertificateMatch::SubjectDn("CN=shop".to_owned()),
-        CertificateMatch::SubjectDn("cn=shop,o=Example".to_owned()),
-        CertificateMatch::SanDns("a.shop.example".to_owned()),
-        CertificateMatch::SanDns("example".to_owned()),
-        CertificateMatch::SanUri("spiffe://example/shop/x".to_owned()),
-        CertificateMatch::SanUri("spiffe://example/Shop".to_owned()),
+        CertificateMatch::SubjectDn(text("CN=shop")),
+        CertificateMatch::SubjectDn(text("cn=shop,o=Example")),
+        CertificateMatch::SanDns(text("a.shop.example")),
+        CertificateMatch::SanDns(text("example")),
+        CertificateMatch::SanUri(text("spiffe://example/shop/x")),
+        CertificateMatch::SanUri(text("spiffe://example/Shop")),
         CertificateMatch::SanIp("10.0.0.2".parse().unwrap()),
-        CertificateMatch::SanEmail("Shop@example.com".to_owned()),
+        CertificateMatch::SanEmail(text("Shop@example.com")),
         // A name of one kind is none of another.
-        CertificateMatch::SanDns("shop@example.com".to_owned()),
-        CertificateMatch::SanUri("shop.example".to_owned()),
+        CertificateMatch::SanDns(text("shop@example.com")),
+        CertificateMatch::SanUri(text("shop.example")),
         CertificateMatch::Thumbprint(Thumbprint::new([2; 32])),
     ] {
         let refused = check(vec![registered(name.clone())], &certificate(), NOW);
@@ -79,10 +79,10 @@ fn exactly_the_registered_name_counts() {
 fn a_certificate_with_two_uris_is_no_svid() {
     let mut two = certificate();
     two.san_uri.push("spiffe://example/other".to_owned());
-    let spiffe = registered(CertificateMatch::SanUri("spiffe://example/shop".to_owned()));
+    let spiffe = registered(CertificateMatch::SanUri(text("spiffe://example/shop")));
     assert_eq!(check(vec![spiffe], &two, NOW), Err(CertificateError::Other));
     two.san_uri.push("https://shop.example/".to_owned());
-    let plain = registered(CertificateMatch::SanUri("https://shop.example/".to_owned()));
+    let plain = registered(CertificateMatch::SanUri(text("https://shop.example/")));
     assert_eq!(check(vec![plain], &two, NOW), Ok(Method::Tls));
 }
 
@@ -126,10 +126,14 @@ fn the_client_and_the_registration_have_to_be_good() {
 #[test]
 fn the_log_learns_of_the_registration_that_came_closest() {
     let [dn, ..] = names();
-    let far = || registered(CertificateMatch::SanDns("elsewhere.example".to_owned()));
+    let far = || registered(CertificateMatch::SanDns(text("elsewhere.example")));
     let stranger = PeerCertificate { chain: Err("unknown issuer".to_owned()), ..certificate() };
     let untrusted = CertificateError::Untrusted { reason: "unknown issuer".to_owned() };
     for order in [vec![far(), registered(dn.clone())], vec![registered(dn), far()]] {
         assert_eq!(check(order, &stranger, NOW), Err(untrusted.clone()));
     }
+}
+
+fn text(name: &str) -> RegisteredText {
+    RegisteredText::new("name", name).unwrap()
 }

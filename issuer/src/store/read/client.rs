@@ -127,7 +127,7 @@ impl CredentialRow {
         let wrong = || malformed("credential", &self.id);
         let kind: CredentialKind = serde_json::from_str(&self.detail).map_err(|_| wrong())?;
         Ok(Credential {
-            kind: kind.checked().map_err(|_| wrong())?,
+            kind,
             id: parse("credential", &self.id)?,
             client: parse("client identifier", &self.client_id)?,
             created_at: time(self.created_at)?,

@@ -66,7 +66,7 @@ async fn workload_key(
         None => Ok(key),
         Some(holder) => {
             let client = parse("client identifier", &holder)?;
-            Err(ChangeError::WorkloadTaken { issuer: issuer.clone(), client }.into())
+            Err(ChangeError::WorkloadTaken { issuer: issuer.to_string(), client }.into())
         }
     }
 }

@@ -132,7 +132,7 @@ async fn a_jwt_svid_is_for_its_own_assertion_type() {
         keys: KeySource::inline(&bundle).unwrap(),
         profile: Profile::JwtSvid,
         max_lifetime: Some(300),
-        issuer: "spiffe://example.org".to_owned(),
+        issuer: crate::domain::RegisteredText::new("issuer", "spiffe://example.org").unwrap(),
         ..testing::registration(ISSUER, Conditions::subject(id))
     };
     let state = snapshot(1, vec![testing::credential("shop", CredentialKind::Workload(registration))]);

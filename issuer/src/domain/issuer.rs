@@ -19,6 +19,12 @@ pub struct IssuerId {
 /// Why a text is not an [`IssuerId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerIdError {
+    /// A character that URLs do not have (RFC 3986 §2), though some parsers forgive it.
+    #[error("the issuer cannot contain {character:?}; write it as `https://` and a host in ASCII")]
+    Character {
+        /// The first such character.
+        character: char,
+    },
     /// Not a URL.
     #[error("the issuer is not a URL")]
     NotUrl(#[source] url::ParseError),
@@ -60,8 +66,12 @@ impl FromStr for IssuerId {
     type Err = IssuerIdError;
 
     fn from_str(text: &str) -> Result<Self, IssuerIdError> {
+        // Parsers drop white space and turn `\` into `/`; verifiers compare the text as it stands.
+        if let Some(character) = text.chars().find(|character| !is_of_url(*character)) {
+            return Err(IssuerIdError::Character { character });
+        }
         let url = Url::parse(text).map_err(IssuerIdError::NotUrl)?;
-        if !is_secure(&url) {
+        if !is_secure(&url) || !text.contains("://") {
             return Err(IssuerIdError::NotHttps);
         }
         if is_decorated(&url) {
@@ -82,6 +92,11 @@ impl<'de> serde::Deserialize<'de> for IssuerId {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// Unreserved, reserved, or the sign of an encoded one (RFC 3986 §2).
+fn is_of_url(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(character)
 }
 
 /// `https`, or `http` to a loopback host.
@@ -130,6 +145,16 @@ mod tests {
             ("http://id.example", IssuerIdError::NotHttps),
             ("http://127.0.0.1.example", IssuerIdError::NotHttps),
             ("ftp://localhost", IssuerIdError::NotHttps),
+            ("https:id.example", IssuerIdError::NotHttps),
+            ("https:/id.example", IssuerIdError::NotHttps),
+            (" https://id.example", IssuerIdError::Character { character: ' ' }),
+            ("https://id.example/a b", IssuerIdError::Character { character: ' ' }),
+            ("https://id.ex\tample", IssuerIdError::Character { character: '\t' }),
+            ("https://id.example\n", IssuerIdError::Character { character: '\n' }),
+            ("https:\\\\id.example", IssuerIdError::Character { character: '\\' }),
+            ("https://id.example/a|b", IssuerIdError::Character { character: '|' }),
+            ("https://b\u{fc}cher.example", IssuerIdError::Character { character: '\u{fc}' }),
+            ("https://id.example/\u{2026}", IssuerIdError::Character { character: '\u{2026}' }),
             ("https://id.example?x", IssuerIdError::Decorated),
             ("https://id.example#x", IssuerIdError::Decorated),
             ("https://me@id.example", IssuerIdError::Decorated),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tessera_fetch::{Destination, Fetcher, Http};
+use tessera_fetch::{Destination, Fetcher, PlainHttp};
 use tokio::sync::OnceCell;
 
 use crate::error::TokenError;
@@ -24,7 +24,7 @@ pub(crate) enum Endpoint {
     OfIssuer {
         issuer: String,
         metadata: Destination,
-        http: Http,
+        plain_http: PlainHttp,
         found: OnceCell<Destination>,
     },
 }
@@ -37,28 +37,27 @@ struct Metadata {
 }
 
 impl Endpoint {
-    pub(crate) fn known(url: &str, http: Http) -> Result<Self, TokenError> {
-        Ok(Self::Known(token_endpoint(url, http)?))
+    pub(crate) fn known(url: &str, plain_http: PlainHttp) -> Result<Self, TokenError> {
+        Ok(Self::Known(token_endpoint(url, plain_http)?))
     }
 
-    pub(crate) fn of_issuer(issuer: &str, http: Http) -> Result<Self, TokenError> {
+    pub(crate) fn of_issuer(issuer: &str, plain_http: PlainHttp) -> Result<Self, TokenError> {
         let address = |source| TokenError::Address { what: "issuer", source };
-        let parsed = Destination::parse(issuer, http).map_err(address)?;
+        let parsed = Destination::parse(issuer, plain_http).map_err(address)?;
         // RFC 8414 §3.1: the well-known part goes between host and path, whose final slash is left out.
         let mut url = parsed.as_url().clone();
         let path = format!("{WELL_KNOWN}{}", url.path().trim_end_matches('/'));
         url.set_path(&path);
         url.set_query(None);
-        url.set_fragment(None);
-        let metadata = Destination::parse(url.as_str(), http).map_err(address)?;
-        Ok(Self::OfIssuer { issuer: issuer.to_owned(), metadata, http, found: OnceCell::new() })
+        let metadata = Destination::parse(url.as_str(), plain_http).map_err(address)?;
+        Ok(Self::OfIssuer { issuer: issuer.to_owned(), metadata, plain_http, found: OnceCell::new() })
     }
 
     pub(crate) async fn resolve(&self, fetcher: &Fetcher) -> Result<&Destination, TokenError> {
         match self {
             Self::Known(endpoint) => Ok(endpoint),
-            Self::OfIssuer { issuer, metadata, http, found } => {
-                found.get_or_try_init(|| discover(fetcher, issuer, metadata, *http)).await
+            Self::OfIssuer { issuer, metadata, plain_http, found } => {
+                found.get_or_try_init(|| discover(fetcher, issuer, metadata, *plain_http)).await
             }
         }
     }
@@ -68,7 +67,7 @@ async fn discover(
     fetcher: &Fetcher,
     issuer: &str,
     address: &Destination,
-    http: Http,
+    plain_http: PlainHttp,
 ) -> Result<Destination, TokenError> {
     let document = fetcher.get(address.as_url().as_str(), METADATA_TIMEOUT, METADATA_BYTES_MAX).await?;
     let metadata: Metadata = serde_json::from_str(&document.text).map_err(|error| {
@@ -78,11 +77,12 @@ async fn discover(
     if metadata.issuer != issuer {
         return Err(TokenError::issuer_mismatch(issuer, &metadata.issuer));
     }
-    token_endpoint(&metadata.token_endpoint, http)
+    token_endpoint(&metadata.token_endpoint, plain_http)
 }
 
-fn token_endpoint(url: &str, http: Http) -> Result<Destination, TokenError> {
-    Destination::parse(url, http).map_err(|source| TokenError::Address { what: "token endpoint", source })
+fn token_endpoint(url: &str, plain_http: PlainHttp) -> Result<Destination, TokenError> {
+    Destination::parse(url, plain_http)
+        .map_err(|source| TokenError::Address { what: "token endpoint", source })
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
             ),
             ("https://issuer.example/a/", "https://issuer.example/.well-known/oauth-authorization-server/a"),
         ] {
-            let Endpoint::OfIssuer { metadata, .. } = Endpoint::of_issuer(issuer, Http::Never).unwrap()
+            let Endpoint::OfIssuer { metadata, .. } = Endpoint::of_issuer(issuer, PlainHttp::Never).unwrap()
             else {
                 panic!("an issuer's endpoint must be discovered");
             };
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn an_address_that_would_show_the_credential_is_refused() {
         for refused in [
-            Endpoint::of_issuer("http://issuer.example", Http::Loopback),
-            Endpoint::known("http://127.0.0.1/token", Http::Never),
+            Endpoint::of_issuer("http://issuer.example", PlainHttp::Loopback),
+            Endpoint::known("http://127.0.0.1/token", PlainHttp::Never),
         ] {
             assert!(matches!(refused, Err(TokenError::Address { .. })), "{refused:?}");
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use tessera_fetch::{FetchOptions, Fetcher, Http};
+use tessera_fetch::{FetchOptions, Fetcher, PlainHttp};
 use tokio::sync::watch;
 
 use crate::cache::{CAPACITY, Cache, Grant, Lookup};
@@ -43,7 +43,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct Builder {
     address: Address,
-    http: Http,
+    plain_http: PlainHttp,
     timeout: Duration,
     user_agent: String,
     clock: Clock,
@@ -191,7 +191,7 @@ impl Builder {
     fn new(address: Address) -> Self {
         Self {
             address,
-            http: Http::Never,
+            plain_http: PlainHttp::Never,
             timeout: TIMEOUT_DEFAULT,
             user_agent: USER_AGENT.to_owned(),
             clock: Arc::new(Instant::now),
@@ -201,7 +201,7 @@ impl Builder {
     /// Also accepts `http:` addresses on this machine (`127.0.0.0/8`, `[::1]`, `localhost`). For development.
     #[must_use]
     pub fn allow_http_loopback(mut self) -> Self {
-        self.http = Http::Loopback;
+        self.plain_http = PlainHttp::Loopback;
         self
     }
 
@@ -222,11 +222,11 @@ impl Builder {
     /// The token source. Nothing is sent yet.
     pub fn build(self, credential: Credential) -> Result<TokenSource, TokenError> {
         let endpoint = match &self.address {
-            Address::Issuer(issuer) => Endpoint::of_issuer(issuer, self.http)?,
-            Address::Endpoint(url) => Endpoint::known(url, self.http)?,
+            Address::Issuer(issuer) => Endpoint::of_issuer(issuer, self.plain_http)?,
+            Address::Endpoint(url) => Endpoint::known(url, self.plain_http)?,
         };
         let fetcher = Fetcher::new(FetchOptions {
-            allow_http_loopback: self.http == Http::Loopback,
+            allow_http_loopback: self.plain_http == PlainHttp::Loopback,
             user_agent: Some(self.user_agent.clone()),
             ..FetchOptions::default()
         })?;

@@ -19,7 +19,7 @@ fn grant(token: &str, lifetime: Duration) -> Grant {
 
 fn status(retry_after: Option<Duration>) -> TokenError {
     let endpoint =
-        tessera_fetch::Destination::parse("https://issuer.example/token", tessera_fetch::Http::Never);
+        tessera_fetch::Destination::parse("https://issuer.example/token", tessera_fetch::PlainHttp::Never);
     TokenError::Status { endpoint: endpoint.unwrap(), status: reqwest::StatusCode::BAD_GATEWAY, retry_after }
 }
 

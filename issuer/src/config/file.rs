@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
-use tessera_fetch::{Destination, Http, Network, Origin, OriginAccess};
+use tessera_fetch::{Destination, PlainHttp, Network, Origin, OriginAccess};
 use tessera_listener::tls::TlsFiles;
 use toml::Spanned;
 
@@ -116,7 +116,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         return Err(ConfigError::NoIssuer { path: path.to_owned() });
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let http = if file.allow_http_loopback { Http::Loopback } else { Http::Never };
+    let http = if file.allow_http_loopback { PlainHttp::Loopback } else { PlainHttp::Never };
     Ok(Config {
         listen: file.listen,
         issuer: file.issuer,
@@ -199,7 +199,7 @@ impl TlsTable {
         let url = self.url.map(|url| {
             let wrong = |message: String| Wrong::at(&url, message);
             let destination =
-                Destination::parse(url.get_ref(), Http::Never).map_err(|it| wrong(it.to_string()))?;
+                Destination::parse(url.get_ref(), PlainHttp::Never).map_err(|it| wrong(it.to_string()))?;
             let parsed = destination.as_url();
             if parsed.query().is_some() || parsed.fragment().is_some() {
                 return Err(wrong(
@@ -221,7 +221,7 @@ impl TlsTable {
 }
 
 impl FetchTable {
-    fn resolve(self, folder: &Path, http: Http) -> Result<Fetch, Wrong> {
+    fn resolve(self, folder: &Path, http: PlainHttp) -> Result<Fetch, Wrong> {
         let mut known = HashSet::new();
         let origins = self.origin.into_iter().map(|table| {
             let wrong = |message: String| Wrong::at(&table.url, message);

@@ -1,6 +1,6 @@
 mod keys;
 
-use tessera_fetch::{Http, Origin};
+use tessera_fetch::{PlainHttp, Origin};
 
 use super::*;
 use crate::domain::{Algorithm, Lifetime};
@@ -98,7 +98,7 @@ fn every_table_is_read() {
     let url = Some("https://mtls.id.example:8443".to_owned());
     assert_eq!(config.tls, Some(Tls { listen: "127.0.0.1:0".parse().unwrap(), files, url }));
     let network = |text: &str| text.parse::<Network>().unwrap();
-    let origin = |text| Origin::parse(text, Http::Never).unwrap();
+    let origin = |text| Origin::parse(text, PlainHttp::Never).unwrap();
     assert_eq!(config.fetch.allowed, [network("10.96.0.0/12"), network("::1/128")]);
     let kubernetes = OriginAccess {
         origin: origin("https://kubernetes.default.svc"),
@@ -150,7 +150,7 @@ fn every_error_in_a_table_names_its_line() {
         (
             "url = \"https://mtls.id.example:8443/\"",
             "url = \"http://mtls.id.example\"",
-            "http://mtls.id.example is not https (plain http is for loopback, and only where that is switched on)",
+            "http is refused: whoever is in between could replace what is fetched",
         ),
         (
             "url = \"https://mtls.id.example:8443/\"",

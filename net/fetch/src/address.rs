@@ -35,7 +35,7 @@ pub enum NetworkError {
 
 /// A kind of address that documents are not fetched from unless a network of them is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
+pub enum AddressClass {
     /// `0.0.0.0/8` and `::`, which Linux connects to this machine.
     Unspecified,
     /// `127.0.0.0/8` and `::1`.
@@ -66,12 +66,12 @@ pub enum Range {
 
 /// An address that documents are not fetched from. The message carries the remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{address} is {range}; if it is meant, list it in `fetch.allow_addresses`")]
+#[error("{address} is {class}; if it is meant, list it in `fetch.allow_addresses`")]
 pub struct Forbidden {
     /// The address.
     pub address: IpAddr,
     /// What it is.
-    pub range: Range,
+    pub class: AddressClass,
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, length: u8) -> Ipv4Net {
@@ -84,50 +84,50 @@ const fn v6(head: [u16; 4], length: u8) -> Ipv6Net {
 }
 
 /// The first that fits counts.
-const V4: [(Ipv4Net, Range); 20] = [
+const V4: [(Ipv4Net, AddressClass); 20] = [
     // AWS, Azure, Google Cloud and most others.
-    (v4(169, 254, 169, 254, 32), Range::Metadata),
+    (v4(169, 254, 169, 254, 32), AddressClass::Metadata),
     // AWS: the credentials of ECS tasks and EKS pods.
-    (v4(169, 254, 170, 0, 24), Range::Metadata),
-    (v4(100, 100, 100, 200, 32), Range::Metadata), // Alibaba Cloud
-    (v4(192, 0, 0, 192, 32), Range::Metadata),     // Oracle Cloud
-    (v4(168, 63, 129, 16, 32), Range::Metadata),   // Azure, in the midst of public addresses
-    (v4(0, 0, 0, 0, 8), Range::Unspecified),
-    (v4(10, 0, 0, 0, 8), Range::Private),
-    (v4(100, 64, 0, 0, 10), Range::Shared),
-    (v4(127, 0, 0, 0, 8), Range::Loopback),
-    (v4(169, 254, 0, 0, 16), Range::LinkLocal),
-    (v4(172, 16, 0, 0, 12), Range::Private),
-    (v4(192, 0, 0, 0, 24), Range::Reserved),
-    (v4(192, 0, 2, 0, 24), Range::Documentation),
-    (v4(192, 168, 0, 0, 16), Range::Private),
-    (v4(198, 18, 0, 0, 15), Range::Benchmarking),
-    (v4(198, 51, 100, 0, 24), Range::Documentation),
-    (v4(203, 0, 113, 0, 24), Range::Documentation),
-    (v4(224, 0, 0, 0, 4), Range::Multicast),
-    (v4(255, 255, 255, 255, 32), Range::Broadcast),
+    (v4(169, 254, 170, 0, 24), AddressClass::Metadata),
+    (v4(100, 100, 100, 200, 32), AddressClass::Metadata), // Alibaba Cloud
+    (v4(192, 0, 0, 192, 32), AddressClass::Metadata),     // Oracle Cloud
+    (v4(168, 63, 129, 16, 32), AddressClass::Metadata),   // Azure, in the midst of public addresses
+    (v4(0, 0, 0, 0, 8), AddressClass::Unspecified),
+    (v4(10, 0, 0, 0, 8), AddressClass::Private),
+    (v4(100, 64, 0, 0, 10), AddressClass::Shared),
+    (v4(127, 0, 0, 0, 8), AddressClass::Loopback),
+    (v4(169, 254, 0, 0, 16), AddressClass::LinkLocal),
+    (v4(172, 16, 0, 0, 12), AddressClass::Private),
+    (v4(192, 0, 0, 0, 24), AddressClass::Reserved),
+    (v4(192, 0, 2, 0, 24), AddressClass::Documentation),
+    (v4(192, 168, 0, 0, 16), AddressClass::Private),
+    (v4(198, 18, 0, 0, 15), AddressClass::Benchmarking),
+    (v4(198, 51, 100, 0, 24), AddressClass::Documentation),
+    (v4(203, 0, 113, 0, 24), AddressClass::Documentation),
+    (v4(224, 0, 0, 0, 4), AddressClass::Multicast),
+    (v4(255, 255, 255, 255, 32), AddressClass::Broadcast),
     // Class E, all that is left from here up.
-    (v4(240, 0, 0, 0, 4), Range::Reserved),
+    (v4(240, 0, 0, 0, 4), AddressClass::Reserved),
 ];
 
 /// The relays of 6to4, which RFC 7526 took out of service.
 const SIX_TO_FOUR_RELAYS: Ipv4Net = v4(192, 88, 99, 0, 24);
 
 /// The first that fits counts.
-const V6: [(Ipv6Net, Range); 13] = [
-    (Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128), Range::Unspecified),
-    (Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128), Range::Loopback),
-    (Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), 128), Range::Metadata), // AWS
-    (Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23), 128), Range::Metadata), // AWS, EKS
-    (Ipv6Net::new_assert(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128), Range::Metadata), // Google
-    (v6([0x64, 0xff9b, 1, 0], 48), Range::Translation),
-    (v6([0xfc00, 0, 0, 0], 7), Range::Private),
-    (v6([0xfe80, 0, 0, 0], 10), Range::LinkLocal),
-    (v6([0xfec0, 0, 0, 0], 10), Range::SiteLocal),
-    (v6([0xff00, 0, 0, 0], 8), Range::Multicast),
-    (v6([0x2001, 0xdb8, 0, 0], 32), Range::Documentation),
-    (v6([0x3fff, 0, 0, 0], 20), Range::Documentation),
-    (v6([0x2001, 2, 0, 0], 48), Range::Benchmarking),
+const V6: [(Ipv6Net, AddressClass); 13] = [
+    (Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128), AddressClass::Unspecified),
+    (Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128), AddressClass::Loopback),
+    (Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), 128), AddressClass::Metadata), // AWS
+    (Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23), 128), AddressClass::Metadata), // AWS, EKS
+    (Ipv6Net::new_assert(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128), AddressClass::Metadata), // Google
+    (v6([0x64, 0xff9b, 1, 0], 48), AddressClass::Translation),
+    (v6([0xfc00, 0, 0, 0], 7), AddressClass::Private),
+    (v6([0xfe80, 0, 0, 0], 10), AddressClass::LinkLocal),
+    (v6([0xfec0, 0, 0, 0], 10), AddressClass::SiteLocal),
+    (v6([0xff00, 0, 0, 0], 8), AddressClass::Multicast),
+    (v6([0x2001, 0xdb8, 0, 0], 32), AddressClass::Documentation),
+    (v6([0x3fff, 0, 0, 0], 20), AddressClass::Documentation),
+    (v6([0x2001, 2, 0, 0], 48), AddressClass::Benchmarking),
 ];
 
 /// IPv4 addresses in IPv6 ones, which routers and this machine's own stack unpack.
@@ -176,8 +176,8 @@ impl fmt::Display for Network {
     }
 }
 
-impl Range {
-    /// The range that `address` is in; `None` for an address that any party on the internet may have.
+impl AddressClass {
+    /// The class of `address`; `None` for an address that any party on the internet may have.
     ///
     /// An IPv6 address that carries an IPv4 one is judged by that: mapped (RFC 4291 §2.5.5.2), translated by NAT64,
     /// 6to4, and both of Teredo. The IPv4-compatible form reaches nobody, so it is never `None`.
@@ -193,12 +193,12 @@ impl Range {
         if SIX_TO_FOUR_RELAYS.contains(&address) {
             return Some(Self::Reserved);
         }
-        V4.iter().find(|(network, _)| network.contains(&address)).map(|(_, range)| *range)
+        V4.iter().find(|(network, _)| network.contains(&address)).map(|(_, class)| *class)
     }
 
     fn of_v6(address: Ipv6Addr) -> Option<Self> {
-        if let Some((_, range)) = V6.iter().find(|(network, _)| network.contains(&address)) {
-            return Some(*range);
+        if let Some((_, class)) = V6.iter().find(|(network, _)| network.contains(&address)) {
+            return Some(*class);
         }
         let [_, second, third, fourth, _, _, seventh, eighth] = address.segments();
         if COMPATIBLE.contains(&address) {
@@ -224,14 +224,14 @@ fn joined(high: u16, low: u16) -> Ipv4Addr {
 
 /// Whether documents may come from `address`: it is public, or in one of the networks `allowed`.
 pub(super) fn judge(address: IpAddr, allowed: &[Network]) -> Result<(), Forbidden> {
-    let Some(range) = Range::of(address) else { return Ok(()) };
-    let listed = allowed
-        .iter()
-        .any(|network| network.contains(address) && (range != Range::Metadata || network.is_one_address()));
-    if listed { Ok(()) } else { Err(Forbidden { address, range }) }
+    let Some(class) = AddressClass::of(address) else { return Ok(()) };
+    let listed = allowed.iter().any(|network| {
+        network.contains(address) && (class != AddressClass::Metadata || network.is_one_address())
+    });
+    if listed { Ok(()) } else { Err(Forbidden { address, class }) }
 }
 
-impl fmt::Display for Range {
+impl fmt::Display for AddressClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unspecified => "an unspecified address",

@@ -1,25 +1,16 @@
-//! The rule for addresses that a Tessera process sends requests to.
+//! Where a request goes, and how much of that is shown.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use url::{Host, Url};
+use tessera_url::{PlainHttp, UrlFault};
+use url::Url;
 
 /// What the name `localhost` stands for.
 pub(super) const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// Whether `http:` without TLS is acceptable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Http {
-    /// Never: `https:` only.
-    #[default]
-    Never,
-    /// Towards this machine only: a literal loopback address or the name `localhost`.
-    Loopback,
-}
-
-/// An absolute `https:` URL (or `http:` to this machine where [`Http::Loopback`] allows it) without credentials.
+/// A URL that may be fetched: [`tessera_url::check`] is the rule.
 ///
 /// Cloning shares it. `Display` and `Debug` show scheme, host, port and path; never the query, which may hold a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,63 +19,29 @@ pub struct Destination(Arc<Url>);
 /// Why an address is not acceptable. No variant repeats the text, which may hold credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// It is no absolute URL.
-    #[error("not an absolute URL")]
+    /// It is not a URL that may be fetched.
+    #[error(transparent)]
+    Url(#[from] UrlFault),
+    /// The parser takes less than the rule: of all texts, names in Punycode that decode to nothing.
+    #[error("not a URL")]
     Syntax {
         /// What the parser said.
         #[from]
         source: url::ParseError,
     },
-    /// It is `http:`, or something that is not HTTP at all.
-    #[error(
-        "{scheme}://{host} is not https (plain http is for loopback, and only where that is switched on)"
-    )]
-    Scheme {
-        /// The scheme found.
-        scheme: String,
-        /// The host found; empty if there is none.
-        host: String,
-    },
-    /// There is a user name or a password in it.
-    #[error("the URL of host {host} holds a user name or password; remove it")]
-    Userinfo {
-        /// The host found.
-        host: String,
-    },
 }
 
 impl Destination {
-    /// Parses `text` under the rule.
-    pub fn parse(text: &str, http: Http) -> Result<Self, DestinationError> {
-        let url = Url::parse(text)?;
-        let host = || url.host_str().unwrap_or_default().to_owned();
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(DestinationError::Userinfo { host: host() });
-        }
-        let acceptable = match url.scheme() {
-            "https" => true,
-            "http" => http == Http::Loopback && is_loopback(&url),
-            _ => false,
-        };
-        if !acceptable {
-            return Err(DestinationError::Scheme { scheme: url.scheme().to_owned(), host: host() });
-        }
-        Ok(Self(Arc::new(url)))
+    /// Parses `text` under the rule of [`tessera_url::check`].
+    pub fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, DestinationError> {
+        tessera_url::check(text, plain_http)?;
+        Ok(Self(Arc::new(Url::parse(text)?)))
     }
 
     /// The URL, to send a request to. Its own `Display` shows the query.
     #[must_use]
     pub fn as_url(&self) -> &Url {
         &self.0
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 
@@ -118,55 +75,26 @@ impl fmt::Debug for Destination {
 mod tests {
     use super::*;
 
-    fn refused(text: &str, http: Http) -> DestinationError {
-        Destination::parse(text, http).expect_err("the address must be refused")
-    }
-
     #[test]
-    fn https_goes_anywhere_and_http_only_to_this_machine() {
-        for text in ["https://issuer.example/keys", "https://[2001:db8::1]:8443/", "https://10.0.0.1/"] {
-            assert!(Destination::parse(text, Http::Never).is_ok(), "{text}");
-        }
-        for text in ["http://127.0.0.1:8080/", "http://127.9.9.9/", "http://[::1]/", "http://LOCALHOST/"] {
-            assert!(Destination::parse(text, Http::Loopback).is_ok(), "{text}");
-            assert!(matches!(refused(text, Http::Never), DestinationError::Scheme { .. }), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_only_looks_like_loopback_is_refused() {
-        for text in [
-            "http://localhost.example/",
-            "http://127.0.0.1.example/",
-            "http://0.0.0.0/",
-            "http://10.0.0.1/",
-            "http://[::ffff:127.0.0.1]/",
-            "http://localhost./",
+    fn the_rule_is_the_common_one_and_errors_repeat_no_credentials() {
+        Destination::parse("http://LOCALHOST:8080/keys", PlainHttp::Loopback).unwrap();
+        for (text, fault) in [
+            ("http://LOCALHOST:8080/keys", UrlFault::LoopbackHttp),
+            ("https://user:hunter2@issuer.example/", UrlFault::UserInfo),
+            ("https://issuer.example\\hunter2", UrlFault::Character),
         ] {
-            assert!(matches!(refused(text, Http::Loopback), DestinationError::Scheme { .. }), "{text}");
-        }
-    }
-
-    #[test]
-    fn other_schemes_and_relative_references_are_refused() {
-        assert!(matches!(refused("file:///etc/passwd", Http::Loopback), DestinationError::Scheme { .. }));
-        assert!(matches!(refused("ftp://localhost/", Http::Loopback), DestinationError::Scheme { .. }));
-        assert!(matches!(refused("/keys", Http::Loopback), DestinationError::Syntax { .. }));
-    }
-
-    #[test]
-    fn credentials_are_refused_and_never_repeated() {
-        for text in ["https://user:hunter2@issuer.example/", "https://hunter2@issuer.example/"] {
-            let error = refused(text, Http::Never);
-            assert_eq!(error, DestinationError::Userinfo { host: "issuer.example".to_owned() });
+            let error = Destination::parse(text, PlainHttp::Never).unwrap_err();
+            assert_eq!(error, DestinationError::Url(fault), "{text}");
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }
+        let error = Destination::parse("https://xn--a.example/", PlainHttp::Never).unwrap_err();
+        assert_eq!(error, DestinationError::Syntax { source: url::ParseError::IdnaError });
     }
 
     #[test]
     fn the_query_is_not_shown() {
         let destination =
-            Destination::parse("https://issuer.example:8443/keys?key=hunter2", Http::Never).unwrap();
+            Destination::parse("https://issuer.example:8443/keys?key=hunter2", PlainHttp::Never).unwrap();
         assert_eq!(destination.to_string(), "https://issuer.example:8443/keys");
         assert_eq!(format!("{destination:?}"), "Destination(https://issuer.example:8443/keys)");
     }

@@ -16,9 +16,6 @@ mod error;
 mod guard;
 mod origin;
 #[cfg(test)]
-#[path = "../../testing.rs"]
-mod testing;
-#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -30,13 +27,14 @@ use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL};
 use reqwest::{Certificate, Client, redirect};
 
-pub use self::address::{Forbidden, Network, NetworkError, Range};
+pub use self::address::{AddressClass, Forbidden, Network, NetworkError};
 pub use self::chain::chain;
-pub use self::destination::{Destination, DestinationError, Http, redacted};
+pub use self::destination::{Destination, DestinationError, redacted};
 pub use self::error::FetchError;
 use self::guard::{Guard, Lookup};
-use self::origin::Rooted;
+use self::origin::CustomRoots;
 pub use self::origin::{Origin, OriginAccess, OriginError, OriginFileError};
+pub use tessera_url::{PlainHttp, UrlFault};
 
 /// Named to servers when the caller names nothing better.
 const USER_AGENT: &str = concat!("tessera/", env!("CARGO_PKG_VERSION"));
@@ -61,7 +59,7 @@ pub enum Addresses {
     /// Any: the operator of this process wrote every URL.
     #[default]
     Any,
-    /// Those that any party on the internet may have: no [`Range`] holds them. Others register the URLs.
+    /// Those that any party on the internet may have: no [`AddressClass`] holds them. Others register the URLs.
     Public {
         /// Networks to connect to nevertheless.
         allowed: Vec<Network>,
@@ -74,8 +72,8 @@ pub struct Fetcher(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    http: Http,
-    maker: Maker,
+    http: PlainHttp,
+    clients: ClientFactory,
     /// Over `https:`, without settings of the origin.
     common: Route,
     /// Over `http:`, which [`Destination`] keeps to this machine.
@@ -96,12 +94,12 @@ struct Route {
 #[derive(Debug)]
 enum Trust {
     System(Client),
-    File(Rooted),
+    File(CustomRoots),
 }
 
 /// Makes clients that differ in guard and roots only.
 #[derive(Debug)]
-struct Maker {
+struct ClientFactory {
     user_agent: String,
 }
 
@@ -122,23 +120,23 @@ impl Fetcher {
 
     fn with_lookup(options: FetchOptions, lookup: &Lookup) -> Result<Self, FetchError> {
         let FetchOptions { allow_http_loopback, user_agent, addresses, origins } = options;
-        let maker = Maker { user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()) };
+        let clients = ClientFactory { user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()) };
         let guard = |more: &[Network]| match &addresses {
             Addresses::Any => None,
             Addresses::Public { allowed } => Some(Guard::new([allowed, more].concat(), Arc::clone(lookup))),
         };
-        let common = maker.route(guard(&[]), None)?;
-        let loopback = maker.route(None, None)?;
+        let common = clients.route(guard(&[]), None)?;
+        let loopback = clients.route(None, None)?;
         let origins = origins
             .into_iter()
             .map(|access| {
                 let guard = access.origin.is_https().then(|| guard(&access.allowed)).flatten();
                 let origin = access.origin.clone();
-                Ok((origin, maker.route(guard, Some(access))?))
+                Ok((origin, clients.route(guard, Some(access))?))
             })
             .collect::<Result<_, FetchError>>()?;
-        let http = if allow_http_loopback { Http::Loopback } else { Http::Never };
-        Ok(Self(Arc::new(Inner { http, maker, common, loopback, origins })))
+        let http = if allow_http_loopback { PlainHttp::Loopback } else { PlainHttp::Never };
+        Ok(Self(Arc::new(Inner { http, clients, common, loopback, origins })))
     }
 
     /// GETs `url`: the answer must be 200, UTF-8, at most `limit` bytes, and complete within `timeout`.
@@ -190,7 +188,7 @@ impl Inner {
         let client = match &route.trust {
             Trust::System(client) => client.clone(),
             Trust::File(rooted) => {
-                rooted.client(&origin, |roots| self.maker.client(route.guard.as_ref(), Some(roots))).await?
+                rooted.client(&origin, |roots| self.clients.client(route.guard.as_ref(), Some(roots))).await?
             }
         };
         let mut request = client.get(url.clone()).header(ACCEPT, DOCUMENTS);
@@ -210,14 +208,14 @@ impl Inner {
 /// The media types of what is fetched: key sets and metadata, and status lists.
 const DOCUMENTS: &str = "application/json, application/statuslist+jwt";
 
-impl Maker {
+impl ClientFactory {
     fn route(&self, guard: Option<Guard>, access: Option<OriginAccess>) -> Result<Route, FetchError> {
         let (ca, bearer) = access.map_or((None, None), |it| (it.ca.map(|ca| (it.origin, ca)), it.bearer));
         let trust = match ca {
             None => Trust::System(self.client(guard.as_ref(), None)?),
             Some((origin, ca)) => {
                 let make = |roots| self.client(guard.as_ref(), Some(roots));
-                Trust::File(Rooted::load(&origin, &ca, make)?)
+                Trust::File(CustomRoots::load(&origin, &ca, make)?)
             }
         };
         Ok(Route { guard, trust, bearer })

@@ -8,11 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use reqwest::{Certificate, Client};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use tessera_url::PlainHttp;
 use tokio::io::AsyncReadExt as _;
 use url::Url;
 
 use super::address::Network;
-use super::destination::{Destination, DestinationError, Http};
+use super::destination::{Destination, DestinationError};
 use super::error::FetchError;
 
 /// The largest file of root certificates [bytes]: a cluster has one or two, and a whole operating system's list
@@ -92,11 +93,11 @@ pub enum OriginFileError {
 
 impl Origin {
     /// Parses `https://host` or `https://host:port`; a final `/` is as good as none.
-    pub fn parse(text: &str, http: Http) -> Result<Self, OriginError> {
-        let destination = Destination::parse(text, http)?;
+    pub fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, OriginError> {
+        let destination = Destination::parse(text, plain_http)?;
         let url = destination.as_url();
         let origin = Self::of(url);
-        if url.path() == "/" && url.query().is_none() && url.fragment().is_none() {
+        if url.path() == "/" && url.query().is_none() {
             Ok(origin)
         } else {
             Err(OriginError::More { origin })
@@ -121,12 +122,12 @@ impl fmt::Display for Origin {
 
 /// The client of one file of roots, made anew when the file has changed.
 #[derive(Debug)]
-pub(super) struct Rooted {
+pub(super) struct CustomRoots {
     path: PathBuf,
     current: Mutex<(Vec<u8>, Client)>,
 }
 
-impl Rooted {
+impl CustomRoots {
     /// Reads the roots for the first time. `make` makes a client that trusts them alone.
     pub(super) fn load(
         origin: &Origin,
@@ -211,6 +212,8 @@ async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, OriginFileError> {
 
 #[cfg(test)]
 mod tests {
+    use tessera_url::UrlFault;
+
     use super::*;
 
     #[test]
@@ -220,15 +223,15 @@ mod tests {
             ("https://kubernetes.default.svc:443/", "https://kubernetes.default.svc"),
             ("https://[fd00::1]:6443", "https://[fd00::1]:6443"),
         ] {
-            assert_eq!(Origin::parse(text, Http::Never).unwrap().to_string(), shown);
+            assert_eq!(Origin::parse(text, PlainHttp::Never).unwrap().to_string(), shown);
         }
-        let origin = Origin::parse("https://id.example", Http::Never).unwrap();
-        for text in ["https://id.example/keys", "https://id.example/?a", "https://id.example#a"] {
-            let error = Origin::parse(text, Http::Never);
+        let origin = Origin::parse("https://id.example", PlainHttp::Never).unwrap();
+        for text in ["https://id.example/keys", "https://id.example/?a"] {
+            let error = Origin::parse(text, PlainHttp::Never);
             assert_eq!(error, Err(OriginError::More { origin: origin.clone() }), "{text}");
         }
-        let error = Origin::parse("http://id.example", Http::Loopback);
-        assert!(matches!(error, Err(OriginError::Destination(DestinationError::Scheme { .. }))), "{error:?}");
+        let error = Origin::parse("http://id.example", PlainHttp::Loopback);
+        assert_eq!(error, Err(OriginError::Destination(DestinationError::Url(UrlFault::RemoteHttp))));
     }
 
     #[tokio::test]

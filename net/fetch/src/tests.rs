@@ -4,6 +4,7 @@ mod guarded;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -13,23 +14,37 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use super::*;
-use tessera_listener::{Limits, Listener, ServeSummary};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(100);
 const LIMIT: usize = 10_000;
 
-fn serve() -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<ServeSummary>) {
-    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let addr = listener.local_addr();
-    let (stop, stopped) = oneshot::channel();
-    let service = service_fn(async |request| Ok::<_, Infallible>(handle(&request).await));
-    (addr, stop, tokio::spawn(listener.serve(service, Limits::default(), stopped)))
+/// A server on a free port, for as long as the runtime lives, and how many connections it has accepted.
+async fn serve() -> (SocketAddr, Arc<AtomicUsize>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = socket.local_addr().unwrap();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = socket.accept().await.unwrap();
+            counter.fetch_add(1, Ordering::Relaxed);
+            let service = service_fn(async |request| Ok::<_, Infallible>(handle(&request).await));
+            let http = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    (addr, accepted)
+}
+
+/// An address that nobody listens on.
+async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 fn whole(bytes: impl Into<Bytes>) -> BoxBody<Bytes, Infallible> {
@@ -71,7 +86,7 @@ fn fetcher() -> Fetcher {
 }
 
 async fn fetch(path: &str, timeout: Duration) -> Result<Document, FetchError> {
-    let (addr, _stop, _task) = serve();
+    let (addr, _) = serve().await;
     fetcher().get(&format!("http://{addr}{path}"), timeout, LIMIT).await
 }
 
@@ -84,26 +99,26 @@ async fn a_document_comes_with_its_cache_control() {
 
 #[tokio::test]
 async fn connections_are_reused_and_localhost_is_this_machine() {
-    let (addr, stop, task) = serve();
+    let (addr, accepted) = serve().await;
     let fetcher = fetcher();
     for _ in 0..3 {
         fetcher.get(&format!("http://localhost:{}/document", addr.port()), TIMEOUT, LIMIT).await.unwrap();
     }
-    stop.send(()).unwrap();
-    assert_eq!(task.await.unwrap().accepted, 1);
+    assert_eq!(accepted.load(Ordering::Relaxed), 1);
 }
 
 /// Environment variables belong to a process, so the test above runs again in one of its own.
 #[test]
 fn a_proxy_in_the_environment_is_not_used() {
     let run = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "fetch::tests::a_document_comes_with_its_cache_control"])
+        .args(["--exact", "tests::a_document_comes_with_its_cache_control"])
         .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9")))
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")
         .output()
         .unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[tokio::test]
@@ -162,7 +177,7 @@ async fn a_document_that_breaks_off_is_refused() {
 
 #[tokio::test]
 async fn nobody_there_is_told_without_the_query() {
-    let free = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap().local_addr();
+    let free = nobody().await;
     let error = fetcher().get(&format!("http://{free}/keys?key=hunter2"), TIMEOUT, LIMIT).await.unwrap_err();
     assert!(matches!(error, FetchError::Unreachable { .. }), "{error:?}");
     assert_eq!(error.to_string(), format!("http://{free}/keys did not answer"));
@@ -172,10 +187,13 @@ async fn nobody_there_is_told_without_the_query() {
 #[tokio::test]
 async fn plain_http_is_refused_unless_loopback_is_allowed() {
     let strict = Fetcher::new(FetchOptions::default()).unwrap();
-    for (fetcher, url) in [(strict, "http://127.0.0.1:1/"), (fetcher(), "http://issuer.example/")] {
+    for (fetcher, url, fault) in [
+        (strict, "http://127.0.0.1:1/", UrlFault::LoopbackHttp),
+        (fetcher(), "http://issuer.example/", UrlFault::RemoteHttp),
+    ] {
         let refused = fetcher.get(url, TIMEOUT, LIMIT).await;
         assert!(
-            matches!(refused, Err(FetchError::Destination { source: DestinationError::Scheme { .. } })),
+            matches!(refused, Err(FetchError::Destination { source: DestinationError::Url(it) }) if it == fault),
             "{url}: {refused:?}"
         );
     }

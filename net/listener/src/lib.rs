@@ -33,7 +33,6 @@
 mod listener;
 pub mod shutdown;
 #[cfg(test)]
-#[path = "../../testing.rs"]
 mod testing;
 pub mod tls;
 

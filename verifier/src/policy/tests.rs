@@ -133,7 +133,7 @@ fn says_line_and_column_in_characters() {
     let error = parse(text).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "3:34: /issuers/0/jwks_uri: a URL is printable ASCII without quotes and backslashes\n\
+        "3:34: /issuers/0/jwks_uri: a URL is ASCII without spaces, quotes, backslashes, braces and the characters <>^`|\n\
          4:15: /audiences: at least one is needed"
     );
     let places: Vec<_> = error.problems().iter().map(|problem| (problem.line, problem.column)).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tessera_fetch::{Addresses, Http, Origin, OriginAccess};
+use tessera_fetch::{Addresses, PlainHttp, Origin, OriginAccess};
 use tessera_listener::tls::{ServerTls, TlsFiles};
 use tessera_listener::{Limits, Listener, TowerToHyperService};
 use warp::http::StatusCode;
@@ -62,7 +62,7 @@ impl Cluster {
         assert_eq!(registration.keys, KeySource::Discovery);
         let state = snapshot(1, vec![credential("shop", CredentialKind::Workload(registration))]);
         let origins = vec![OriginAccess {
-            origin: Origin::parse(&self.issuer, Http::Never).unwrap(),
+            origin: Origin::parse(&self.issuer, PlainHttp::Never).unwrap(),
             ca: ca.map(Path::to_owned),
             bearer: bearer.map(Path::to_owned),
             allowed: vec!["127.0.0.1/32".parse().unwrap()],

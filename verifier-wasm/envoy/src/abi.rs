@@ -10,20 +10,45 @@
     reason = "the ABI is pointers and lengths; nothing but this file and `exports` has to know"
 )]
 
-mod fields;
+mod raw;
+mod signature;
 
-use std::{ptr, time::Duration};
+use std::{cell::Cell, ptr, time::Duration};
 
-pub(crate) use fields::Fields;
-use fields::{serialize, serialize_path};
+use tessera_envoy_filter::{
+    CallId, CallResponse, CounterId, Fields, HttpCall, LocalReply, PluginId, Proxy, ProxyError, RequestId,
+    Version,
+};
+use tessera_verifier::SignatureInput;
 
-/// An answer of the proxy that is no success, by its number in the ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status(u32);
+use self::raw::{
+    proxy_call_foreign_function, proxy_continue_stream, proxy_define_metric, proxy_get_buffer_bytes,
+    proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_header_map_value,
+    proxy_get_log_level, proxy_get_property, proxy_get_shared_data, proxy_http_call, proxy_increment_metric,
+    proxy_log, proxy_remove_header_map_value, proxy_replace_header_map_value, proxy_send_local_response,
+    proxy_set_effective_context, proxy_set_header_map_pairs, proxy_set_property, proxy_set_shared_data,
+    proxy_set_tick_period_milliseconds,
+};
+
+/// The proxy, by this ABI.
+pub(crate) struct ProxyWasm;
+
+/// The answer to a call, while the proxy tells of it.
+pub(crate) struct Response {
+    pub(crate) plugin: PluginId,
+    /// Of the body, in bytes.
+    pub(crate) size: usize,
+}
+
+/// While it lives, the proxy takes what is asked as asked for the context that it called.
+#[must_use]
+pub(crate) struct Scope {
+    outer: u32,
+}
 
 /// A map of names and values that the proxy has.
 #[derive(Clone, Copy)]
-pub(crate) enum Map {
+enum Map {
     RequestHeaders = 0,
     RequestTrailers = 1,
     CallResponseHeaders = 6,
@@ -34,102 +59,6 @@ pub(crate) enum Map {
 pub(crate) enum Buffer {
     CallResponseBody = 4,
     PluginConfiguration = 7,
-}
-
-/// An answer that the proxy gives by itself.
-pub(crate) struct LocalResponse<'r> {
-    pub(crate) status: u32,
-    /// Why, for the access log.
-    pub(crate) details: &'r str,
-    pub(crate) headers: &'r [(&'r str, &'r str)],
-    pub(crate) body: &'r [u8],
-}
-
-#[link(wasm_import_module = "env")]
-unsafe extern "C" {
-    fn proxy_log(level: u32, message: *const u8, length: usize) -> u32;
-    fn proxy_get_log_level(level: *mut u32) -> u32;
-    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
-    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
-    fn proxy_set_effective_context(context: u32) -> u32;
-    fn proxy_get_buffer_bytes(
-        buffer: u32,
-        start: usize,
-        limit: usize,
-        bytes: *mut *mut u8,
-        length: *mut usize,
-    ) -> u32;
-    fn proxy_get_header_map_pairs(map: u32, bytes: *mut *mut u8, length: *mut usize) -> u32;
-    fn proxy_set_header_map_pairs(map: u32, bytes: *const u8, length: usize) -> u32;
-    fn proxy_get_header_map_value(
-        map: u32,
-        name: *const u8,
-        name_length: usize,
-        value: *mut *mut u8,
-        value_length: *mut usize,
-    ) -> u32;
-    fn proxy_replace_header_map_value(
-        map: u32,
-        name: *const u8,
-        name_length: usize,
-        value: *const u8,
-        value_length: usize,
-    ) -> u32;
-    fn proxy_remove_header_map_value(map: u32, name: *const u8, length: usize) -> u32;
-    fn proxy_get_property(
-        path: *const u8,
-        path_length: usize,
-        value: *mut *mut u8,
-        value_length: *mut usize,
-    ) -> u32;
-    fn proxy_set_property(path: *const u8, path_length: usize, value: *const u8, value_length: usize) -> u32;
-    fn proxy_get_shared_data(
-        key: *const u8,
-        key_length: usize,
-        value: *mut *mut u8,
-        value_length: *mut usize,
-        version: *mut u32,
-    ) -> u32;
-    fn proxy_set_shared_data(
-        key: *const u8,
-        key_length: usize,
-        value: *const u8,
-        value_length: usize,
-        version: u32,
-    ) -> u32;
-    fn proxy_continue_stream(stream: u32) -> u32;
-    fn proxy_send_local_response(
-        status: u32,
-        details: *const u8,
-        details_length: usize,
-        body: *const u8,
-        body_length: usize,
-        headers: *const u8,
-        headers_length: usize,
-        grpc_status: i32,
-    ) -> u32;
-    fn proxy_http_call(
-        upstream: *const u8,
-        upstream_length: usize,
-        headers: *const u8,
-        headers_length: usize,
-        body: *const u8,
-        body_length: usize,
-        trailers: *const u8,
-        trailers_length: usize,
-        timeout: u32,
-        call: *mut u32,
-    ) -> u32;
-    fn proxy_call_foreign_function(
-        name: *const u8,
-        name_length: usize,
-        arguments: *const u8,
-        arguments_length: usize,
-        results: *mut *mut u8,
-        results_length: *mut usize,
-    ) -> u32;
-    fn proxy_define_metric(kind: u32, name: *const u8, length: usize, metric: *mut u32) -> u32;
-    fn proxy_increment_metric(metric: u32, by: i64) -> u32;
 }
 
 const NOT_FOUND: u32 = 1;
@@ -152,7 +81,7 @@ pub(crate) fn log(level: log::Level, message: &str) {
 }
 
 /// The least level that the proxy writes to its log.
-pub(crate) fn log_level() -> Result<log::LevelFilter, Status> {
+pub(crate) fn log_level() -> Result<log::LevelFilter, ProxyError> {
     let mut level = 0;
     // SAFETY: the pointer is that of a variable of the right type. So it is below, wherever a number comes in.
     check(unsafe { proxy_get_log_level(&raw mut level) })?;
@@ -166,149 +95,211 @@ pub(crate) fn log_level() -> Result<log::LevelFilter, Status> {
     })
 }
 
-/// The proxy's clock, in nanoseconds since 1970.
-pub(crate) fn time() -> Result<u64, Status> {
-    let mut time = 0;
-    // SAFETY: a number comes in.
-    check(unsafe { proxy_get_current_time_nanoseconds(&raw mut time) })?;
-    Ok(time)
+thread_local! {
+    /// The context that the proxy takes what is asked as asked for.
+    static EFFECTIVE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Has the root context called at such intervals.
-pub(crate) fn set_tick(period: Duration) -> Result<(), Status> {
-    let period = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
-    // SAFETY: numbers only.
-    check(unsafe { proxy_set_tick_period_milliseconds(period) })
+/// The proxy called for a context.
+pub(crate) fn enter(context: u32) -> Scope {
+    Scope { outer: EFFECTIVE.replace(context) }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        EFFECTIVE.set(self.outer);
+    }
 }
 
 /// Has what is asked from now on asked for a context.
-pub(crate) fn act_for(context: u32) -> Result<(), Status> {
-    // SAFETY: numbers only.
-    check(unsafe { proxy_set_effective_context(context) })
+fn act_for(context: u32) -> Result<(), ProxyError> {
+    if EFFECTIVE.get() != context {
+        // SAFETY: numbers only.
+        check(unsafe { proxy_set_effective_context(context) })?;
+        EFFECTIVE.set(context);
+    }
+    Ok(())
+}
+
+impl Proxy for ProxyWasm {
+    fn now(&self) -> Result<u64, ProxyError> {
+        let mut nanoseconds = 0;
+        // SAFETY: a number comes in.
+        check(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) })?;
+        Ok(nanoseconds / 1_000_000)
+    }
+
+    fn set_tick(&self, plugin: PluginId, period: Duration) -> Result<(), ProxyError> {
+        act_for(plugin.0)?;
+        // SAFETY: numbers only.
+        check(unsafe { proxy_set_tick_period_milliseconds(millis(period)) })
+    }
+
+    fn call(&self, plugin: PluginId, call: &HttpCall<'_>) -> Result<CallId, ProxyError> {
+        // Envoy drops the calls of a request whose client goes away: nobody's client is the root context's.
+        act_for(plugin.0)?;
+        let HttpCall { cluster, headers, timeout } = call;
+        let (headers, trailers) = (Fields::new(headers), Fields::new(&[]));
+        let (headers, trailers) = (headers.as_bytes(), trailers.as_bytes());
+        let mut id = 0;
+        // SAFETY: slices go out, a number comes in; the body is as long as a null pointer allows.
+        check(unsafe {
+            proxy_http_call(
+                cluster.as_ptr(),
+                cluster.len(),
+                headers.as_ptr(),
+                headers.len(),
+                ptr::null(),
+                0,
+                trailers.as_ptr(),
+                trailers.len(),
+                millis(*timeout),
+                &raw mut id,
+            )
+        })?;
+        Ok(CallId(id))
+    }
+
+    fn shared_data(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, ProxyError> {
+        let mut version = 0;
+        // SAFETY: a slice goes out, a number comes in; see `received`.
+        let value = received(|bytes, length| unsafe {
+            proxy_get_shared_data(key.as_ptr(), key.len(), bytes, length, &raw mut version)
+        })?;
+        Ok(value.map(|value| (value, Version(version))))
+    }
+
+    fn set_shared_data(&self, key: &str, value: &[u8], over: Option<Version>) -> Result<(), ProxyError> {
+        /// Overwrites an entry whatever its version.
+        const ANY: Version = Version(0);
+        let Version(version) = over.unwrap_or(ANY);
+        // SAFETY: slices go out.
+        check(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) })
+    }
+
+    fn counter(&self, name: &str) -> Result<CounterId, ProxyError> {
+        let mut metric = 0;
+        // SAFETY: a slice goes out, a number comes in.
+        check(unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut metric) })?;
+        Ok(CounterId(metric))
+    }
+
+    fn count(&self, counter: CounterId, number: u64) -> Result<(), ProxyError> {
+        // SAFETY: numbers only.
+        check(unsafe { proxy_increment_metric(counter.0, i64::try_from(number).unwrap_or(i64::MAX)) })
+    }
+
+    fn verify_signature(&self) -> fn(&SignatureInput<'_>) -> Option<bool> {
+        signature::verify
+    }
+
+    fn header(&self, request: RequestId) -> Result<Fields, ProxyError> {
+        act_for(request.0)?;
+        let map = Map::RequestHeaders as u32;
+        // SAFETY: see `received`.
+        let bytes = received(|bytes, length| unsafe { proxy_get_header_map_pairs(map, bytes, length) })?;
+        Ok(Fields::from_bytes(bytes.unwrap_or_default()))
+    }
+
+    fn set_field(&self, request: RequestId, name: &str, value: &str) -> Result<(), ProxyError> {
+        act_for(request.0)?;
+        let map = Map::RequestHeaders as u32;
+        // SAFETY: slices go out.
+        check(unsafe {
+            proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        })
+    }
+
+    fn remove_field(&self, request: RequestId, name: &[u8]) -> Result<(), ProxyError> {
+        act_for(request.0)?;
+        let map = Map::RequestHeaders as u32;
+        // SAFETY: a slice goes out.
+        check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
+    }
+
+    fn clear_trailers(&self, request: RequestId) -> Result<(), ProxyError> {
+        act_for(request.0)?;
+        let none = Fields::new(&[]);
+        let (map, none) = (Map::RequestTrailers as u32, none.as_bytes());
+        // SAFETY: a slice goes out.
+        check(unsafe { proxy_set_header_map_pairs(map, none.as_ptr(), none.len()) })
+    }
+
+    fn route_policy(&self, request: RequestId) -> Result<Option<Vec<u8>>, ProxyError> {
+        act_for(request.0)?;
+        property(&["xds", "route_metadata", "filter_metadata", "tessera", "policy"])
+    }
+
+    fn set_attribute(&self, request: RequestId, name: &str, value: &str) -> Result<(), ProxyError> {
+        act_for(request.0)?;
+        // SAFETY: slices go out.
+        check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+    }
+
+    fn reply(&self, request: RequestId, reply: &LocalReply<'_>) -> Result<(), ProxyError> {
+        act_for(request.0)?;
+        let LocalReply { status, details, headers, body } = reply;
+        let headers = Fields::new(headers);
+        let headers = headers.as_bytes();
+        // SAFETY: slices go out.
+        check(unsafe {
+            proxy_send_local_response(
+                u32::from(*status),
+                details.as_ptr(),
+                details.len(),
+                body.as_ptr(),
+                body.len(),
+                headers.as_ptr(),
+                headers.len(),
+                NO_GRPC_STATUS,
+            )
+        })
+    }
+
+    fn resume(&self, request: RequestId) -> Result<(), ProxyError> {
+        act_for(request.0)?;
+        // SAFETY: numbers only.
+        check(unsafe { proxy_continue_stream(HTTP_REQUEST) })
+    }
+}
+
+impl CallResponse for Response {
+    fn field(&self, name: &str) -> Option<Vec<u8>> {
+        act_for(self.plugin.0).ok()?;
+        let map = Map::CallResponseHeaders as u32;
+        // SAFETY: a slice goes out; see `received`.
+        let value = received(|bytes, length| unsafe {
+            proxy_get_header_map_value(map, name.as_ptr(), name.len(), bytes, length)
+        });
+        value.ok().flatten()
+    }
+
+    fn body_size(&self) -> usize {
+        self.size
+    }
+
+    fn body(&self) -> Result<Vec<u8>, ProxyError> {
+        act_for(self.plugin.0)?;
+        buffer(Buffer::CallResponseBody, self.size)
+    }
 }
 
 /// The first bytes of a buffer.
-pub(crate) fn buffer(buffer: Buffer, limit: usize) -> Result<Vec<u8>, Status> {
+pub(crate) fn buffer(buffer: Buffer, limit: usize) -> Result<Vec<u8>, ProxyError> {
     // SAFETY: see `received`.
     received(|bytes, length| unsafe { proxy_get_buffer_bytes(buffer as u32, 0, limit, bytes, length) })
         .map(Option::unwrap_or_default)
 }
 
-/// All fields of a map.
-pub(crate) fn fields(map: Map) -> Result<Fields, Status> {
-    // SAFETY: see `received`.
-    let bytes = received(|bytes, length| unsafe { proxy_get_header_map_pairs(map as u32, bytes, length) })?;
-    Ok(Fields::new(bytes.unwrap_or_default()))
-}
-
-/// Leaves no field in a map.
-pub(crate) fn clear(map: Map) -> Result<(), Status> {
-    let none = serialize(&[]);
-    // SAFETY: a slice goes out.
-    check(unsafe { proxy_set_header_map_pairs(map as u32, none.as_ptr(), none.len()) })
-}
-
-/// A field of a map.
-pub(crate) fn field(map: Map, name: &str) -> Result<Option<Vec<u8>>, Status> {
-    // SAFETY: a slice goes out; see `received`.
-    received(|bytes, length| unsafe {
-        proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), bytes, length)
-    })
-}
-
-/// Gives a field one value.
-pub(crate) fn set_field(map: Map, name: &str, value: &str) -> Result<(), Status> {
-    // SAFETY: slices go out.
-    check(unsafe {
-        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-    })
-}
-
-/// Removes a field, all lines of it.
-pub(crate) fn remove_field(map: Map, name: &[u8]) -> Result<(), Status> {
-    // SAFETY: a slice goes out.
-    check(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
-}
-
-/// Something that the proxy knows, by its path.
-pub(crate) fn property(path: &[&str]) -> Result<Option<Vec<u8>>, Status> {
-    let path = serialize_path(path);
+/// Something that the proxy knows, by its path: names with a zero byte between them.
+pub(crate) fn property(path: &[&str]) -> Result<Option<Vec<u8>>, ProxyError> {
+    let path = path.join("\0");
     // SAFETY: a slice goes out; see `received`.
     received(|bytes, length| unsafe { proxy_get_property(path.as_ptr(), path.len(), bytes, length) })
 }
 
-/// Has the proxy know something of the request.
-pub(crate) fn set_property(name: &str, value: &str) -> Result<(), Status> {
-    // SAFETY: slices go out.
-    check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
-}
-
-/// An entry of what the workers share, with its version.
-pub(crate) fn shared_data(key: &str) -> Result<(Option<Vec<u8>>, u32), Status> {
-    let mut version = 0;
-    // SAFETY: a slice goes out, a number comes in; see `received`.
-    let value = received(|bytes, length| unsafe {
-        proxy_get_shared_data(key.as_ptr(), key.len(), bytes, length, &raw mut version)
-    })?;
-    Ok((value, version))
-}
-
-/// Writes an entry of what the workers share; unless the version is 0, only over the value that has this version.
-pub(crate) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<(), Status> {
-    // SAFETY: slices go out.
-    check(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) })
-}
-
-/// Lets the request go on that was paused.
-pub(crate) fn resume_request() -> Result<(), Status> {
-    // SAFETY: numbers only.
-    check(unsafe { proxy_continue_stream(HTTP_REQUEST) })
-}
-
-/// Has the proxy answer the request.
-pub(crate) fn respond(response: &LocalResponse<'_>) -> Result<(), Status> {
-    let LocalResponse { status, details, headers, body } = response;
-    let headers = serialize(headers);
-    // SAFETY: slices go out.
-    check(unsafe {
-        proxy_send_local_response(
-            *status,
-            details.as_ptr(),
-            details.len(),
-            body.as_ptr(),
-            body.len(),
-            headers.as_ptr(),
-            headers.len(),
-            NO_GRPC_STATUS,
-        )
-    })
-}
-
-/// Starts an HTTP call without a body. Returns what it is known by when it ends.
-pub(crate) fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32, Status> {
-    let (headers, trailers) = (serialize(headers), serialize(&[]));
-    let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    let mut call = 0;
-    // SAFETY: slices go out, a number comes in; the body is as long as a null pointer allows.
-    check(unsafe {
-        proxy_http_call(
-            cluster.as_ptr(),
-            cluster.len(),
-            headers.as_ptr(),
-            headers.len(),
-            ptr::null(),
-            0,
-            trailers.as_ptr(),
-            trailers.len(),
-            timeout,
-            &raw mut call,
-        )
-    })?;
-    Ok(call)
-}
-
 /// Calls a function that this proxy has beside those of the ABI.
-pub(crate) fn call_foreign(name: &str, arguments: &[u8]) -> Result<Vec<u8>, Status> {
+fn call_foreign(name: &str, arguments: &[u8]) -> Result<Vec<u8>, ProxyError> {
     // SAFETY: slices go out; see `received`.
     received(|bytes, length| unsafe {
         proxy_call_foreign_function(
@@ -323,18 +314,8 @@ pub(crate) fn call_foreign(name: &str, arguments: &[u8]) -> Result<Vec<u8>, Stat
     .map(Option::unwrap_or_default)
 }
 
-/// Makes a counter known, or finds the one of this name.
-pub(crate) fn counter(name: &str) -> Result<u32, Status> {
-    let mut metric = 0;
-    // SAFETY: a slice goes out, a number comes in.
-    check(unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut metric) })?;
-    Ok(metric)
-}
-
-/// Adds to a counter.
-pub(crate) fn count(metric: u32, number: u64) -> Result<(), Status> {
-    // SAFETY: numbers only.
-    check(unsafe { proxy_increment_metric(metric, i64::try_from(number).unwrap_or(i64::MAX)) })
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Room for what the proxy hands over: it writes there, and the filter takes it as its own in [`received`].
@@ -343,13 +324,13 @@ pub(crate) fn allocate(size: usize) -> *mut u8 {
     Box::into_raw(room).cast()
 }
 
-fn check(status: u32) -> Result<(), Status> {
-    if status == 0 { Ok(()) } else { Err(Status(status)) }
+fn check(status: u32) -> Result<(), ProxyError> {
+    if status == 0 { Ok(()) } else { Err(ProxyError(status)) }
 }
 
 /// Bytes that the proxy hands over, by a call that is given the places for their address and their number; nothing, if
 /// what is asked for is not there.
-fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, Status> {
+fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, ProxyError> {
     let (mut bytes, mut length) = (ptr::null_mut(), 0);
     match call(&raw mut bytes, &raw mut length) {
         // Of something that is empty there is no address.
@@ -357,6 +338,6 @@ fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option
         // SAFETY: the proxy got the address from `allocate`, for exactly so many bytes, and has forgotten it.
         0 => Ok(Some(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(bytes, length)) }.into_vec())),
         NOT_FOUND => Ok(None),
-        status => Err(Status(status)),
+        status => Err(ProxyError(status)),
     }
 }

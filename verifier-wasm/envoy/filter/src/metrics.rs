@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{abi, attributes::Outcome};
+use crate::{
+    decided::Decided,
+    proxy::{CounterId, Proxy},
+};
 
 /// What is counted. The counts are told to Envoy now and then, not with each request: that would cost every
 /// request two calls out of the sandbox.
@@ -32,14 +35,14 @@ pub(crate) enum Name {
 #[derive(Default)]
 struct Counter {
     /// Envoy's identifier of it.
-    id: Option<u32>,
+    id: Option<CounterId>,
     /// Not told yet.
     pending: u64,
 }
 
 impl Metrics {
     /// With every counter known to Envoy from the start, but for those of single reasons.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(proxy: &dyn Proxy) -> Self {
         const USUAL: [Name; 8] = [
             Name::Allowed,
             Name::DryRun,
@@ -50,7 +53,7 @@ impl Metrics {
             Name::Fetches,
             Name::FetchFailures,
         ];
-        let defined = |name: Name| (name, Counter { id: name.define(), pending: 0 });
+        let defined = |name: Name| (name, Counter { id: name.define(proxy), pending: 0 });
         Self { counters: USUAL.into_iter().map(defined).collect() }
     }
 
@@ -62,24 +65,24 @@ impl Metrics {
         self.counters.entry(name).or_default().pending += number;
     }
 
-    pub(crate) fn count_outcome(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Allow => self.count(Name::Allowed),
-            Outcome::DryRun(_) => self.count(Name::DryRun),
-            Outcome::Answer => self.count(Name::Answered),
-            Outcome::Deny(reason) => {
+    pub(crate) fn count_decision(&mut self, decided: &Decided) {
+        match (decided, decided.reason()) {
+            (Decided::Allow(_), None) => self.count(Name::Allowed),
+            (Decided::Allow(_), Some(_)) => self.count(Name::DryRun),
+            (Decided::Respond(_), _) => self.count(Name::Answered),
+            (Decided::Deny(_) | Decided::Failed(_), reason) => {
                 self.count(Name::Denied);
-                self.count(Name::DeniedFor(reason));
+                reason.into_iter().for_each(|reason| self.count(Name::DeniedFor(reason)));
             }
         }
     }
 
     /// Tells Envoy what was counted since the last time.
-    pub(crate) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self, proxy: &dyn Proxy) {
         for (name, counter) in self.counters.iter_mut().filter(|(_, counter)| counter.pending > 0) {
-            counter.id = counter.id.or_else(|| name.define());
+            counter.id = counter.id.or_else(|| name.define(proxy));
             if let Some(id) = counter.id
-                && abi::count(id, counter.pending).is_ok()
+                && proxy.count(id, counter.pending).is_ok()
             {
                 counter.pending = 0;
             }
@@ -88,7 +91,7 @@ impl Metrics {
 }
 
 impl Name {
-    fn define(self) -> Option<u32> {
+    fn define(self, proxy: &dyn Proxy) -> Option<CounterId> {
         let name = match self {
             Self::Allowed => "tessera.allowed",
             Self::DryRun => "tessera.dry_run",
@@ -100,6 +103,6 @@ impl Name {
             Self::Fetches => "tessera.fetches",
             Self::FetchFailures => "tessera.fetch_failures",
         };
-        abi::counter(name).ok()
+        proxy.counter(name).ok()
     }
 }

@@ -8,8 +8,13 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use tessera_verifier::{Backend, Verifier};
+use thiserror::Error;
 
-use crate::{attributes::Attribute, clusters::Clusters, crypto::Crypto};
+use crate::{
+    attributes::Attribute,
+    clusters::Clusters,
+    crypto::{Crypto, Lent, VerifySignature},
+};
 
 /// The policy of every route that names none.
 pub(crate) const DEFAULT_POLICY: usize = 0;
@@ -29,11 +34,13 @@ pub(crate) struct Config {
     /// At [`DEFAULT_POLICY`] the `policy`, then the `policies`, by name.
     pub(crate) policies: Vec<(String, Verifier)>,
     pub(crate) clusters: Clusters,
-    pub(crate) crypto: Crypto,
+    pub(crate) lent: Lent,
     pub(crate) attributes: Vec<Attribute>,
 }
 
 /// Every problem of a configuration, a line or more each.
+#[derive(Debug, Error)]
+#[error("{}", .0.join("\n"))]
 pub(crate) struct ConfigError(Vec<String>);
 
 #[derive(Deserialize)]
@@ -60,12 +67,13 @@ struct Document<'c> {
 struct Members<T>(Vec<(String, T)>);
 
 impl Config {
-    /// Reads a configuration, or finds every problem in it.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, ConfigError> {
+    /// Reads a configuration, or finds every problem in it. Envoy may lend its check of signatures.
+    pub(crate) fn parse(text: &[u8], verify: VerifySignature) -> Result<Self, ConfigError> {
         let document: Document<'_> = serde_json::from_slice(text)
             .map_err(|error| ConfigError(vec![format!("the configuration is unusable: {error}")]))?;
         let Document { policy, policies: Members(named), clusters, crypto, attributes } = document;
-        let backend = crypto.backend();
+        let lent = crypto.lent(verify);
+        let backend = lent.backend(verify);
         let (mut policies, mut problems) = (Vec::new(), Vec::new());
         let all = [("/policy".to_owned(), String::new(), policy)].into_iter();
         let all =
@@ -82,7 +90,7 @@ impl Config {
         let clusters =
             Clusters::new(clusters.0).map_err(|faults| problems.extend(faults)).unwrap_or_default();
         if problems.is_empty() {
-            Ok(Self { policies, clusters, crypto, attributes })
+            Ok(Self { policies, clusters, lent, attributes })
         } else {
             Err(ConfigError(problems))
         }
@@ -96,12 +104,6 @@ fn load(policy: &RawValue, backend: Backend) -> Result<Verifier, String> {
 impl ConfigError {
     pub(crate) fn new(problems: Vec<String>) -> Self {
         Self(problems)
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.join("\n").fmt(f)
     }
 }
 

@@ -15,15 +15,30 @@ pub(crate) const BINARIES: Step = Step { title: "dist/tessera, dist/tessera-prox
 /// What dist/ holds for people to run.
 pub(crate) const SHIPPED: [&str; 2] = ["tessera", "tessera-proxy"];
 
+/// A binary of the workspace.
+#[derive(Clone, Copy)]
+struct Binary {
+    package: &'static str,
+    name: &'static str,
+}
+
+const TESSERA: Binary = Binary { package: "tessera-cli", name: "tessera" };
+const PROXY: Binary = Binary { package: "tessera-host-demo", name: "tessera-proxy" };
 /// The resource service of the demo and the tests; it has no place in dist/.
-const ORDERS: &str = "orders";
+const ORDERS: Binary = Binary { package: "tessera-tests", name: "orders" };
+const SOAK: Binary = Binary { package: "tessera-tests", name: "soak" };
+const BENCH_ISSUER: Binary = Binary { package: "tessera-bench-issuer", name: "bench-issuer" };
 
 /// The features that turn the tests with real processes on. Building with them from the start means that the test
 /// run, which needs them, finds everything compiled.
 pub(crate) const END_TO_END: &str = "tessera-tests/e2e,tessera-cli/e2e";
 
+/// Selected in every build for development: it has the features of all of them, so that they share what they compile.
+const FEATURES: &str = "xtask-features";
+
 fn binaries(cx: &Context) -> Result<String, Failure> {
-    let built = compile(cx)?;
+    // The service comes along: one run of cargo is quicker than two.
+    let built = compile(cx, &[TESSERA, PROXY, ORDERS])?;
     for name in SHIPPED {
         let binary = find(&built, name)?;
         place(cx, name, |path| fs::copy(binary, path).map(drop))?;
@@ -33,12 +48,12 @@ fn binaries(cx: &Context) -> Result<String, Failure> {
 
 /// The resource service's binary, built if need be.
 pub(crate) fn orders(cx: &Context) -> Result<PathBuf, Failure> {
-    Ok(find(&compile(cx)?, ORDERS)?.to_owned())
+    one(cx, ORDERS)
 }
 
 /// The driver of the long run, built if need be.
 pub(crate) fn soak(cx: &Context) -> Result<PathBuf, Failure> {
-    Ok(find(&compile(cx)?, "soak")?.to_owned())
+    one(cx, SOAK)
 }
 
 /// The binary of this name, built by `cargo build` with these arguments.
@@ -46,11 +61,23 @@ pub(crate) fn compiled(cx: &Context, arguments: &[&str], name: &str) -> Result<P
     Ok(find(&build(cx.cargo("build").args(arguments))?, name)?.to_owned())
 }
 
-/// Builds every binary of the workspace's default members and returns where cargo says it put them.
-fn compile(cx: &Context) -> Result<Vec<PathBuf>, Failure> {
-    let mut command = cx.cargo("build").args(["--bins", "--features", END_TO_END]);
+fn one(cx: &Context, binary: Binary) -> Result<PathBuf, Failure> {
+    Ok(find(&compile(cx, &[binary])?, binary.name)?.to_owned())
+}
+
+/// Builds these binaries and returns where cargo says it put them.
+fn compile(cx: &Context, binaries: &[Binary]) -> Result<Vec<PathBuf>, Failure> {
+    let selected = binaries.iter().flat_map(|binary| ["--package", binary.package, "--bin", binary.name]);
+    let mut command = cx.cargo("build").args(selected);
     if cx.release {
         command = command.args(["--release"]);
+    } else {
+        command = command.args(["--package", FEATURES]);
+    }
+    for (package, feature) in [("tessera-tests", "tessera-tests/e2e"), ("tessera-cli", "tessera-cli/e2e")] {
+        if binaries.iter().any(|binary| binary.package == package) {
+            command = command.args(["--features", feature]);
+        }
     }
     build(command)
 }

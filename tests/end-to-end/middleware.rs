@@ -55,8 +55,6 @@ impl Host {
         let log = folder.path().join("wasmtime.log");
         fs::write(folder.path().join("guarded.wasm"), guarded()).unwrap();
         let mut script = format!("exec {}", documented()).replace("127.0.0.1:7402", "127.0.0.1:0");
-        // The tests' wasmtime is built without that allocator, to compile sooner; `serve` asks for it by default.
-        script = script.replace("wasmtime serve", "wasmtime serve -O pooling-allocator=n");
         match policy {
             Some(policy) => fs::write(folder.path().join("policy.json"), policy).unwrap(),
             None => script = script.replace("--env \"TESSERA_POLICY=$(cat policy.json)\"", ""),

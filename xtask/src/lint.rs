@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use tessera_tests::docs;
 
 use crate::{
-    build::native::END_TO_END,
+    build::native::{self, END_TO_END},
     command::{CommandError, Run},
     context::Context,
     failure::Failure,
@@ -40,10 +40,8 @@ const STEPS: &[Step] = &[
     Step { title: "the published OpenAPI document", run: interface },
     Step { title: "dependencies: duplicates, licences, sources", run: dependencies },
     Step { title: "dependencies: advisories", run: advisories },
-    Step { title: "clippy on the workspace", run: clippy },
-    Step { title: "clippy on the fuzz targets", run: clippy_fuzz },
+    Step { title: "clippy on all that is native", run: clippy },
     Step { title: "clippy on the guests", run: clippy_guests },
-    Step { title: "clippy on the measuring program of the verifier", run: clippy_bench },
     Step { title: "rustdoc", run: rustdoc },
 ];
 
@@ -55,43 +53,23 @@ fn formatting(cx: &Context) -> Result<String, Failure> {
     held("the formatting", "cargo fmt --all", cx.cargo("fmt").args(["--all", "--check"]).shown())
 }
 
+/// In one run of cargo, which checks each dependency once.
 fn clippy(cx: &Context) -> Result<String, Failure> {
-    let run =
-        cx.cargo("clippy").args(["--all-targets", "--features", END_TO_END, "--", "-D", "warnings"]).shown();
-    held("clippy", "cargo clippy --fix --all-targets   # what it cannot mend stands above", run)
-}
-
-/// They are no default member: nobody needs a C++ compiler to build the rest.
-fn clippy_fuzz(cx: &Context) -> Result<String, Failure> {
+    let guests = GUESTS.iter().flat_map(|package| ["--exclude", package]);
     let run = cx
         .cargo("clippy")
-        .args(["--package", "tessera-fuzz", "--all-targets", "--", "-D", "warnings"])
+        .args(["--workspace"])
+        .args(guests)
+        .args(["--all-targets", "--features", END_TO_END, "--", "-D", "warnings"])
         .shown();
-    held("clippy on a fuzz target", "mend what stands above, then run: cargo xtask lint", run)
+    held("clippy", "cargo clippy --fix --all-targets   # what it cannot mend stands above", run)
 }
 
 fn clippy_guests(cx: &Context) -> Result<String, Failure> {
     let packages = GUESTS.iter().flat_map(|package| ["--package", package]);
-    let run = cx
-        .cargo("clippy")
-        .args(packages)
-        .args(["--target", GUEST_TARGET, "--target-dir"])
-        .args([cx.target.join("guest")])
-        .args(["--", "-D", "warnings"])
-        .shown();
+    let run =
+        cx.cargo("clippy").args(packages).args(["--target", GUEST_TARGET, "--", "-D", "warnings"]).shown();
     held("clippy on a guest", "mend what stands above, then run: cargo xtask lint", run)
-}
-
-fn clippy_bench(cx: &Context) -> Result<String, Failure> {
-    let run = cx
-        .cargo("clippy")
-        .args(["--package", "tessera-bench-verifier", "--all-targets", "--", "-D", "warnings"])
-        .shown();
-    held(
-        "clippy on the measuring program of the verifier",
-        "cargo clippy --fix --package tessera-bench-verifier",
-        run,
-    )
 }
 
 fn rustdoc(cx: &Context) -> Result<String, Failure> {
@@ -112,13 +90,12 @@ fn interface(cx: &Context) -> Result<String, Failure> {
 /// Whether a file is what `tessera` prints for this command.
 fn printed(cx: &Context, file: &str, command: &[&str]) -> Result<(), Failure> {
     let remedy = format!("cargo run --bin tessera -- {} > {file}", command.join(" "));
-    let build = |source| Failure::Build {
+    let unprinted = |source| Failure::Build {
         what: "`tessera`".to_owned(),
         remedy: remedy.clone(),
         source: Some(source),
     };
-    let run = cx.cargo("run").args(["--quiet", "--bin", "tessera", "--"]).args(command);
-    let own = run.captured().map_err(build)?;
+    let own = Run::new(native::tessera(cx)?).args(command).captured().map_err(unprinted)?;
     let published = std::fs::read_to_string(cx.root.join(file)).unwrap_or_default();
     if published.trim_end() == own.trim_end() {
         return Ok(());

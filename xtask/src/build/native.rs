@@ -10,7 +10,10 @@ use serde_json::Value;
 use crate::{build::place, command::Run, context::Context, failure::Failure, plan::Step};
 
 /// The binaries into dist/.
-pub(crate) const BINARIES: Step = Step { title: "dist/tessera, dist/tessera-proxy", run: binaries };
+pub(crate) const BINARIES: Step = Step {
+    title: "dist/tessera, dist/tessera-proxy: compiling (about 5 min on two cores the first time)",
+    run: binaries,
+};
 
 /// What dist/ holds for people to run.
 pub(crate) const SHIPPED: [&str; 2] = ["tessera", "tessera-proxy"];
@@ -27,7 +30,6 @@ const PROXY: Binary = Binary { package: "tessera-host-demo", name: "tessera-prox
 /// The resource service of the demo and the tests; it has no place in dist/.
 const ORDERS: Binary = Binary { package: "tessera-tests", name: "orders" };
 const SOAK: Binary = Binary { package: "tessera-tests", name: "soak" };
-const BENCH_ISSUER: Binary = Binary { package: "tessera-bench-issuer", name: "bench-issuer" };
 
 /// The features that turn the tests with real processes on. Building with them from the start means that the test
 /// run, which needs them, finds everything compiled.
@@ -49,6 +51,11 @@ fn binaries(cx: &Context) -> Result<String, Failure> {
 /// The resource service's binary, built if need be.
 pub(crate) fn orders(cx: &Context) -> Result<PathBuf, Failure> {
     one(cx, ORDERS)
+}
+
+/// The binary of people's commands, built if need be.
+pub(crate) fn tessera(cx: &Context) -> Result<PathBuf, Failure> {
+    one(cx, TESSERA)
 }
 
 /// The driver of the long run, built if need be.

@@ -10,24 +10,34 @@ use crate::{
 };
 
 /// The componentizing build that authors of guests know; ours must agree with it.
-pub(crate) const CARGO_COMPONENT: Step =
-    Step { title: "cargo-component 0.21.1", run: |cx| Tool::COMPONENT.ensure(cx) };
+pub(crate) const CARGO_COMPONENT: Step = Step {
+    title: "cargo-component 0.21.1: compiling, unless it is in the cache (some minutes)",
+    run: |cx| Tool::COMPONENT.ensure(cx),
+};
 
 /// Licences, sources, duplicates, advisories.
-pub(crate) const CARGO_DENY: Step = Step { title: "cargo-deny 0.20.2", run: |cx| Tool::DENY.ensure(cx) };
+pub(crate) const CARGO_DENY: Step = Step {
+    title: "cargo-deny 0.20.2: compiling, unless it is in the cache (some minutes)",
+    run: |cx| Tool::DENY.ensure(cx),
+};
 
 /// Builds fuzz targets with the coverage counters that libFuzzer is led by.
-pub(crate) const CARGO_FUZZ: Step = Step { title: "cargo-fuzz 0.13.2", run: |cx| Tool::FUZZ.ensure(cx) };
+pub(crate) const CARGO_FUZZ: Step = Step {
+    title: "cargo-fuzz 0.13.2: compiling, unless it is in the cache (about 1 min)",
+    run: |cx| Tool::FUZZ.ensure(cx),
+};
 
 /// Changes the code in small ways and asks whether a test notices.
-pub(crate) const CARGO_MUTANTS: Step =
-    Step { title: "cargo-mutants 27.1.0", run: |cx| Tool::MUTANTS.ensure(cx) };
+pub(crate) const CARGO_MUTANTS: Step = Step {
+    title: "cargo-mutants 27.1.0: compiling, unless it is in the cache (about 1 min)",
+    run: |cx| Tool::MUTANTS.ensure(cx),
+};
 
 /// The test runner: one process per test. Any version that is already there will do.
-pub(crate) const NEXTEST: Step = Step { title: "cargo-nextest", run: |cx| Tool::NEXTEST.ensure(cx) };
-
-/// A host of wasi:http, for the tests of the middleware.
-pub(crate) const WASMTIME: Step = Step { title: "wasmtime 48.0.8", run: |cx| Tool::WASMTIME.ensure(cx) };
+pub(crate) const NEXTEST: Step = Step {
+    title: "cargo-nextest: compiling, unless there is one (some minutes)",
+    run: |cx| Tool::NEXTEST.ensure(cx),
+};
 
 /// A tool that xtask installs by `cargo install`.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +45,9 @@ pub(crate) struct Tool {
     /// The crate.
     package: &'static str,
     binary: &'static str,
-    /// Its own name as a subcommand, `cargo NAME`, where it is one.
-    subcommand: Option<&'static str>,
+    /// Its own name as a subcommand, `cargo NAME`.
+    subcommand: &'static str,
     version: &'static str,
-    /// Further arguments of `cargo install`.
-    options: &'static [&'static str],
-    /// The optimisation level, where the crate's own takes longer to compile than its use is worth.
-    opt_level: Option<&'static str>,
     /// Whether the user's own copy is as good, whatever its version.
     any_version: bool,
 }
@@ -49,44 +55,20 @@ pub(crate) struct Tool {
 impl Tool {
     pub(crate) const COMPONENT: Self = Self::subcommand("cargo-component", "component", "0.21.1");
     pub(crate) const DENY: Self = Self::subcommand("cargo-deny", "deny", "0.20.2");
-    pub(crate) const FUZZ: Self =
-        Self { opt_level: Some("1"), ..Self::subcommand("cargo-fuzz", "fuzz", "0.13.2") };
-    pub(crate) const MUTANTS: Self =
-        Self { opt_level: Some("1"), ..Self::subcommand("cargo-mutants", "mutants", "27.1.0") };
+    pub(crate) const FUZZ: Self = Self::subcommand("cargo-fuzz", "fuzz", "0.13.2");
+    pub(crate) const MUTANTS: Self = Self::subcommand("cargo-mutants", "mutants", "27.1.0");
     pub(crate) const NEXTEST: Self =
         Self { any_version: true, ..Self::subcommand("cargo-nextest", "nextest", "0.9.143") };
-    /// Only what `wasmtime serve` takes with components of WASI 0.3.
-    pub(crate) const WASMTIME: Self = Self {
-        package: "wasmtime-cli",
-        binary: "wasmtime",
-        subcommand: None,
-        version: "48.0.8",
-        options: &[
-            "--no-default-features",
-            "--features",
-            "run,serve,component-model,component-model-async,cranelift",
-        ],
-        opt_level: Some("1"),
-        any_version: false,
-    };
 
     const fn subcommand(package: &'static str, name: &'static str, version: &'static str) -> Self {
-        Self {
-            package,
-            binary: package,
-            subcommand: Some(name),
-            version,
-            options: &[],
-            opt_level: None,
-            any_version: false,
-        }
+        Self { package, binary: package, subcommand: name, version, any_version: false }
     }
 
     /// The tool as cargo would run it, but surely ours: cargo looks into its own folder before `PATH`.
     pub(crate) fn run(self, cx: &Context) -> Run {
         match self.subcommand {
-            Some(name) if self.any_version && self.is_on_path(cx) => cx.cargo(name),
-            name => Run::new(self.binary(cx)).args(name).within(&cx.root),
+            name if self.any_version && self.is_on_path(cx) => cx.cargo(name),
+            name => Run::new(self.binary(cx)).args([name]).within(&cx.root),
         }
     }
 
@@ -106,13 +88,13 @@ impl Tool {
         let build = cx.cache.join("build").join(self.package);
         create_folder(&build)?;
         let spec = format!("{}@{}", self.package, self.version);
-        let mut install = cx.cargo("install");
-        if let Some(level) = self.opt_level {
-            install = install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level);
-        }
-        install
+        cx.cargo("install")
             .args(["--locked", "--force"])
-            .args(self.options)
+            // Optimised, each of them would take longer to compile than its use in a year.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
             .args(["--root"])
             .args([cx.tools()])
             .args(["--target-dir"])
@@ -130,17 +112,17 @@ impl Tool {
     }
 
     fn installed_version(self, cx: &Context) -> Option<String> {
-        let said = Run::new(self.binary(cx)).args(self.subcommand).args(["--version"]).quiet().ok()?;
+        let said = Run::new(self.binary(cx)).args([self.subcommand, "--version"]).quiet().ok()?;
         // "cargo-deny 0.20.2"; cargo-component adds a commit and a date in parentheses.
         said.split_whitespace().nth(1).map(str::to_owned)
     }
 
     fn is_on_path(self, cx: &Context) -> bool {
-        self.subcommand.is_some_and(|name| cx.cargo(name).args(["--version"]).quiet().is_ok())
+        cx.cargo(self.subcommand).args(["--version"]).quiet().is_ok()
     }
 
     /// Where the tool is, once it is ensured.
-    pub(crate) fn binary(self, cx: &Context) -> PathBuf {
+    fn binary(self, cx: &Context) -> PathBuf {
         cx.tools().join("bin").join(self.binary)
     }
 }

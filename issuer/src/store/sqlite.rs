@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sqlx::SqlitePool;
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Sqlite, SqlitePool};
 
 use super::{Changes, State, Store, StoreError, UsedAssertion, read, write};
 use crate::domain::{Actor, Applied, Block, BlockRequest, Change, CredentialId, UnixTime};
@@ -44,6 +45,16 @@ enum Schema {
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     pool: SqlitePool,
+}
+
+/// A connection for one piece of work. It goes back to the pool only if the work was seen to its end.
+///
+/// After some errors (`SQLITE_FULL`, `SQLITE_IOERR`, `SQLITE_NOMEM`) SQLite has rolled the transaction back by itself
+/// (sqlite.org/lang_transaction.html), which sqlx does not notice: it would take that connection to be inside a
+/// transaction for ever.
+struct Lease {
+    connection: PoolConnection<Sqlite>,
+    is_sound: bool,
 }
 
 impl SqliteFile {
@@ -114,7 +125,7 @@ impl SqliteStore {
 
     /// A connection, for tests that look into the tables.
     #[cfg(test)]
-    pub(crate) async fn acquire(&self) -> sqlx::pool::PoolConnection<sqlx::Sqlite> {
+    pub(crate) async fn acquire(&self) -> PoolConnection<Sqlite> {
         self.pool.acquire().await.unwrap()
     }
 
@@ -125,14 +136,20 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
+    async fn lease(&self) -> Result<Lease, StoreError> {
+        Ok(Lease { connection: self.pool.acquire().await?, is_sound: false })
+    }
+
     /// Reads as of one revision.
     async fn read<T>(
         &self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lease = self.lease().await?;
+        let mut transaction = lease.connection.begin().await?;
         let read = work(&mut transaction).await?;
         transaction.rollback().await?;
+        lease.is_sound = true;
         Ok(read)
     }
 
@@ -142,10 +159,30 @@ impl SqliteStore {
         &self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let written = work(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(written)
+        let mut lease = self.lease().await?;
+        let mut transaction = lease.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let written = match work(&mut transaction).await {
+            // The database did all that it was asked.
+            Err(StoreError::Refused(error)) => {
+                transaction.rollback().await?;
+                Err(error.into())
+            }
+            other => {
+                let written = other?;
+                transaction.commit().await?;
+                Ok(written)
+            }
+        };
+        lease.is_sound = true;
+        written
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.is_sound {
+            self.connection.close_on_drop();
+        }
     }
 }
 

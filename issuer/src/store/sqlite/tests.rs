@@ -2,7 +2,6 @@ mod keys;
 
 use std::sync::Arc;
 
-use sqlx::{Connection as _, SqliteConnection};
 use tokio::time::{sleep, timeout};
 
 use super::*;
@@ -415,4 +414,43 @@ async fn a_bad_file_is_told_from_a_missing_and_from_a_locked_one() {
         .unwrap();
     let refused = SqliteStore::open(&path).await.unwrap_err();
     assert!(matches!(refused, StoreError::Locked(_)), "{refused:?}");
+}
+
+/// `SQLITE_FULL` ends the transaction without sqlx's knowledge.
+#[tokio::test]
+async fn a_disk_that_was_full_for_a_moment_is_not_full_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, &vault()).await;
+    let before = store.revision().await.unwrap();
+    let mut held = [store.acquire().await, store.acquire().await];
+    for connection in &mut held {
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut **connection).await.unwrap();
+    }
+    drop(held);
+    // More than the pages that there are have room for.
+    let description = "x".repeat(200).parse().unwrap();
+    let settings = ClientUpdate { description: Some(description), ..ClientUpdate::default() };
+    let mut failures = 0;
+    for number in 0..200 {
+        let change =
+            Change::AddClient { id: id(&format!("c{number}")), settings: settings.clone(), credential: None };
+        match store.apply(&actor(), &change, NOW).await {
+            Ok(_) => {}
+            Err(StoreError::Database(_)) => failures += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(failures > 0, "nothing was full");
+    let mut held = [store.acquire().await, store.acquire().await];
+    for connection in &mut held {
+        sqlx::query("PRAGMA max_page_count = 1000000").execute(&mut **connection).await.unwrap();
+    }
+    drop(held);
+    for number in 0..4 {
+        let change =
+            Change::AddClient { id: id(&format!("d{number}")), settings: settings.clone(), credential: None };
+        store.apply(&actor(), &change, NOW).await.unwrap();
+    }
+    let state = store.load().await.unwrap();
+    assert!(state.revision > before && state.directory.client("d3").is_some());
 }

@@ -22,7 +22,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use tessera_fetch::chain;
-use tessera_host::{self as host, Decision, Document, Grant, Identity, Rejection, Verifier};
+use tessera_host::{self as host, Decision, Identity, LocalResponse, Permit, Rejection, Verifier};
 use tessera_listener::Peer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{info, warn};
@@ -82,7 +82,7 @@ const LOGGED_CHARACTERS: usize = 200;
 
 /// What became of a request.
 enum Passed {
-    On(Box<Grant>),
+    On(Box<Permit>),
     Not(Rejection),
     Answered,
 }
@@ -138,9 +138,9 @@ impl Proxy {
         };
         let status = response.status().as_u16();
         match decision {
-            Passed::On(grant) => {
-                let subject = grant.identity().map(Identity::subject);
-                if let Some(Rejection { error, reason, .. }) = grant.refusal() {
+            Passed::On(permit) => {
+                let subject = permit.identity().map(Identity::subject);
+                if let Some(Rejection { error, reason, .. }) = permit.refusal() {
                     warn!(?peer, method, path, status, error, reason, "let through by a dry run");
                 } else {
                     info!(?peer, method, path, status, subject, "allowed");
@@ -177,11 +177,11 @@ impl Proxy {
             })
             .await;
         match decision {
-            Decision::Allow(grant) => {
-                (self.pass_on(request, &authority, &grant).await, Passed::On(Box::new(grant)))
+            Decision::Allow(permit) => {
+                (self.pass_on(request, &authority, &permit).await, Passed::On(Box::new(permit)))
             }
             Decision::Deny(rejection) => (refuse(&rejection), Passed::Not(rejection)),
-            Decision::Answer(document) => (answer(document), Passed::Answered),
+            Decision::Respond(response) => (respond(response), Passed::Answered),
         }
     }
 
@@ -189,12 +189,14 @@ impl Proxy {
         &self,
         request: Request<Incoming>,
         authority: &Authority,
-        grant: &Grant,
+        permit: &Permit,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let (body, progress) = Progress::of(body);
         let request = Request::from_parts(parts, body);
-        let request = match forward::request(request, authority, &self.upstream.authority, grant) {
+        let upstream = &self.upstream.authority;
+        let permitted = |headers: &mut _| permit.apply(headers);
+        let request = match forward::request(request, authority, upstream, permit.target(), permitted) {
             Ok(request) => request,
             Err(error) => {
                 warn!(error = chain(&error), "a request cannot be passed on");
@@ -252,11 +254,11 @@ fn refuse(rejection: &Rejection) -> Response<Body> {
     response
 }
 
-fn answer(document: Document) -> Response<Body> {
-    let body = Full::new(Bytes::from(document.body)).map_err(|never| match never {}).boxed_unsync();
+fn respond(local: LocalResponse) -> Response<Body> {
+    let body = Full::new(Bytes::from(local.body)).map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);
-    *response.status_mut() = document.status;
-    *response.headers_mut() = document.headers;
+    *response.status_mut() = local.status;
+    *response.headers_mut() = local.headers;
     response
 }
 

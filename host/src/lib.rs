@@ -6,8 +6,8 @@
 //!
 //! 1. [`Verifier::load`] the component and a policy document. Every problem in the policy comes back.
 //! 2. Run [`Verifier::keep_fresh`] beside everything else: it fetches key sets when they are due.
-//! 3. Ask [`Verifier::authorize`] about each request, and pass on what it allows, [changed](Grant::apply) as
-//!    the grant says.
+//! 3. Ask [`Verifier::authorize`] about each request, and pass on what it allows, [changed](Permit::apply) as
+//!    the permit says.
 //!
 //! ```no_run
 //! use tessera_host::{Decision, Options, Request, Verifier};
@@ -25,9 +25,9 @@
 //!     let headers = http::HeaderMap::new();
 //!     let request = Request { method: "GET", host: "orders.example", target: "/orders", headers: &headers };
 //!     match verifier.authorize(&request).await {
-//!         Decision::Allow(grant) => println!("allowed: {:?}", grant.identity()),
+//!         Decision::Allow(permit) => println!("allowed: {:?}", permit.identity()),
 //!         Decision::Deny(rejection) => println!("{}: {}", rejection.status, rejection.reason),
-//!         Decision::Answer(document) => println!("answered: {}", document.body),
+//!         Decision::Respond(response) => println!("answered: {}", response.body),
 //!     }
 //!     Ok(())
 //! }
@@ -39,15 +39,22 @@
 //! not be trusted to.
 
 mod clock;
+mod decision;
 mod documents;
+mod driver;
 mod instance;
 mod pool;
+mod problem;
+mod request;
 mod runtime;
 mod session;
 mod verifier;
 
-pub use documents::{Kind, Want};
-pub use instance::{Answer, Document, Grant, Identity, InstanceError, PolicyProblem, Rejection};
+pub use decision::{Decision, Identity, LocalResponse, Permit, Rejection};
+pub use documents::{DocumentKind, FetchRequest};
+pub use instance::{InstanceError, Step};
+pub use problem::PolicyProblem;
+pub use request::{PlainRequest, Request};
 pub use runtime::{Limits, RuntimeError};
-pub use session::{Component, PlainRequest, Session};
-pub use verifier::{Decision, LoadError, Options, Request, Verifier};
+pub use session::{Component, Session};
+pub use verifier::{LoadError, Options, Verifier};

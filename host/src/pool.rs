@@ -1,14 +1,21 @@
 //! Instances for requests to use, one at a time each.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tessera_fetch::chain;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::error;
 
 use crate::{
-    documents::Documents,
-    instance::{Instance, InstanceError, PolicyProblem},
+    clock,
+    documents::{Examination, FetchRequest, FetchResult, History, LastSeen},
+    driver::Instances,
+    instance::{Instance, InstanceError, Step},
+    problem::PolicyProblem,
+    request::{PlainRequest, Request},
     runtime::Runtime,
 };
 
@@ -16,55 +23,73 @@ use crate::{
 pub(crate) struct Pool {
     runtime: Runtime,
     policy: String,
-    documents: Arc<Documents>,
+    claims: bool,
+    history: Arc<History>,
+    required_headers: Vec<String>,
     /// As many permits as there may be instances.
     permits: Semaphore,
-    idle: Mutex<Vec<Instance>>,
+    idle: Mutex<Vec<Member>>,
+}
+
+struct Member {
+    instance: Instance,
+    last_seen: LastSeen,
 }
 
 /// An instance in use.
-pub(crate) struct Lease<'p> {
+struct Lease<'p> {
     pool: &'p Pool,
-    instance: Instance,
+    member: Member,
     _permit: SemaphorePermit<'p>,
 }
 
-/// Why there is no instance to be had.
+/// Why an instance cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NewInstanceError {
     /// It failed before it could be used.
     #[error(transparent)]
     Failed(#[from] InstanceError),
-    /// It refused a policy that an earlier instance accepted.
+    /// It refused the policy.
     #[error("the verifier refuses its policy")]
     Policy(Vec<PolicyProblem>),
-    /// Nobody gives out instances any more.
+}
+
+/// Why no instance can be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LeaseError {
+    /// A new one was needed, and cannot be made.
+    #[error(transparent)]
+    New(#[from] NewInstanceError),
+    /// It failed while it was used.
+    #[error(transparent)]
+    Failed(#[from] InstanceError),
+    /// The pool gives out no instances any more.
     #[error("the pool is closed")]
     Closed,
 }
 
 impl Pool {
-    pub(crate) fn new(runtime: Runtime, policy: &str, documents: Arc<Documents>, size: usize) -> Self {
-        Self {
+    /// A pool with its first instance.
+    pub(crate) fn new(
+        runtime: Runtime,
+        policy: &str,
+        claims: bool,
+        history: Arc<History>,
+        size: usize,
+    ) -> Result<Self, NewInstanceError> {
+        let first = Member::new(&runtime, policy, claims)?;
+        Ok(Self {
+            required_headers: first.instance.required_headers().to_vec(),
             runtime,
             policy: policy.to_owned(),
-            documents,
+            claims,
+            history,
             permits: Semaphore::new(size.clamp(1, Semaphore::MAX_PERMITS)),
-            idle: Mutex::default(),
-        }
+            idle: Mutex::new(vec![first]),
+        })
     }
 
-    /// An instance of this policy that belongs to nobody and knows nothing yet.
-    pub(crate) fn new_instance(&self) -> Result<Instance, NewInstanceError> {
-        Instance::new(&self.runtime, &self.policy)?.map_err(NewInstanceError::Policy)
-    }
-
-    /// Gives an instance to whoever asks next.
-    pub(crate) fn admit(&self, instance: Instance) {
-        self.idle().push(instance);
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Member>> {
         // Nothing is changed by halves, so what a panic left behind is whole.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,29 +98,68 @@ impl Pool {
     ///
     /// Making one and catching up are computation, on the caller's thread: some milliseconds for a policy and
     /// key sets that were read before, within the same bounds.
-    pub(crate) async fn lease(&self) -> Result<Lease<'_>, NewInstanceError> {
-        let permit = self.permits.acquire().await.map_err(|_| NewInstanceError::Closed)?;
+    async fn lease(&self) -> Result<Lease<'_>, LeaseError> {
+        let permit = self.permits.acquire().await.map_err(|_| LeaseError::Closed)?;
         let idle = self.idle().pop();
-        let instance = match idle {
-            Some(instance) => instance,
-            None => self.new_instance()?,
+        let mut member = match idle {
+            Some(member) => member,
+            None => Member::new(&self.runtime, &self.policy, self.claims)?,
         };
-        let mut lease = Lease { pool: self, instance, _permit: permit };
-        lease.instance.catch_up(&self.documents)?;
-        Ok(lease)
+        let Member { instance, last_seen } = &mut member;
+        self.history.catch_up(last_seen, |result| instance.apply_fetch(result))?;
+        Ok(Lease { pool: self, member, _permit: permit })
+    }
+}
+
+impl Instances for Pool {
+    type Error = LeaseError;
+
+    async fn authorize(&self, request: &Request<'_>, attempt: u64) -> Result<(Step, LastSeen), LeaseError> {
+        // A value that is not UTF-8 gets replacement characters, with which it matches nothing.
+        let fields: Vec<(&str, Cow<'_, str>)> = self
+            .required_headers
+            .iter()
+            .flat_map(|name| request.headers.get_all(name).iter().map(move |value| (name.as_str(), value)))
+            .map(|(name, value)| (name, String::from_utf8_lossy(value.as_bytes())))
+            .collect();
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, &**value)).collect();
+        let Request { method, host, target, .. } = *request;
+        let request = PlainRequest { method, host, target, headers: &fields };
+        let lease = self.lease().await?;
+        Ok(lease.call(|instance| instance.authorize(&request, attempt, clock::now()))?)
+    }
+
+    async fn due_fetches(&self) -> Result<(Vec<FetchRequest>, LastSeen), LeaseError> {
+        let lease = self.lease().await?;
+        Ok(lease.call(|instance| instance.due_fetches(clock::now()))?)
+    }
+
+    fn examine(&self, result: &FetchResult) -> Result<Examination, LeaseError> {
+        let mut instance = Member::new(&self.runtime, &self.policy, self.claims)?.instance;
+        // What came before may say where this document is.
+        self.history.prepare(|earlier| instance.apply_fetch(earlier))?;
+        Ok(instance.apply_fetch(result)?)
+    }
+}
+
+impl Member {
+    fn new(runtime: &Runtime, policy: &str, claims: bool) -> Result<Self, NewInstanceError> {
+        let instance = Instance::new(runtime, policy, claims)?.map_err(NewInstanceError::Policy)?;
+        Ok(Self { instance, last_seen: LastSeen::default() })
     }
 }
 
 impl Lease<'_> {
     /// Uses the instance. It goes back to the others afterwards, unless it failed.
-    pub(crate) fn call<T>(
+    fn call<T>(
         mut self,
         call: impl FnOnce(&mut Instance) -> Result<T, InstanceError>,
-    ) -> Result<T, InstanceError> {
-        match call(&mut self.instance) {
+    ) -> Result<(T, LastSeen), InstanceError> {
+        match call(&mut self.member.instance) {
             Ok(value) => {
-                self.pool.admit(self.instance);
-                Ok(value)
+                let last_seen = self.member.last_seen;
+                self.pool.idle().push(self.member);
+                Ok((value, last_seen))
             }
             Err(error) => {
                 error!(error = chain(&error), "a verifier instance failed and is replaced");

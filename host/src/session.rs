@@ -3,11 +3,11 @@
 //! For judging cases, where time stands still and documents are at hand. A host wants a
 //! [`Verifier`](crate::Verifier).
 
-use std::sync::Arc;
-
 use crate::{
-    documents::{Event, Kind, Outcome},
-    instance::{Answer, Instance, InstanceError, PolicyProblem},
+    documents::Examination,
+    instance::{Instance, InstanceError, Step},
+    problem::PolicyProblem,
+    request::PlainRequest,
     runtime::{Limits, Runtime, RuntimeError},
 };
 
@@ -19,20 +19,6 @@ pub struct Component {
 /// An instance of the component with a policy loaded. Nothing is in it that its caller did not tell it.
 pub struct Session {
     instance: Instance,
-    reads: Vec<String>,
-}
-
-/// A request in plain text: what HTTP would not carry is for the verifier to refuse.
-#[derive(Clone, Copy)]
-pub struct PlainRequest<'r> {
-    /// The method.
-    pub method: &'r str,
-    /// The Host field or the authority.
-    pub host: &'r str,
-    /// Path and query, undecoded.
-    pub target: &'r str,
-    /// All header fields; the instance is given those that its policy reads.
-    pub headers: &'r [(String, String)],
 }
 
 impl Component {
@@ -43,28 +29,29 @@ impl Component {
 
     /// Loads a policy (JSON) into an instance of its own. The inner error is every problem in the policy.
     pub fn load(&self, policy: &str) -> Result<Result<Session, Vec<PolicyProblem>>, InstanceError> {
-        let instance = match Instance::new(&self.runtime, policy)? {
+        let instance = match Instance::new(&self.runtime, policy, false)? {
             Ok(instance) => instance,
             Err(problems) => return Ok(Err(problems)),
         };
-        let reads = instance.reads();
-        Ok(Ok(Session { instance, reads }))
+        Ok(Ok(Session { instance }))
     }
 }
 
 impl Session {
     /// Asks about a request, at a time in seconds since the epoch, for the step of this attempt: 0 for a new request,
-    /// then what came with the last answer.
+    /// then the number that came with the last step.
     pub fn authorize(
         &mut self,
         request: &PlainRequest<'_>,
         attempt: u64,
         now: u64,
-    ) -> Result<Answer, InstanceError> {
-        let PlainRequest { method, host, target, headers } = *request;
-        let read = |name: &str| self.reads.iter().any(|own| own.eq_ignore_ascii_case(name));
-        let headers = headers.iter().filter(|(name, _)| read(name)).cloned().collect();
-        self.instance.ask(method, host, target, headers, attempt, now)
+    ) -> Result<Step, InstanceError> {
+        let required = |name: &str| {
+            self.instance.required_headers().iter().any(|required| required.eq_ignore_ascii_case(name))
+        };
+        let headers: Vec<(&str, &str)> =
+            request.headers.iter().filter(|(name, _)| required(name)).copied().collect();
+        self.instance.authorize(&PlainRequest { headers: &headers, ..*request }, attempt, now)
     }
 
     /// Hands over a document and the value of its Cache-Control field. Lines for a log come back, or why
@@ -75,30 +62,14 @@ impl Session {
         text: &str,
         cache_control: &str,
         now: u64,
-    ) -> Result<Result<Vec<String>, String>, InstanceError> {
+    ) -> Result<Examination, InstanceError> {
         let document =
             tessera_fetch::Document { text: text.to_owned(), cache_control: cache_control.to_owned() };
-        self.learn(id, Outcome::Fetched(Arc::new(document)), now)
+        self.instance.supply(id, &document, now)
     }
 
     /// Says that a document cannot be had.
     pub fn fail(&mut self, id: &str, now: u64) -> Result<(), InstanceError> {
-        self.learn(id, Outcome::Failed, now).map(drop)
-    }
-
-    fn learn(
-        &mut self,
-        id: &str,
-        outcome: Outcome,
-        now: u64,
-    ) -> Result<Result<Vec<String>, String>, InstanceError> {
-        self.instance.learn(&Event {
-            number: 0,
-            id: id.to_owned(),
-            kind: Kind::Keys,
-            url: String::new(),
-            at: now,
-            outcome,
-        })
+        self.instance.fail(id, now)
     }
 }

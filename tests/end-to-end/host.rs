@@ -28,7 +28,7 @@ fn component() -> Vec<u8> {
 
 /// A host of the faulty component with one instance, so that what befalls it is seen by the next request.
 fn host(policy: &str, limits: Limits) -> Result<Verifier, LoadError> {
-    Verifier::load(&component(), policy, Options { limits, instances: 1 })
+    Verifier::load(&component(), policy, Options { limits, instances: 1, ..Options::default() })
 }
 
 async fn ask(verifier: &Verifier, target: &str) -> Decision {

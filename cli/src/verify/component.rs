@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tessera_fetch::chain;
 use tessera_host::{
-    Answer as Reply, Component, Grant, InstanceError, Limits, PlainRequest, PolicyProblem, Rejection, Session,
+    Component, Decision, FetchRequest, InstanceError, Limits, Permit, PlainRequest, PolicyProblem, Rejection,
+    Session, Step,
 };
 use tessera_verifier::Problem;
 
@@ -70,16 +71,19 @@ impl Judge for Sandboxed {
             )));
         };
         let judge::Request { method, host, target, headers } = request;
-        let request = PlainRequest { method, host, target, headers };
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let request = PlainRequest { method, host, target, headers: &headers };
         match self.with(|session| session.authorize(&request, attempt, now)) {
-            Ok(Reply::Fetch(want, next)) => Answer::Fetch(Want { id: want.id, url: want.url }, next),
-            // Nobody else fetches here.
-            Ok(Reply::Wait(..)) => self.ask(question, u64::MAX, now),
-            Ok(Reply::Allow(grant)) => Answer::Decided(Verdict::Allow(judge::Grant::from(&grant))),
-            Ok(Reply::Deny(rejection)) => Answer::Decided(Verdict::Deny(judge::Rejection::from(rejection))),
-            Ok(Reply::Document(document)) => {
-                Answer::Decided(Verdict::Answer { status: document.status.as_u16() })
+            Ok(Step::Fetch { request: FetchRequest { id, url, .. }, attempt }) => {
+                Answer::Fetch(Want { id, url }, attempt)
             }
+            // Nobody else fetches here.
+            Ok(Step::Wait { .. }) => self.ask(question, u64::MAX, now),
+            Ok(Step::Done(decision)) => Answer::Decided(match decision {
+                Decision::Allow(permit) => Verdict::Allow(judge::Grant::from(&permit)),
+                Decision::Deny(rejection) => Verdict::Deny(judge::Rejection::from(rejection)),
+                Decision::Respond(response) => Verdict::Answer { status: response.status.as_u16() },
+            }),
             Err(reason) => Answer::Decided(Verdict::Deny(judge::Rejection::failed(reason))),
         }
     }
@@ -94,9 +98,9 @@ impl Judge for Sandboxed {
     }
 }
 
-impl From<&Grant> for judge::Grant {
-    fn from(grant: &Grant) -> Self {
-        let identity = grant.identity().map(|identity| judge::Identity {
+impl From<&Permit> for judge::Grant {
+    fn from(permit: &Permit) -> Self {
+        let identity = permit.identity().map(|identity| judge::Identity {
             issuer: identity.issuer().to_owned(),
             subject: identity.subject().to_owned(),
             client: identity.client().map(str::to_owned),
@@ -106,10 +110,10 @@ impl From<&Grant> for judge::Grant {
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Self {
             identity,
-            remove: grant.remove().to_vec(),
-            set: grant.set().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            target: grant.target().map(ToString::to_string),
-            refusal: grant.refusal().cloned().map(|refusal| Box::new(refusal.into())),
+            remove: permit.removed_fields().map(str::to_owned).collect(),
+            set: permit.set().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            target: permit.target().map(ToString::to_string),
+            refusal: permit.refusal().cloned().map(|refusal| Box::new(refusal.into())),
         }
     }
 }

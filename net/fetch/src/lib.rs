@@ -206,7 +206,7 @@ impl Inner {
 }
 
 /// The media types of what is fetched: key sets and metadata, and status lists.
-const DOCUMENTS: &str = "application/json, application/statuslist+jwt";
+const DOCUMENTS: &str = "application/jwk-set+json, application/json, application/statuslist+jwt";
 
 impl ClientFactory {
     fn route(&self, guard: Option<Guard>, access: Option<OriginAccess>) -> Result<Route, FetchError> {

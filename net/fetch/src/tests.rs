@@ -65,6 +65,7 @@ async fn handle(request: &Request<Incoming>) -> Response<BoxBody<Bytes, Infallib
             .header(CACHE_CONTROL, "public")
             .header(CACHE_CONTROL, "max-age=60")
             .body(whole("{}")),
+        "/accept" => Response::builder().body(whole(request.headers()[header::ACCEPT].as_bytes().to_vec())),
         "/redirect" => Response::builder().status(302).header(header::LOCATION, "/document").body(empty()),
         "/missing" => Response::builder().status(404).body(empty()),
         "/created" => Response::builder().status(201).body(empty()),
@@ -95,6 +96,13 @@ async fn a_document_comes_with_its_cache_control() {
     let document = fetch("/document", TIMEOUT).await.unwrap();
     let expected = Document { text: "{}".to_owned(), cache_control: "public, max-age=60".to_owned() };
     assert_eq!(document, expected);
+}
+
+/// RFC 7517 §8.5.2 registers a type for key sets: a server that negotiates may have no other.
+#[tokio::test]
+async fn the_types_of_key_sets_metadata_and_status_lists_are_asked_for() {
+    let asked = fetch("/accept", TIMEOUT).await.unwrap().text;
+    assert_eq!(asked, "application/jwk-set+json, application/json, application/statuslist+jwt");
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ impl DocumentKind {
 
 impl FetchRequest {
     /// The media types of the documents: the value of the Accept field to fetch with.
-    pub const ACCEPT: &'static str = "application/json, application/statuslist+jwt";
+    pub const ACCEPT: &'static str = "application/jwk-set+json, application/json, application/statuslist+jwt";
 
     pub(crate) fn new(id: DocumentId, url: &str) -> Self {
         Self { id, url: url.to_owned(), timeout: limits::FETCH_TIMEOUT, limit: id.kind.limit() }

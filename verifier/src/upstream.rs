@@ -50,24 +50,25 @@ impl Upstream {
             permit.set.push((field.clone(), payload.to_owned()));
         }
         if !self.forward_token && !keep_token {
-            self.take_token_away(&mut permit, request, credentials.source);
+            take_token_away(&mut permit, request, credentials.source);
         }
         permit.token = Some(token);
         permit
     }
+}
 
-    fn take_token_away(&self, permit: &mut Permit, request: &Request<'_>, source: &TokenSource) {
-        permit.token_field = source.folded_field();
-        match source {
-            TokenSource::Header { .. } => {}
-            TokenSource::Cookie(name) => {
-                let others = request.cookies_without(name);
-                if !others.is_empty() {
-                    permit.set.push(("cookie".to_owned(), others));
-                }
+/// Removes the token from the request: its field, its cookie, or its query parameter.
+fn take_token_away(permit: &mut Permit, request: &Request<'_>, source: &TokenSource) {
+    permit.token_field = source.folded_field();
+    match source {
+        TokenSource::Header { .. } => {}
+        TokenSource::Cookie(name) => {
+            let others = request.cookies_without(name);
+            if !others.is_empty() {
+                permit.set.push(("cookie".to_owned(), others));
             }
-            TokenSource::Query(name) => permit.target = Some(request.target_without(name)),
         }
+        TokenSource::Query(name) => permit.target = Some(request.target_without(name)),
     }
 }
 

@@ -191,16 +191,12 @@ impl Verifier {
         };
         let (verified, follow_up) = self.authenticator.verify(credentials.token, now, || credentials.check());
         let checked = verified.and_then(|token| {
-            match requirement {
-                Some(requirement) => {
-                    requirement.check(&token, &rules.audiences, self.authenticator.claim_paths())?;
-                }
-                None => {
-                    check_audience(&token, &rules.audiences)?;
-                    // Said to callers with a good token only: nobody else learns which routes there are.
-                    return Err(Error::RouteUnknown);
-                }
-            }
+            let Some(requirement) = requirement else {
+                check_audience(&token, &rules.audiences)?;
+                // Said to callers with a good token only: nobody else learns which routes there are.
+                return Err(Error::RouteUnknown);
+            };
+            requirement.check(&token, &rules.audiences, self.authenticator.claim_paths())?;
             let keep_token = rules.dry_run || dry_run;
             Ok(rules.upstream.identified(request, &credentials, token, keep_token))
         });

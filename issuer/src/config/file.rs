@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
-use tessera_fetch::{Destination, PlainHttp, Network, Origin, OriginAccess};
+use tessera_fetch::{Destination, Network, Origin, OriginAccess, PlainHttp};
 use tessera_listener::tls::TlsFiles;
 use toml::Spanned;
 

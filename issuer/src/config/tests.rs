@@ -1,6 +1,6 @@
 mod keys;
 
-use tessera_fetch::{PlainHttp, Origin};
+use tessera_fetch::{Origin, PlainHttp};
 
 use super::*;
 use crate::domain::{Algorithm, Lifetime};

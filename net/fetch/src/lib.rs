@@ -235,7 +235,6 @@ impl ClientFactory {
 
 /// The settings that every outgoing client of Tessera shares: no redirects, no proxy from the environment, and
 /// `localhost` never asked from a name server (RFC 6761 §6.3).
-#[must_use]
 pub fn client_builder() -> reqwest::ClientBuilder {
     let localhost = destination::LOOPBACK.map(|ip| (ip, 0).into());
     direct_builder().resolve_to_addrs("localhost", &localhost)

@@ -98,7 +98,7 @@ async fn a_document_comes_with_its_cache_control() {
     assert_eq!(document, expected);
 }
 
-/// RFC 7517 §8.5.2 registers a type for key sets: a server that negotiates may have no other.
+/// RFC 7517 §8.5.1 registers a type for key sets: a server that negotiates may have no other.
 #[tokio::test]
 async fn the_types_of_key_sets_metadata_and_status_lists_are_asked_for() {
     let asked = fetch("/accept", TIMEOUT).await.unwrap().text;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tessera_fetch::{Addresses, PlainHttp, Origin, OriginAccess};
+use tessera_fetch::{Addresses, Origin, OriginAccess, PlainHttp};
 use tessera_listener::tls::{ServerTls, TlsFiles};
 use tessera_listener::{Limits, Listener, TowerToHyperService};
 use warp::http::StatusCode;

@@ -18,9 +18,18 @@ fn v43_takes_https_and_http_only_at_home() {
         ("https://:443/", Some("the URL names no host")),
         ("https://user@issuer.example/", Some("a URL with a user or password in it is not used")),
         ("http://localhost@evil.example/", Some("a URL with a user or password in it is not used")),
-        ("https://a b/", Some("a URL is ASCII without spaces, quotes, backslashes, braces and the characters <>^`|")),
-        ("https://issuer.example/\"", Some("a URL is ASCII without spaces, quotes, backslashes, braces and the characters <>^`|")),
-        ("https://issuer.example\\@evil/", Some("a URL is ASCII without spaces, quotes, backslashes, braces and the characters <>^`|")),
+        (
+            "https://a b/",
+            Some("a URL is ASCII without spaces, quotes, backslashes, braces and the characters <>^`|"),
+        ),
+        (
+            "https://issuer.example/\"",
+            Some("a URL is ASCII without spaces, quotes, backslashes, braces and the characters <>^`|"),
+        ),
+        (
+            "https://issuer.example\\@evil/",
+            Some("a URL is ASCII without spaces, quotes, backslashes, braces and the characters <>^`|"),
+        ),
         (
             "http://issuer.example/j",
             Some(

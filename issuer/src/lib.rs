@@ -10,7 +10,7 @@
 //! - [`presets`]: what to register on the platforms that people run on.
 //! - [`service`]: one token request, from proof to token.
 //! - [`http`]: the endpoints.
-//! - [`config`]: `tessera.toml`.
+//! - [`config`]: the file `tessera.toml`.
 //! - [`server`]: all of it on listeners, until told to stop.
 
 pub mod config;

@@ -27,7 +27,7 @@ pub(crate) enum FormError {
     /// see two requests.
     #[error("the parameter `{name}` is repeated")]
     Repeated {
-        /// WellKnown one.
+        /// Which one.
         name: String,
     },
 }

@@ -1,4 +1,4 @@
-//! How every answer is with_security_headers.
+//! Responses, with the headers that none of them goes without.
 
 use bytes::Bytes;
 use http::header::{

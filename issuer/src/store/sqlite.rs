@@ -50,7 +50,7 @@ pub struct SqliteStore {
 /// A connection for one piece of work. It goes back to the pool only if the work was seen to its end.
 ///
 /// After some errors (`SQLITE_FULL`, `SQLITE_IOERR`, `SQLITE_NOMEM`) SQLite has rolled the transaction back by itself
-/// (sqlite.org/lang_transaction.html), which sqlx does not notice: it would take that connection to be inside a
+/// (<https://sqlite.org/lang_transaction.html>), which sqlx does not notice: it would take that connection to be inside a
 /// transaction for ever.
 struct Lease {
     connection: PoolConnection<Sqlite>,

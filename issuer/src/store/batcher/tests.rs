@@ -60,9 +60,9 @@ async fn requests_that_come_during_a_write_share_the_next() {
     for (number, answer) in answers.into_iter().enumerate() {
         assert_eq!(answer.unwrap().unwrap(), number * 2, "each gets its own answer");
     }
-    let batches = store.batches();
-    assert_eq!((batches.len(), batches.iter().sum::<usize>()), (2, MAX_BATCH + 10), "{batches:?}");
-    assert!(batches.iter().all(|length| *length <= MAX_BATCH), "{batches:?}");
+    let lengths = store.batches();
+    assert_eq!((lengths.len(), lengths.iter().sum::<usize>()), (2, MAX_BATCH + 10), "{lengths:?}");
+    assert!(lengths.iter().all(|length| *length <= MAX_BATCH), "{lengths:?}");
 }
 
 #[tokio::test]

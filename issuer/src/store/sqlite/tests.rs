@@ -18,6 +18,9 @@ use crate::testing::{
 /// Only turns a hang into a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Revision, time, actor, action, kind of subject, subject, detail and outcome.
+type AuditRow = (i64, i64, String, String, String, String, String, String);
+
 const PLATFORM: &str = "https://platform.example";
 
 fn workload(client: &str, subject: &str) -> Credential {
@@ -135,7 +138,7 @@ async fn every_change_leaves_an_audit_record_without_secrets() {
     let applied = store.apply(&actor(), &change, NOW).await.unwrap();
     assert_eq!(applied.effect, Effect::Created);
 
-    let rows: Vec<(i64, i64, String, String, String, String, String, String)> = sqlx::query_as(
+    let rows: Vec<AuditRow> = sqlx::query_as(
         "SELECT revision, at, actor, action, subject_kind, subject, detail, outcome FROM audit ORDER BY revision",
     )
     .fetch_all(&store.pool)

@@ -30,7 +30,12 @@ impl Environment {
 
     /// Its interpreter.
     pub(super) fn python(&self) -> PathBuf {
-        self.folder.join("bin").join("python3")
+        self.program("python3")
+    }
+
+    /// A program that one of its packages brings.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.folder.join("bin").join(name)
     }
 
     /// Makes it anew, with what these arguments of `pip install` name. The failure is that of the last command.

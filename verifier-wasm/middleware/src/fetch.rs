@@ -4,7 +4,7 @@ use std::{pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
 use tessera_verifier::FetchRequest;
-use wit_bindgen::StreamResult;
+use wit_bindgen::{FutureReader, StreamResult};
 
 use crate::{
     generated::{
@@ -63,7 +63,10 @@ pub(crate) async fn fetch(wanted: &FetchRequest) -> Result<Document, FetchError>
 }
 
 async fn get(wanted: &FetchRequest) -> Result<Document, FetchError> {
-    let response = client::send(request(&wanted.url)?).await.map_err(FetchError::Host)?;
+    // A host may take the end of this future for the end of the exchange (wasmtime 49 does), so it lives until the body
+    // is read.
+    let (request, _sent) = request(&wanted.url)?;
+    let response = client::send(request).await.map_err(FetchError::Host)?;
     let status = response.get_status_code();
     if status != OK {
         return Err(FetchError::Status(status));
@@ -76,7 +79,8 @@ async fn get(wanted: &FetchRequest) -> Result<Document, FetchError> {
     })
 }
 
-fn request(url: &str) -> Result<Request, FetchError> {
+/// A GET of the URL, and the future that says when it was sent.
+fn request(url: &str) -> Result<(Request, FutureReader<Result<(), ErrorCode>>), FetchError> {
     let (scheme, rest) = match url.split_once("://") {
         Some(("https", rest)) => (Scheme::Https, rest),
         Some(("http", rest)) => (Scheme::Http, rest),
@@ -91,11 +95,11 @@ fn request(url: &str) -> Result<Request, FetchError> {
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     drop(trailers);
     // The method of a new request is GET.
-    let (request, _sent) = Request::new(fields.map_err(|_| FetchError::Url)?, None, no_trailers, None);
+    let (request, sent) = Request::new(fields.map_err(|_| FetchError::Url)?, None, no_trailers, None);
     request.set_scheme(Some(&scheme)).map_err(|()| FetchError::Url)?;
     request.set_authority(Some(authority)).map_err(|()| FetchError::Url)?;
     request.set_path_with_query(Some(&path)).map_err(|()| FetchError::Url)?;
-    Ok(request)
+    Ok((request, sent))
 }
 
 /// Reads a body of at most `limit` bytes.

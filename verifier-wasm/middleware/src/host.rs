@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tessera_verifier::Timestamp;
+use tessera_verifier::{FetchRequest, Timestamp};
 
 use crate::generated::{
     wasi::{
@@ -10,6 +10,10 @@ use crate::generated::{
         clocks::{monotonic_clock, system_clock},
     },
     wit_stream,
+};
+use crate::{
+    fetch::{self, Document, FetchError},
+    gate::Surroundings,
 };
 
 /// The environment variable with the policy document.
@@ -39,5 +43,30 @@ pub(crate) async fn log(message: &str) {
     drop(sender);
     if rest.is_empty() {
         let _ = taken.await;
+    }
+}
+
+/// This instance's host.
+pub(crate) struct Host;
+
+impl Surroundings for Host {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        sleep(duration).await;
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Document, FetchError> {
+        fetch::fetch(request).await
+    }
+
+    async fn log(&self, line: &str) {
+        log(line).await;
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        wit_bindgen::spawn_local(work);
     }
 }

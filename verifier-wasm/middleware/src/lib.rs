@@ -16,6 +16,8 @@ mod host;
 mod request;
 mod response;
 
+use std::{cell::OnceCell, rc::Rc};
+
 use generated::{
     exports::wasi::http::handler::Guest,
     wasi::http::{
@@ -26,7 +28,11 @@ use generated::{
 
 use tessera_verifier::Decision;
 
-use crate::{gate::Gate, host::log};
+use crate::{
+    gate::Gate,
+    host::{Host, log},
+    request::Head,
+};
 
 #[allow(
     clippy::allow_attributes,
@@ -50,12 +56,34 @@ mod generated {
 /// The component's export.
 pub struct Middleware;
 
+thread_local! {
+    /// Read by the first request; empty inside where the policy has problems.
+    static GATE: OnceCell<Option<Rc<Gate<Host>>>> = const { OnceCell::new() };
+}
+
+/// The gate of this instance; none if its policy has problems, which the request that finds them logs.
+async fn gate() -> Option<Rc<Gate<Host>>> {
+    if let Some(gate) = GATE.with(|gate| gate.get().cloned()) {
+        return gate;
+    }
+    let (gate, problems) = match Gate::load(host::policy().as_deref(), Host) {
+        Ok(gate) => (Some(Rc::new(gate)), None),
+        Err(problems) => (None, Some(problems)),
+    };
+    // Set before anything is awaited: no other request comes in between.
+    let gate = GATE.with(|cell| cell.get_or_init(|| gate).clone());
+    if let Some(problems) = problems {
+        log(&problems).await;
+    }
+    gate
+}
+
 impl Guest for Middleware {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
-        let Some(gate) = Gate::of_this_instance().await else {
+        let Some(gate) = gate().await else {
             return response::refusal(response::INTERNAL_SERVER_ERROR, None);
         };
-        let decision = gate.decide(&request).await;
+        let decision = gate.decide(&Head::read(&request, &gate.required_headers())).await;
         gate.keep_fresh();
         match decision {
             Decision::Allow(permit) => {

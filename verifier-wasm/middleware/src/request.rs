@@ -16,6 +16,17 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// A GET of a path with this token.
+    #[cfg(test)]
+    pub(crate) fn with_token(target: &str, token: &str) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            host: String::new(),
+            target: target.to_owned(),
+            headers: vec![("authorization".to_owned(), format!("Bearer {token}"))],
+        }
+    }
+
     /// Reads the given fields, one pair for each field line. What is not UTF-8 gets replacement characters, with
     /// which it matches nothing.
     pub(crate) fn read(request: &Request, fields: &[String]) -> Self {

@@ -37,6 +37,13 @@ pub enum CertificateError {
     Expired,
 }
 
+impl CertificateError {
+    /// Whether there is no certificate to compare with, so that the one shown need not be meant for it.
+    pub(super) const fn is_no_credential(&self) -> bool {
+        matches!(self, Self::NoCertificate | Self::Client(AuthenticationFailure::UnknownClient))
+    }
+}
+
 /// Finds the client's registration that means `certificate`, at `now`.
 pub(super) fn authenticate(
     directory: &Directory,

@@ -48,6 +48,10 @@ async fn beside_another_method_a_certificate_is_none() {
         ("assertion", post(&jwt)),
         ("assertion with client_id", post(&format!("{jwt}&client_id=shop"))),
         ("grant", post(&format!("{BEARER}&assertion={}", server.assertion("pod")))),
+        (
+            "grant with client_id",
+            post(&format!("{BEARER}&assertion={}&client_id=shop", server.assertion("pod"))),
+        ),
     ] {
         server.assert_granted(request.extension(foreign()), name).await;
     }
@@ -57,6 +61,8 @@ async fn beside_another_method_a_certificate_is_none() {
     server
         .assert_refused(wrong.extension(Arc::new(certificate())), 401, "invalid_client", "wrong secret")
         .await;
+    let nobody = post(&format!("{BEARER}&assertion={}&client_id=nobody", server.assertion("pod")));
+    server.assert_refused(nobody.extension(foreign()), 400, "invalid_grant", "another client").await;
     // RFC 7521 §4.1: credentials beside the assertion that is the grant are validated.
     let grant = format!("{BEARER}&assertion={}&client_id=shop", server.assertion("pod"));
     server.assert_granted(post(&grant).extension(Arc::new(certificate())), "both").await;

@@ -46,6 +46,9 @@ pub(crate) struct PendingFetch {
     found: Option<(u64, u64)>,
 }
 
+/// Firewalls refuse who does not say what it is (RFC 9110 §10.1.5).
+const USER_AGENT: &str = concat!("tessera/", env!("CARGO_PKG_VERSION"));
+
 /// How much longer a lease is than the fetch may take, in milliseconds: an answer in the last moment has to be read.
 const LEASE_MARGIN: u64 = 1_000;
 
@@ -149,6 +152,7 @@ impl PendingFetch {
             (":authority", authority),
             (":path", path),
             ("accept", FetchRequest::ACCEPT),
+            ("user-agent", USER_AGENT),
         ];
         match proxy.call(plugin, &HttpCall { cluster, headers: &headers, timeout: self.timeout }) {
             Ok(call) => self.call = Some(call),

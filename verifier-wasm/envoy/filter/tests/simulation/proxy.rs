@@ -62,6 +62,10 @@ impl Proxy for SimulatedProxy {
     fn call(&self, _: PluginId, call: &HttpCall<'_>) -> Result<CallId, ProxyError> {
         let field = |name| call.headers.iter().find(|(known, _)| *known == name).unwrap().1;
         assert_eq!((field(":method"), field(":scheme")), ("GET", "https"));
+        // Servers and firewalls in the field refuse calls without either.
+        assert!(field("user-agent").starts_with("tessera/"), "{}", field("user-agent"));
+        let mut accepted = field("accept").split(", ");
+        assert!(accepted.any(|media_type| media_type == "application/jwk-set+json"), "{}", field("accept"));
         let origin = format!("https://{}", field(":authority"));
         let timeout = u64::try_from(call.timeout.as_millis()).unwrap();
         self.ask(|envoy| envoy.call(self.worker, &origin, field(":path"), timeout))

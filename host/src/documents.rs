@@ -84,3 +84,6 @@ impl fmt::Display for DocumentKind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,3 +191,6 @@ impl Fetches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,8 @@ pub enum AcceptedAudience<'a> {
     OfPolicy,
     /// These, for whoever answers to different names at different times.
     OneOf(&'a [&'a str]),
+    /// Any: for the issuer of the tokens itself, which looks at the audience afterwards.
+    Any,
 }
 
 impl Verifier {
@@ -219,6 +221,7 @@ impl Verifier {
             match audience {
                 AcceptedAudience::OfPolicy => check_audience(&token, &self.rules.audiences)?,
                 AcceptedAudience::OneOf(audiences) => check_audience(&token, audiences)?,
+                AcceptedAudience::Any => {}
             }
             Ok(token)
         });

@@ -122,6 +122,16 @@ impl Profile {
     }
 }
 
+impl From<Profile> for tessera_verifier::Profile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Jwt => Self::Jwt,
+            Profile::AccessToken => Self::AccessToken,
+            Profile::JwtSvid => Self::JwtSvid,
+        }
+    }
+}
+
 impl FromStr for Profile {
     type Err = RegistrationError;
 

@@ -151,8 +151,10 @@ mod tests {
         let sealed = kek(1).seal("kid", Algorithm::Es256, b"private").unwrap();
         assert_eq!(kek(1).open("kid", Algorithm::Es256, &sealed).unwrap().as_slice(), b"private");
         let mut changed = sealed.clone();
-        let last = if changed.ends_with('A') { "B" } else { "A" };
-        changed.replace_range(changed.len() - 1.., last);
+        // The character before the last: all of its bits are used, whatever the length.
+        let at = changed.len() - 2;
+        let other = if changed[at..].starts_with('A') { "B" } else { "A" };
+        changed.replace_range(at..=at, other);
         let named = |text: &str| format!("v1.{}.{text}", kek(1).id());
         let missing = SealError::Missing { kek: kek(1).id().to_owned() };
         let (open, malformed) = (SealError::Open, SealError::Malformed);

@@ -4,15 +4,15 @@
 //! no token for having made it.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tessera_verifier::{
-    AcceptedAudience, Attempt, Backend, Error, PolicyError, Step, Timestamp, UnverifiedClaims, VerifiedToken,
-    Verifier,
+    AcceptedAudience, Attempt, Backend, Error, KeySource, Profile, Step, Timestamp, TrustError, TrustPolicy,
+    TrustedIssuer, VerifiedToken, Verifier,
 };
 
 use crate::domain::{
@@ -23,18 +23,19 @@ use crate::keys::Keyring;
 use crate::store::Snapshot;
 
 /// Most tokens that are remembered as verified: who introspects asks about one token again and again.
-const REMEMBERED: u32 = 10_000;
+const REMEMBERED: usize = 10_000;
 
 /// Verifies tokens of one issuer, its own, for whatever audience.
 pub struct TokenValidator {
     issuer: IssuerId,
     /// Made of the keys that are published, and made anew when these change.
-    verifying: Mutex<Option<Verifying>>,
+    verifying: RwLock<Option<Arc<Verifying>>>,
 }
 
 struct Verifying {
     kids: Vec<String>,
-    verifier: Verifier,
+    /// Many check at once; remembering a token takes it alone for a moment.
+    verifier: RwLock<Verifier>,
 }
 
 /// A token of this server: its signature and its times are good.
@@ -57,7 +58,7 @@ pub enum ValidationError {
     Claims,
     /// The published keys make no verifier. Nothing is wrong with the token.
     #[error("the published keys cannot be used to verify")]
-    Keys(#[source] PolicyError),
+    Keys(#[source] TrustError),
     /// It was good, and was called back.
     #[error("the token is revoked: by {}", by.as_str())]
     Revoked {
@@ -76,24 +77,17 @@ pub enum ValidationError {
     },
 }
 
-/// The claims of an access token of ours.
+/// What is read of a token's header.
 #[derive(Deserialize)]
-struct Payload {
-    jti: String,
-    sub: String,
-    client_id: String,
-    aud: String,
-    iat: u64,
-    exp: u64,
-    scope: Option<String>,
-    act: Option<Value>,
+struct Header {
+    kid: String,
 }
 
 impl TokenValidator {
     /// Verifies tokens of `issuer`.
     #[must_use]
     pub fn new(issuer: IssuerId) -> Self {
-        Self { issuer, verifying: Mutex::default() }
+        Self { issuer, verifying: RwLock::default() }
     }
 
     /// Reads a token of this server: its signature and its times, nothing else.
@@ -130,75 +124,86 @@ impl TokenValidator {
         }
     }
 
+    /// A token may be for anyone here, so that its audience is not asked for.
     fn verify(
         &self,
         keyring: &Keyring,
         token: &str,
         now: UnixTime,
-    ) -> Result<std::sync::Arc<VerifiedToken>, ValidationError> {
-        // The verifier wants to know for whom a token should be. Here it may be for anyone: for whom it says.
-        let payload = UnverifiedClaims::payload(token).map_err(ValidationError::Refused)?;
-        let claims = UnverifiedClaims::read(&payload).map_err(ValidationError::Refused)?;
-        let audiences = claims.audiences().map_err(ValidationError::Refused)?;
-
-        // A panic elsewhere leaves a verifier that is whole.
-        let mut verifying = self.verifying.lock().unwrap_or_else(PoisonError::into_inner);
-        let kids = || keyring.keys().iter().map(|key| &key.kid);
-        let current = match verifying.take().filter(|it| it.kids.iter().eq(kids())) {
-            Some(current) => current,
-            None => Verifying {
-                kids: kids().cloned().collect(),
-                verifier: verifier(&self.issuer, keyring.keys()).map_err(ValidationError::Keys)?,
-            },
+    ) -> Result<Arc<VerifiedToken>, ValidationError> {
+        let current = self.current(keyring)?;
+        let now = timestamp(now);
+        let verifier = current.verifier.read().unwrap_or_else(PoisonError::into_inner);
+        let check = verifier.check_token(token, AcceptedAudience::Any, now);
+        drop(verifier);
+        let step = match check.settled() {
+            Ok(verdict) => Step::Done(verdict),
+            Err(check) => {
+                let mut verifier = current.verifier.write().unwrap_or_else(PoisonError::into_inner);
+                verifier.settle(check, &mut Attempt::last(), now)
+            }
         };
-        let verifier = &mut verifying.insert(current).verifier;
-        let audience = AcceptedAudience::OneOf(&audiences);
-        match verifier.authenticate(token, audience, &mut Attempt::last(), timestamp(now)) {
+        match step {
             Step::Done(verdict) => verdict.map_err(ValidationError::Refused),
-            // The keys are in the policy, so that there is nothing to fetch.
+            // The keys are given, so that there is nothing to fetch.
             Step::Fetch(_) | Step::Wait { .. } => {
                 let issuer = self.issuer.as_str().to_owned();
                 Err(ValidationError::Refused(Error::KeysUnavailable { issuer }))
             }
         }
     }
+
+    /// The verifier for the keys that are published.
+    fn current(&self, keyring: &Keyring) -> Result<Arc<Verifying>, ValidationError> {
+        let known = self.verifying.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(|it| it.is_for(keyring)) {
+            return Ok(known);
+        }
+        let verifier = verifier(&self.issuer, keyring.keys()).map_err(ValidationError::Keys)?;
+        let kids = keyring.keys().iter().map(|key| key.kid.clone()).collect();
+        let current = Arc::new(Verifying { kids, verifier: RwLock::new(verifier) });
+        *self.verifying.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&current));
+        Ok(current)
+    }
 }
 
-fn verifier(issuer: &IssuerId, keys: &[StoredKey]) -> Result<Verifier, PolicyError> {
+impl Verifying {
+    fn is_for(&self, keyring: &Keyring) -> bool {
+        self.kids.iter().eq(keyring.keys().iter().map(|key| &key.kid))
+    }
+}
+
+fn verifier(issuer: &IssuerId, keys: &[StoredKey]) -> Result<Verifier, TrustError> {
     let keys: Vec<_> = keys.iter().map(|key| &key.jwk).collect();
-    let policy = json!({
-        "issuers": [{
-            "issuer": issuer.as_str(),
-            "profile": "at+jwt",
-            "max_lifetime": MAX_LIFETIME,
-            "clock_skew": CLOCK_SKEW,
-            "jwks": { "keys": keys },
-        }],
-        // Asked for with each token.
-        "audiences": [issuer.as_str()],
-        "token_cache": { "entries": REMEMBERED },
-    });
-    Verifier::load(&policy.to_string(), Backend::AwsLc)
+    let keys = KeySource::Inline(json!({ "keys": keys }).to_string());
+    let issuer = TrustedIssuer::new(issuer.as_str(), keys)
+        .profile(Profile::AccessToken)
+        .max_lifetime(MAX_LIFETIME)
+        .clock_skew(CLOCK_SKEW);
+    let trust = TrustPolicy::new().issuer(issuer).remembered_tokens(REMEMBERED);
+    Verifier::trusting(trust, Backend::AwsLc)
 }
 
 /// What a token says whose signature is verified.
 fn validated(token: &str, verified: &VerifiedToken) -> Option<ValidatedToken> {
     let claims: Map<String, Value> = serde_json::from_str(verified.claims_json()).ok()?;
-    let payload: Payload = serde_json::from_value(Value::Object(claims.clone())).ok()?;
+    let text = |name: &str| claims.get(name)?.as_str();
+    let time = |name: &str| claims.get(name)?.as_u64().map(UnixTime::from_seconds);
     let (header, _) = token.split_once('.')?;
-    let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-    let actors = payload.act.as_ref().map_or_else(|| Some(ActorChain::default()), ActorChain::from_claim)?;
-    let scopes = payload.scope.map_or_else(|| Ok(ScopeSet::default()), |scopes| scopes.parse()).ok()?;
+    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
     let token = AccessToken {
-        id: payload.jti,
-        kid: header.get("kid")?.as_str()?.to_owned(),
-        subject: payload.sub.parse().ok()?,
-        client: payload.client_id.parse().ok()?,
-        audience: payload.aud.parse().ok()?,
-        scopes,
-        issued_at: UnixTime::from_seconds(payload.iat),
-        expires_at: UnixTime::from_seconds(payload.exp),
-        actors,
+        id: text("jti")?.to_owned(),
+        kid: header.kid,
+        subject: text("sub")?.parse().ok()?,
+        client: text("client_id")?.parse().ok()?,
+        audience: text("aud")?.parse().ok()?,
+        scopes: match claims.get("scope") {
+            Some(scopes) => scopes.as_str()?.parse().ok()?,
+            None => ScopeSet::default(),
+        },
+        issued_at: time("iat")?,
+        expires_at: time("exp")?,
+        actors: claims.get("act").map_or_else(|| Some(ActorChain::default()), ActorChain::from_claim)?,
     };
     Some(ValidatedToken { token, claims })
 }

@@ -1,15 +1,14 @@
 //! One verifier for each distinct source of keys, kept for as long as a registration uses it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::json;
 use tessera_fetch::Fetcher;
 use tessera_verifier::{
-    AcceptedAudience, Attempt, Backend, Error, FetchRequest, PolicyError, Step, Timestamp, VerifiedToken,
-    Verifier, limits,
+    AcceptedAudience, Attempt, Backend, Error, FetchRequest, Step, Timestamp, TrustError, TrustPolicy,
+    TrustedIssuer, VerifiedToken, Verifier, limits,
 };
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -25,7 +24,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 const FETCH_WAIT: Duration = limits::FETCH_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// Most tokens of one platform that are remembered as verified. A workload shows the same one until it is renewed.
-const REMEMBERED: u32 = 10_000;
+const REMEMBERED: usize = 10_000;
 
 /// What makes one verifier: registrations that agree in all of this share it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +63,8 @@ struct Table {
 /// A verifier that many requests use.
 #[derive(Debug)]
 pub(super) struct SharedVerifier {
-    verifier: Mutex<Verifier>,
+    /// Many check at once; what is remembered or supplied takes it alone for a moment.
+    verifier: RwLock<Verifier>,
     fetcher: Fetcher,
     /// Counts the fetches that ended, well or not; requests wait for the next.
     fetched: watch::Sender<u64>,
@@ -90,31 +90,28 @@ impl VerifierKey {
     }
 
     /// The verifier of this source.
-    pub(super) fn verifier(&self, allow_http_loopback: bool) -> Result<Verifier, PolicyError> {
-        let (member, keys) = match &self.keys {
-            KeySource::Discovery => ("discovery", json!(true)),
-            KeySource::Uri(uri) => ("jwks_uri", json!(uri.as_str())),
-            // Text that the registration has parsed; were it anything else, the verifier would refuse it.
-            KeySource::Inline(set) => ("jwks", serde_json::from_str(set.as_str()).unwrap_or_default()),
+    pub(super) fn verifier(&self, allow_http_loopback: bool) -> Result<Verifier, TrustError> {
+        let keys = match &self.keys {
+            KeySource::Discovery => tessera_verifier::KeySource::Discovery,
+            KeySource::Uri(uri) => tessera_verifier::KeySource::Url(uri.as_str().to_owned()),
+            KeySource::Inline(set) => tessera_verifier::KeySource::Inline(set.as_str().to_owned()),
         };
         // What comes once only is not worth remembering. Audiences are asked for with each token.
         let (profile, max_lifetime, remembered) = match self.kind {
-            Kind::Workload(profile) => (profile.as_str(), WORKLOAD_MAX_LIFETIME, REMEMBERED),
-            Kind::ClientAssertion => ("client-assertion", CLIENT_ASSERTION_MAX_LIFETIME, 0),
+            Kind::Workload(profile) => (profile.into(), WORKLOAD_MAX_LIFETIME, REMEMBERED),
+            Kind::ClientAssertion => {
+                (tessera_verifier::Profile::ClientAssertion, CLIENT_ASSERTION_MAX_LIFETIME, 0)
+            }
         };
-        let policy = json!({
-            "issuers": [{
-                "issuer": self.issuer,
-                "profile": profile,
-                "max_lifetime": max_lifetime,
-                "clock_skew": CLOCK_SKEW,
-                member: keys,
-            }],
-            "audiences": [self.issuer],
-            "token_cache": { "entries": remembered },
-            "allow_http_loopback": allow_http_loopback,
-        });
-        Verifier::load(&policy.to_string(), Backend::AwsLc)
+        let issuer = TrustedIssuer::new(&*self.issuer, keys)
+            .profile(profile)
+            .max_lifetime(max_lifetime)
+            .clock_skew(CLOCK_SKEW);
+        let trust = TrustPolicy::new()
+            .issuer(issuer)
+            .remembered_tokens(remembered)
+            .allow_http_loopback(allow_http_loopback);
+        Verifier::trusting(trust, Backend::AwsLc)
     }
 
     fn is_of(&self, credential: &Credential) -> bool {
@@ -153,7 +150,7 @@ impl KeyVerifiers {
         &self,
         snapshot: &Snapshot,
         credential: &Credential,
-    ) -> Result<Arc<SharedVerifier>, PolicyError> {
+    ) -> Result<Arc<SharedVerifier>, TrustError> {
         {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
             if table.revision >= snapshot.revision
@@ -164,10 +161,8 @@ impl KeyVerifiers {
         }
         let mut table = self.write();
         table.cut_down(snapshot);
-        // A credential without keys is never asked about; were it, nothing would be verified.
-        let Some(source) = VerifierKey::of(credential) else {
-            return Ok(Arc::new(SharedVerifier::new(Verifier::load("{}", Backend::AwsLc)?, &self.fetcher)));
-        };
+        // A credential without keys is never asked about; were it, nothing would be trusted.
+        let source = VerifierKey::of(credential).ok_or(TrustError::NoIssuer)?;
         if let Some(shared) = table.verifiers.get(&source).cloned() {
             table.of_credential.insert(credential.id.clone(), Arc::clone(&shared));
             return Ok(shared);
@@ -206,7 +201,7 @@ impl KeyVerifiers {
             table.verifiers.values().cloned().collect()
         };
         for shared in all {
-            let due = lock(&shared.verifier).due_fetches(read(clock));
+            let due = shared.write().due_fetches(read(clock));
             shared.fetch(due, clock);
         }
     }
@@ -227,7 +222,7 @@ impl Table {
 
 impl SharedVerifier {
     fn new(verifier: Verifier, fetcher: &Fetcher) -> Self {
-        Self { verifier: Mutex::new(verifier), fetcher: fetcher.clone(), fetched: watch::Sender::new(0) }
+        Self { verifier: RwLock::new(verifier), fetcher: fetcher.clone(), fetched: watch::Sender::new(0) }
     }
 
     /// Verifies `token`, fetching keys first if that is what it takes; of many requests one fetches.
@@ -244,7 +239,7 @@ impl SharedVerifier {
             // Subscribed before asking, so that a fetch that ends in between is not missed.
             let mut fetched = self.fetched.subscribe();
             let audience = AcceptedAudience::OneOf(audiences);
-            match lock(&self.verifier).authenticate(token, audience, &mut attempt, read(clock)) {
+            match self.step(token, audience, &mut attempt, read(clock)) {
                 Step::Done(verdict) => return verdict,
                 Step::Fetch(request) => self.fetch(vec![request], clock),
                 Step::Wait { .. } => {}
@@ -252,6 +247,27 @@ impl SharedVerifier {
             // A deadline missed is answered by the next step.
             let _ = timeout(FETCH_WAIT, fetched.changed()).await;
         }
+    }
+
+    fn step(
+        &self,
+        token: &str,
+        audience: AcceptedAudience<'_>,
+        attempt: &mut Attempt,
+        now: Timestamp,
+    ) -> Step<Result<Arc<VerifiedToken>, Error>> {
+        let verifier = self.verifier.read().unwrap_or_else(PoisonError::into_inner);
+        let check = verifier.check_token(token, audience, now);
+        drop(verifier);
+        match check.settled() {
+            Ok(verdict) => Step::Done(verdict),
+            Err(check) => self.write().settle(check, attempt, now),
+        }
+    }
+
+    /// A panic elsewhere leaves a verifier that is whole: it changes in single steps.
+    fn write(&self) -> RwLockWriteGuard<'_, Verifier> {
+        self.verifier.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fetches on a task of its own: whoever asked may hang up, and others wait for the same keys.
@@ -274,11 +290,10 @@ impl SharedVerifier {
         match fetched {
             Err(error) => {
                 tracing::warn!(url, error = tessera_fetch::chain(&error), "a key set could not be fetched");
-                lock(&self.verifier).fail(request.id, now);
+                self.write().fail(request.id, now);
             }
             Ok(document) => {
-                let supplied =
-                    lock(&self.verifier).supply(request.id, &document.text, &document.cache_control, now);
+                let supplied = self.write().supply(request.id, &document.text, &document.cache_control, now);
                 match supplied {
                     Ok(skipped) => tracing::debug!(url, skipped = skipped.len(), "a key set was fetched"),
                     Err(error) => tracing::warn!(url, %error, "a key set was refused"),
@@ -290,9 +305,4 @@ impl SharedVerifier {
 
 fn read(clock: Clock) -> Timestamp {
     Timestamp::from_seconds(clock().as_seconds())
-}
-
-/// A panic elsewhere leaves a verifier or table that is whole: both change in single steps.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

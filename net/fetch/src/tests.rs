@@ -65,7 +65,7 @@ async fn handle(request: &Request<Incoming>) -> Response<BoxBody<Bytes, Infallib
             .header(CACHE_CONTROL, "public")
             .header(CACHE_CONTROL, "max-age=60")
             .body(whole("{}")),
-        "/accept" => Response::builder().body(whole(request.headers()[header::ACCEPT].as_bytes().to_vec())),
+        "/accept" => Response::builder().body(whole(request.headers()[ACCEPT].as_bytes().to_vec())),
         "/redirect" => Response::builder().status(302).header(header::LOCATION, "/document").body(empty()),
         "/missing" => Response::builder().status(404).body(empty()),
         "/created" => Response::builder().status(201).body(empty()),

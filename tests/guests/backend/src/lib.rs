@@ -22,7 +22,7 @@ use generated::{
 )]
 mod generated {
     wit_bindgen::generate!({
-        path: "../../verifier-wasm/middleware/wit",
+        path: "../../../verifier-wasm/middleware/wit",
         inline: "
             package tessera:backend;
 

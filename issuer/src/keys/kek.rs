@@ -153,7 +153,7 @@ mod tests {
         let mut changed = sealed.clone();
         // The character before the last: all of its bits are used, whatever the length.
         let at = changed.len() - 2;
-        let other = if changed[at..].starts_with('A') { "B" } else { "A" };
+        let other = if changed.get(at..).is_some_and(|end| end.starts_with('A')) { "B" } else { "A" };
         changed.replace_range(at..=at, other);
         let named = |text: &str| format!("v1.{}.{text}", kek(1).id());
         let missing = SealError::Missing { kek: kek(1).id().to_owned() };

@@ -58,7 +58,7 @@ pub enum ValidationError {
     Claims,
     /// The published keys make no verifier. Nothing is wrong with the token.
     #[error("the published keys cannot be used to verify")]
-    Keys(#[source] TrustError),
+    Keys(#[source] Box<TrustError>),
     /// It was good, and was called back.
     #[error("the token is revoked: by {}", by.as_str())]
     Revoked {
@@ -159,7 +159,8 @@ impl TokenValidator {
         if let Some(known) = known.filter(|it| it.is_for(keyring)) {
             return Ok(known);
         }
-        let verifier = verifier(&self.issuer, keyring.keys()).map_err(ValidationError::Keys)?;
+        let verifier =
+            verifier(&self.issuer, keyring.keys()).map_err(|error| ValidationError::Keys(Box::new(error)))?;
         let kids = keyring.keys().iter().map(|key| key.kid.clone()).collect();
         let current = Arc::new(Verifying { kids, verifier: RwLock::new(verifier) });
         *self.verifying.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&current));

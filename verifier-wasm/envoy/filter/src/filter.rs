@@ -71,12 +71,16 @@ impl Filter {
 
     /// The time has come that [`Proxy::set_tick`] asked for.
     pub fn tick(&self, plugin: PluginId) {
-        self.resume(self.with(|state| Some(state.plugin(plugin)?.tick())));
+        self.resume(self.with(|state| Some(state.plugin(plugin)?.tick())).flatten().unwrap_or_default());
     }
 
     /// A call is over, with an answer or without one.
     pub fn call_ended(&self, plugin: PluginId, call: CallId, response: Option<&dyn CallResponse>) {
-        self.resume(self.with(|state| Some(state.plugin(plugin)?.call_ended(call, response))));
+        self.resume(
+            self.with(|state| Some(state.plugin(plugin)?.call_ended(call, response)))
+                .flatten()
+                .unwrap_or_default(),
+        );
     }
 
     /// A request begins.
@@ -127,8 +131,8 @@ impl Filter {
     }
 
     /// Tells requests that were paused.
-    fn resume(&self, decided: Option<Option<Vec<DecidedRequest>>>) {
-        for decided in decided.flatten().into_iter().flatten() {
+    fn resume(&self, decided: Vec<DecidedRequest>) {
+        for decided in decided {
             if self.carry_out(&decided) == Action::Continue
                 && let Err(error) = self.proxy.resume(decided.id)
             {

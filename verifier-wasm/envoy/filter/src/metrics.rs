@@ -72,7 +72,9 @@ impl Metrics {
             (Decided::Respond(_), _) => self.count(Name::Answered),
             (Decided::Deny(_) | Decided::Failed(_), reason) => {
                 self.count(Name::Denied);
-                reason.into_iter().for_each(|reason| self.count(Name::DeniedFor(reason)));
+                if let Some(reason) = reason {
+                    self.count(Name::DeniedFor(reason));
+                }
             }
         }
     }

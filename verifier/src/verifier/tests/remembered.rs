@@ -39,7 +39,7 @@ impl Scene {
         match testing::authorize(&mut self.verifier, &request, at(now)) {
             Decision::Allow(_) => None,
             Decision::Deny(rejection) => Some(rejection.error().clone()),
-            other => panic!("{other:?}"),
+            other @ Decision::Respond(_) => panic!("{other:?}"),
         }
     }
 

@@ -30,7 +30,7 @@ impl Scene {
         match self.ask("GET", target, &[("authorization", &value)]) {
             Decision::Allow(permit) => Ok(permit),
             Decision::Deny(rejection) => Err((rejection.error().clone(), rejection.status())),
-            other => panic!("{other:?}"),
+            other @ Decision::Respond(_) => panic!("{other:?}"),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Scene {
         match testing::authorize(&mut self.verifier, &request, at(now)) {
             Decision::Allow(_) => Ok(()),
             Decision::Deny(rejection) => Err(rejection.error().clone()),
-            other => panic!("{other:?}"),
+            other @ Decision::Respond(_) => panic!("{other:?}"),
         }
     }
 

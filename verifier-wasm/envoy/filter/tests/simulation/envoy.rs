@@ -21,7 +21,7 @@ use crate::{
 /// When everything begins, in milliseconds since 1970.
 pub(crate) const START: u64 = 1_790_000_000_000;
 
-/// How long a dead worker is away under FAIL_RELOAD, in milliseconds.
+/// How long a dead worker is away under `FAIL_RELOAD`, in milliseconds.
 const RELOAD: u64 = 1_000;
 
 /// How long a fetch may take, in milliseconds.
@@ -55,7 +55,7 @@ pub(crate) struct State {
     pub(crate) refusal: Option<u32>,
     /// Before so many of the next writes over a version another worker writes.
     pub(crate) lost: u32,
-    /// Whether dead workers come back, as under FAIL_RELOAD.
+    /// Whether dead workers come back, as under `FAIL_RELOAD`.
     pub(crate) reloads: bool,
     /// Whether a fetch of the key set that discovery finds has ended.
     found: bool,

@@ -100,7 +100,7 @@ fn judge(
     }
     // A name is worth what its issuer is worth; a thumbprint speaks for itself (RFC 8705 §2.2).
     if let (Method::Tls, Err(reason)) = (method, &certificate.chain) {
-        return Err(CertificateError::Untrusted { reason: reason.clone() });
+        return Err(CertificateError::Untrusted { reason: reason.to_string() });
     }
     // The connection may have been open since before either moment.
     if now.as_seconds() < certificate.not_before {

@@ -6,10 +6,10 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
-use http_body::Body;
-use http_body_util::BodyDataStream;
+use bytes::{Buf, Bytes};
+use futures_util::{Stream, TryStreamExt as _};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited, StreamBody};
 
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,12 @@ where
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(BodyError::TooLarge { limit });
     }
-    collect_stream(BodyDataStream::new(body), limit, deadline).await
+    match tokio::time::timeout(deadline, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge { limit }),
+        Ok(Err(source)) => Err(BodyError::Broken { source }),
+        Err(_elapsed) => Err(BodyError::Deadline { after: deadline }),
+    }
 }
 
 /// [`collect`] for a stream of chunks, which is what `warp::body::stream()` extracts.
@@ -56,28 +61,7 @@ where
     D: Buf,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    match tokio::time::timeout(deadline, collect_within(stream, limit)).await {
-        Ok(outcome) => outcome,
-        Err(_elapsed) => Err(BodyError::Deadline { after: deadline }),
-    }
-}
-
-async fn collect_within<S, D, E>(stream: S, limit: usize) -> Result<Bytes, BodyError>
-where
-    S: Stream<Item = Result<D, E>>,
-    D: Buf,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    let mut stream = std::pin::pin!(stream);
-    let mut collected = BytesMut::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| BodyError::Broken { source: error.into() })?;
-        if chunk.remaining() > limit.saturating_sub(collected.len()) {
-            return Err(BodyError::TooLarge { limit });
-        }
-        bytes::BufMut::put(&mut collected, chunk);
-    }
-    Ok(collected.freeze())
+    collect(StreamBody::new(stream.map_ok(Frame::data)), limit, deadline).await
 }
 
 #[cfg(test)]
@@ -86,8 +70,8 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use futures_util::stream;
-    use http_body::{Frame, SizeHint};
+    use futures_util::{StreamExt as _, stream};
+    use http_body::SizeHint;
 
     use super::*;
 

@@ -12,6 +12,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -30,7 +31,7 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use self::client::{Authorities, Possession};
-pub use self::peer::PeerCertificate;
+pub use self::peer::{ChainError, PeerCertificate};
 
 /// How often the files are read for changes. Platforms renew certificates days or hours before they expire.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -159,8 +160,9 @@ impl ServerTls {
             match tokio::task::spawn_blocking(move || tls.reload()).await {
                 Ok(Ok(true)) => info!(certificate = %path.display(), "the certificate was read again"),
                 Ok(Err(error)) => {
+                    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                     warn!(
-                        error = tessera_fetch::chain(&error),
+                        error = format!("{error}{cause}"),
                         "the certificate is kept: the files are no good"
                     );
                 }
@@ -196,9 +198,7 @@ impl Material {
     pub(crate) fn peer(&self, connection: &rustls::ServerConnection) -> Option<Arc<PeerCertificate>> {
         let (first, rest) = connection.peer_certificates()?.split_first()?;
         // What could not be read has failed the handshake.
-        let mut peer = peer::read(first).ok()?;
-        peer.chain = self.authorities.judge(first, rest);
-        Some(Arc::new(peer))
+        peer::read(first, self.authorities.judge(first, rest)).ok().map(Arc::new)
     }
 }
 

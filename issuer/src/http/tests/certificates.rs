@@ -3,7 +3,7 @@
 use super::stage::{BEARER, GRANT, JWT_TYPE, OWN, Server, basic, certificate, post, san_dns};
 use super::*;
 use crate::domain::{CertificateMatch, CredentialKind, Thumbprint};
-use tessera_listener::tls::PeerCertificate;
+use tessera_listener::tls::{ChainError, PeerCertificate};
 
 /// RFC 8705 §2: the certificate of the connection, and `client_id` to say whose it should be.
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn a_certificate_proves_the_client_that_client_id_names() {
     let named = format!("{GRANT}&client_id=shop");
     server.assert_granted(shown(&named, certificate()), "by the CA").await;
     let other = PeerCertificate { san_dns: vec!["mail.example".to_owned()], ..certificate() };
-    let stranger = PeerCertificate { chain: Err("unknown issuer".to_owned()), ..certificate() };
+    let stranger = PeerCertificate { chain: Err(ChainError::NoAuthority), ..certificate() };
     let expired = PeerCertificate { not_after: certificate().not_before, ..certificate() };
     for (name, form, certificate) in [
         ("another name", &*named, other),

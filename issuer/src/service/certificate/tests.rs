@@ -1,3 +1,5 @@
+use tessera_listener::tls::ChainError;
+
 use super::*;
 use crate::domain::{Credential, RegisteredText, Thumbprint};
 use crate::testing::{NOW, credential, snapshot};
@@ -48,8 +50,8 @@ fn a_certificate_of_the_ca_proves_the_client_by_each_kind_of_name() {
         let proved = check(vec![registered(name.clone())], &certificate(), NOW);
         assert_eq!(proved, Ok(Method::Tls), "{name:?}");
         // RFC 8705 §2.1: the name counts only under the CA.
-        let stranger = PeerCertificate { chain: Err("unknown issuer".to_owned()), ..certificate() };
-        let untrusted = CertificateError::Untrusted { reason: "unknown issuer".to_owned() };
+        let stranger = PeerCertificate { chain: Err(ChainError::NoAuthority), ..certificate() };
+        let untrusted = CertificateError::Untrusted { reason: ChainError::NoAuthority.to_string() };
         assert_eq!(check(vec![registered(name.clone())], &stranger, NOW), Err(untrusted), "{name:?}");
     }
 }
@@ -89,7 +91,7 @@ fn a_certificate_with_two_uris_is_no_svid() {
 #[test]
 fn a_registered_certificate_needs_no_ca() {
     let own = || vec![registered(CertificateMatch::Thumbprint(Thumbprint::new([1; 32])))];
-    let stranger = PeerCertificate { chain: Err("self-signed".to_owned()), ..certificate() };
+    let stranger = PeerCertificate { chain: Err(ChainError::NoAuthority), ..certificate() };
     assert_eq!(check(own(), &stranger, NOW), Ok(Method::SelfSignedTls));
     let other = PeerCertificate { sha256: [3; 32], ..stranger };
     assert_eq!(check(own(), &other, NOW), Err(CertificateError::Other));
@@ -127,8 +129,8 @@ fn the_client_and_the_registration_have_to_be_good() {
 fn the_log_learns_of_the_registration_that_came_closest() {
     let [dn, ..] = names();
     let far = || registered(CertificateMatch::SanDns(text("elsewhere.example")));
-    let stranger = PeerCertificate { chain: Err("unknown issuer".to_owned()), ..certificate() };
-    let untrusted = CertificateError::Untrusted { reason: "unknown issuer".to_owned() };
+    let stranger = PeerCertificate { chain: Err(ChainError::NoAuthority), ..certificate() };
+    let untrusted = CertificateError::Untrusted { reason: ChainError::NoAuthority.to_string() };
     for order in [vec![far(), registered(dn.clone())], vec![registered(dn), far()]] {
         assert_eq!(check(order, &stranger, NOW), Err(untrusted.clone()));
     }

@@ -123,7 +123,7 @@ async fn shake_hands(
     tokio::select! {
         biased;
         outcome = handshake => outcome
-            .inspect_err(|error| debug!(peer = %peer.0, error = tessera_fetch::chain(error), "the handshake failed"))
+            .inspect_err(|error| debug!(peer = %peer.0, %error, "the handshake failed"))
             .ok(),
         _ = phase.changed() => None,
         expired = watchdog.expired() => {

@@ -18,11 +18,9 @@ use tokio::time::timeout;
 use warp::Filter;
 
 use super::*;
-use tessera_fetch::body::{self, BodyError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(100);
-const BODY_LIMIT: usize = 16;
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
 
@@ -76,12 +74,6 @@ async fn handle(stage: &Arc<Stage>, request: Request<Incoming>) -> Answer {
             stage.release.notified().await;
             text(StatusCode::OK, "slow")
         }
-        "/body" => match body::collect(request.into_body(), BODY_LIMIT, SHORT).await {
-            Ok(_) => text(StatusCode::OK, "read"),
-            Err(BodyError::TooLarge { .. }) => text(StatusCode::PAYLOAD_TOO_LARGE, ""),
-            Err(BodyError::Deadline { .. }) => text(StatusCode::REQUEST_TIMEOUT, ""),
-            Err(BodyError::Broken { .. }) => text(StatusCode::BAD_REQUEST, ""),
-        },
         "/endless" => {
             let guard = NotifyOnDrop(Arc::clone(stage));
             let chunks = futures_util::stream::repeat_with(move || {
@@ -264,23 +256,6 @@ async fn what_outlasts_the_drain_deadline_is_cut() {
     server.stage.started.notified().await;
     assert_eq!(server.stop().await, ServeSummary { accepted: 1, cut: 1 });
     assert_eq!(until_closed(&mut stream).await, "");
-}
-
-#[tokio::test]
-async fn bodies_are_bounded_in_size_and_time() {
-    let server = Server::start(Limits::default());
-    let head = "POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
-    for (sent, status) in [
-        ("4\r\nfour\r\n0\r\n\r\n", "HTTP/1.1 200"),
-        ("10\r\n0123456789abcdef\r\n1\r\n!\r\n", "HTTP/1.1 413"),
-        ("4\r\nfour\r\n", "HTTP/1.1 408"),
-    ] {
-        let mut stream = server.connect().await;
-        send(&mut stream, &format!("{head}{sent}")).await;
-        let mut first = vec![0; status.len()];
-        timeout(PATIENCE, stream.read_exact(&mut first)).await.expect("an answer must come").unwrap();
-        assert_eq!(String::from_utf8(first).unwrap(), status);
-    }
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
 };
 
-use super::{TlsError, peer};
+use super::TlsError;
+use super::peer::{self, ChainError};
 
 /// Certificates that a client may send, its own included. OpenSSL's and Go's clients send what they were given; chains
 /// in use have two or three.
@@ -50,7 +51,7 @@ impl ClientCertVerifier for Possession {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if intermediates.len() >= CHAIN_MAX || peer::read(end_entity).is_err() {
+        if intermediates.len() >= CHAIN_MAX || peer::read(end_entity, Err(ChainError::NoAuthority)).is_err() {
             return Err(Error::InvalidCertificate(CertificateError::BadEncoding));
         }
         Ok(ClientCertVerified::assertion())
@@ -91,16 +92,16 @@ impl Authorities {
     }
 
     /// Whether the chain leads to one of the authorities now, and each certificate of it is for clients (RFC 5280 §6.1,
-    /// §4.2.1.12). The reason is for the log.
+    /// §4.2.1.12).
     pub(super) fn judge(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-    ) -> Result<(), String> {
-        let Some(verifier) = &self.0 else { return Err("no client_ca is configured".to_owned()) };
+    ) -> Result<(), ChainError> {
+        let Some(verifier) = &self.0 else { return Err(ChainError::NoAuthority) };
         verifier
             .verify_client_cert(end_entity, intermediates, UnixTime::now())
             .map(|_| ())
-            .map_err(|error| error.to_string())
+            .map_err(ChainError::Refused)
     }
 }

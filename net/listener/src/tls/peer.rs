@@ -20,16 +20,16 @@ const NAMES_MAX: usize = 100;
 
 /// The certificate that a client showed in the handshake, and proved to have the key of. A request extension, as an
 /// `Arc`; absent where the client showed none.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct PeerCertificate {
     /// The certificate in DER.
     pub der: Vec<u8>,
     /// SHA-256 of `der`: `x5t#S256` of RFC 8705 §3.1, before base64url.
     pub sha256: [u8; 32],
     /// Whether the chain led to one of `client_ca` when the connection began, with every certificate within its time
-    /// and for clients; if not, the reason, for the log. A connection can outlive the certificate: compare
-    /// `not_after` with the time of each request.
-    pub chain: Result<(), String>,
+    /// and for clients; if not, the reason. A connection can outlive the certificate: compare `not_after` with the time
+    /// of each request.
+    pub chain: Result<(), ChainError>,
     /// From when it is valid [seconds since 1970].
     pub not_before: u64,
     /// Until when it is valid, this second included [seconds since 1970].
@@ -47,6 +47,17 @@ pub struct PeerCertificate {
     pub san_email: Vec<String>,
 }
 
+/// Why no authority vouches for a certificate.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ChainError {
+    /// The listener has no authorities, so no chain leads to one.
+    #[error("no client_ca is configured")]
+    NoAuthority,
+    /// The chain does not lead to an authority, or a certificate of it is out of its time or for another purpose.
+    #[error("{0}")]
+    Refused(rustls::Error),
+}
+
 /// Why a certificate is not read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PeerError {
@@ -60,8 +71,11 @@ pub(super) enum PeerError {
     IpAddress,
 }
 
-/// Reads a certificate; `chain` is not judged yet.
-pub(super) fn read(certificate: &CertificateDer<'_>) -> Result<PeerCertificate, PeerError> {
+/// Reads a certificate, of whose chain is known what `chain` says.
+pub(super) fn read(
+    certificate: &CertificateDer<'_>,
+    chain: Result<(), ChainError>,
+) -> Result<PeerCertificate, PeerError> {
     if certificate.len() > CERTIFICATE_BYTES_MAX {
         return Err(PeerError::TooLarge);
     }
@@ -72,7 +86,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Result<PeerCertificate, 
     let mut peer = PeerCertificate {
         der: certificate.to_vec(),
         sha256: super::digest(hash),
-        chain: Err("not judged".to_owned()),
+        chain,
         not_before: tbs.validity().not_before.to_unix_duration().as_secs(),
         not_after: tbs.validity().not_after.to_unix_duration().as_secs(),
         subject: subject::text(tbs.subject())?,

@@ -202,7 +202,7 @@ async fn what_the_authority_does_not_vouch_for_is_told_and_served() {
         (stage.clients.issue(&for_servers), "does not allow extended key usage for client authentication"),
     ] {
         let (_, peer) = server.sees(stage.client(Some(&issued))).await;
-        let chain = peer.unwrap().chain.clone().unwrap_err();
+        let chain = peer.unwrap().chain.clone().unwrap_err().to_string();
         assert!(chain.contains(reason), "{chain} should say {reason}");
     }
 }
@@ -214,7 +214,7 @@ async fn without_an_authority_no_chain_is_accepted() {
     let mut server = stage.serve(Limits::default());
     let issued = stage.clients.issue(&for_clients("billing"));
     let (_, peer) = server.sees(stage.client(Some(&issued))).await;
-    assert_eq!(peer.unwrap().chain, Err("no client_ca is configured".to_owned()));
+    assert_eq!(peer.unwrap().chain, Err(ChainError::NoAuthority));
 }
 
 /// Shows a certificate and signs with another key.
@@ -229,6 +229,12 @@ impl ResolvesClientCert for Thief {
     fn has_certs(&self) -> bool {
         true
     }
+}
+
+/// Whether the server ended the handshake by an alert.
+fn is_alert(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.map(ToString::to_string).any(|cause| cause.contains("fatal alert"))
 }
 
 #[tokio::test]
@@ -249,7 +255,7 @@ async fn a_certificate_without_its_key_fails_the_handshake() {
             .with_root_certificates(roots)
             .with_client_cert_resolver(Arc::new(Thief(Arc::new(stolen))));
         let error = server.get(config).await.unwrap_err();
-        assert!(tessera_fetch::chain(&error).contains("fatal alert"), "{}", tessera_fetch::chain(&error));
+        assert!(is_alert(&error), "{error:?}");
     }
     assert!(server.seen.try_recv().is_err(), "nothing may reach the service");
 }
@@ -283,7 +289,7 @@ async fn a_certificate_beyond_the_limits_fails_the_handshake() {
     server.sees(chain(8)).await;
     for config in [stage.client(Some(&names(101, 10))), stage.client(Some(&names(1, 17_000))), chain(9)] {
         let error = server.get(config).await.unwrap_err();
-        assert!(tessera_fetch::chain(&error).contains("fatal alert"), "{}", tessera_fetch::chain(&error));
+        assert!(is_alert(&error), "{error:?}");
     }
     assert!(server.seen.try_recv().is_err(), "nothing may reach the service");
 }

@@ -201,10 +201,8 @@ impl TlsTable {
             let destination =
                 Destination::parse(url.get_ref(), PlainHttp::Never).map_err(|it| wrong(it.to_string()))?;
             let parsed = destination.as_url();
-            if parsed.query().is_some() || parsed.fragment().is_some() {
-                return Err(wrong(
-                    "`url` is what endpoints are appended to: no query and no fragment".to_owned(),
-                ));
+            if parsed.query().is_some() {
+                return Err(wrong("`url` is what endpoints are appended to: no query".to_owned()));
             }
             Ok(parsed.as_str().trim_end_matches('/').to_owned())
         });

@@ -43,7 +43,8 @@ fn every_error_names_its_line() {
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
             format!("{GOOD}issuer = \"http://id.example\""),
-            "etc/tessera.toml:4: the issuer must be an https URL (http is for loopback hosts only)",
+            "etc/tessera.toml:4: the issuer must be an https URL (http is for loopback hosts only): http is \
+             refused: whoever is in between could replace what is fetched",
         ),
         (
             GOOD.replace("127.0.0.1", "0.0.0.0"),
@@ -155,7 +156,7 @@ fn every_error_in_a_table_names_its_line() {
         (
             "url = \"https://mtls.id.example:8443/\"",
             "url = \"https://mtls.id.example/?a\"",
-            "`url` is what endpoints are appended to: no query and no fragment",
+            "`url` is what endpoints are appended to: no query",
         ),
         (
             "allow_addresses = [\"10.96.0.1/32\"]",

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 pub use key_source::{InlineKeySet, JwksUri, KeySource, MAX_INLINE_JWKS};
 use serde::{Deserialize, Serialize};
+use tessera_url::UrlFault;
 
 use super::condition::{Conditions, ConditionsError};
 
@@ -83,10 +84,8 @@ pub enum RegistrationError {
         field: &'static str,
     },
     /// Not an acceptable `jwks_uri`.
-    #[error(
-        "the JWKS URI must be an https URL without fragment or user information (http for loopback hosts only)"
-    )]
-    Uri,
+    #[error("the JWKS URI must be an https URL (http is for loopback hosts only): {0}")]
+    Uri(UrlFault),
     /// Longer than [`MAX_INLINE_JWKS`].
     #[error("the key set has {length} bytes, at most {MAX_INLINE_JWKS} are taken")]
     TooLarge {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use url::Url;
+use tessera_url::PlainHttp;
 
 use super::{COMMON, Parameter, Preset};
 use crate::domain::{ConditionsError, RegistrationError};
@@ -128,11 +128,8 @@ impl<'p> Parameters<'p> {
 
     /// A URL that can be an issuer: https, without query and fragment, and with `default` if it is absent.
     pub(super) fn issuer(&self, default: Option<&'static str>) -> Result<&'p str, PresetError> {
-        let is_issuer = |text: &str| {
-            Url::parse(text).is_ok_and(|url| {
-                url.scheme() == "https" && url.has_host() && url.query().is_none() && url.fragment().is_none()
-            }) && text.starts_with("https://")
-        };
+        let is_issuer =
+            |text: &str| tessera_url::check(text, PlainHttp::Never).is_ok() && !text.contains('?');
         match default {
             Some(default) if self.optional("issuer").is_none() => Ok(default),
             _ => self.checked("issuer", is_issuer, "expected an https URL, as it stands in `iss`"),

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
+use tessera_url::PlainHttp;
 
-use super::super::issuer::is_secure;
 use super::RegistrationError;
 
 /// Largest inline key set, in bytes: what the verifier takes from a `jwks_uri` as well.
@@ -78,9 +77,8 @@ impl TryFrom<String> for JwksUri {
     type Error = RegistrationError;
 
     fn try_from(text: String) -> Result<Self, RegistrationError> {
-        let url = Url::parse(&text).map_err(|_| RegistrationError::Uri)?;
-        let plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-        if is_secure(&url) && plain { Ok(Self(text)) } else { Err(RegistrationError::Uri) }
+        tessera_url::check(&text, PlainHttp::Loopback).map_err(RegistrationError::Uri)?;
+        Ok(Self(text))
     }
 }
 
@@ -106,15 +104,30 @@ impl From<InlineKeySet> for String {
 
 #[cfg(test)]
 mod tests {
+    use tessera_fetch::Destination;
+    use tessera_verifier::{Backend, Verifier};
+
     use super::*;
 
+    /// What is registered here is fetched by `tessera-fetch` and may be named by a policy: one table for all three.
     #[test]
-    fn keys_come_from_secure_urls_only() {
-        for text in ["https://id.example/jwks?tenant=1", "http://127.0.0.1:1/jwks", "http://[::1]/jwks"] {
-            assert_eq!(KeySource::uri(text).unwrap(), KeySource::Uri(JwksUri(text.to_owned())));
-        }
-        for text in ["http://id.example/jwks", "file:///etc/passwd", "https://u@id.example/", "/jwks"] {
-            assert!(matches!(KeySource::uri(text), Err(RegistrationError::Uri)), "{text}");
+    fn a_url_of_keys_is_judged_alike_by_registrations_the_fetcher_and_policies() {
+        let policy = |url: &str| {
+            let issuers = serde_json::json!([{ "issuer": "platform", "jwks_uri": url }]);
+            let policy =
+                serde_json::json!({ "issuers": issuers, "audiences": ["a"], "allow_http_loopback": true });
+            Verifier::load(&policy.to_string(), Backend::Portable)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        let cases: Value = serde_json::from_str(include_str!("../../../../net/url/cases.json")).unwrap();
+        for case in cases.as_array().unwrap() {
+            let (url, verdict) = (case["url"].as_str().unwrap(), case["verdict"].as_str().unwrap());
+            let good = matches!(verdict, "https" | "loopback http");
+            assert_eq!(KeySource::uri(url).is_ok(), good, "{url:?} registered");
+            assert_eq!(Destination::parse(url, PlainHttp::Loopback).is_ok(), good, "{url:?} fetched");
+            let judged = policy(url);
+            assert_eq!(judged.is_ok(), good, "{url:?} in a policy: {judged:?}");
         }
     }
 

@@ -2,12 +2,15 @@
 //!
 //! [`Listener::bind`], then [`Listener::serve`]: the service sees well-formed requests only, each carrying its
 //! [`Peer`] as an extension. A peer that sends half a header, nothing at all, or never reads its answer loses its
-//! connection; one too many waits in the kernel's queue. With [`Listener::with_tls`] it does all that over TLS, and a
+//! connection, and so does the longest idle one where there are too many. With [`Listener::with_tls`] it does all that over TLS, and a
 //! handshake is as short of time as a header.
 
 mod activity;
+mod admission;
 mod connection;
+mod frames;
 mod limits;
+mod screen;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -25,9 +28,12 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use self::activity::Activity;
+use self::admission::{Admission, Refused, Slot};
 use self::connection::{Accepted, Phase};
 pub use self::limits::Limits;
 use crate::tls::ServerTls;
@@ -138,10 +144,12 @@ impl Listener {
         self.local_addr
     }
 
-    /// Serves until `shutdown` resolves, then drains and returns.
+    /// Serves until `shutdown` resolves, goes on for [`Limits::lame_duck`], then drains and returns.
     ///
-    /// Draining: the address is released, idle connections are closed, requests in flight are finished, and what
-    /// is still busy after [`Limits::drain`] is cut. A panic in the service ends its connection, not the listener.
+    /// From then on each answer closes its connection (`Connection: close`, on HTTP/2 GOAWAY). Draining: the address is
+    /// released, requests in flight are finished, idle connections are closed after a second in which a request that is
+    /// on its way is still served, and what is still busy after [`Limits::drain`] is cut. A panic in the service ends
+    /// its connection, not the listener.
     pub async fn serve<S, B>(self, service: S, limits: Limits, shutdown: impl Future) -> ServeSummary
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -151,37 +159,37 @@ impl Listener {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let slots = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let admission = Arc::new(Admission::new(&limits));
         let (phase, _) = watch::channel(Phase::Serving);
         let http = limits.http();
         let mut accepted = 0;
-        let mut shutdown = pin!(shutdown);
+        let mut shutdown = pin!(async {
+            shutdown.await;
+            phase.send_replace(Phase::LameDuck);
+            tokio::time::sleep(limits.lame_duck).await;
+        });
         loop {
-            let (slot, stream, peer) = tokio::select! {
+            let (slot, activity, stream, peer) = tokio::select! {
                 biased;
-                _ = &mut shutdown => break,
-                next = self.accept(&slots) => next,
+                () = &mut shutdown => break,
+                next = self.admit(&admission, limits) => next,
             };
             accepted += 1;
             let tls = self.tls.as_ref().map(ServerTls::material);
-            let connection = connection::drive(
-                Accepted { stream, peer: Peer(peer), tls },
+            tokio::spawn(connection::drive(
+                Accepted { stream, peer: Peer(peer), slot, activity, tls },
                 service.clone(),
                 http.clone(),
                 limits,
                 phase.subscribe(),
-            );
-            tokio::spawn(async move {
-                connection.await;
-                drop(slot);
-            });
+            ));
         }
 
         drop(self.socket);
         phase.send_replace(Phase::Draining);
         let mut cut = 0;
         if tokio::time::timeout(limits.drain, phase.closed()).await.is_err() {
-            cut = phase.receiver_count();
+            cut = admission.open();
             warn!(connections = cut, after = ?limits.drain, "connections still busy at the drain deadline are cut");
             phase.send_replace(Phase::Cut);
             phase.closed().await;
@@ -189,12 +197,27 @@ impl Listener {
         ServeSummary { accepted, cut }
     }
 
-    /// Waits for a free slot first, so that at the cap connections queue in the kernel instead of being dropped.
-    async fn accept(&self, slots: &Arc<Semaphore>) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
-        let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
-            // Only a closed semaphore fails, and nobody closes it.
-            return std::future::pending().await;
-        };
+    /// Accepts until a connection is admitted. While all are busy, one waits here and the others in the kernel.
+    async fn admit(
+        &self,
+        admission: &Arc<Admission>,
+        limits: Limits,
+    ) -> (Slot, Arc<Activity>, TcpStream, SocketAddr) {
+        loop {
+            let (stream, peer) = self.accept().await;
+            loop {
+                let now = Instant::now();
+                let activity = Arc::new(Activity::new(limits, now));
+                match admission.admit(peer.ip(), &activity, now) {
+                    Ok(slot) => return (slot, activity, stream, peer),
+                    Err(Refused::Full) => admission.may_have_room().await,
+                    Err(Refused::Address) => break,
+                }
+            }
+        }
+    }
+
+    async fn accept(&self) -> (TcpStream, SocketAddr) {
         let mut pause = ACCEPT_PAUSE;
         loop {
             let error = match self.socket.accept().await {
@@ -203,7 +226,7 @@ impl Listener {
                     if let Err(error) = stream.set_nodelay(true) {
                         debug!(%peer, %error, "TCP_NODELAY refused");
                     }
-                    return (slot, stream, peer);
+                    return (stream, peer);
                 }
                 Err(error) => error,
             };

@@ -115,6 +115,18 @@ impl Activity {
         self.state().stage = Stage::Closing { since: now };
     }
 
+    /// Since when no request is in flight; `None` while one is.
+    pub(super) fn quiet_since(&self) -> Option<Instant> {
+        let state = self.state();
+        let (Stage::Header { since } | Stage::Idle { since } | Stage::Closing { since }) = state.stage;
+        (state.in_flight == 0).then_some(since)
+    }
+
+    /// Whether HTTP/2 is spoken; told by the first request.
+    pub(super) fn is_multiplexed(&self) -> bool {
+        self.state().multiplexed
+    }
+
     /// The next limit and when it is reached; `None` while nothing but the service is at work.
     pub(super) fn deadline(&self) -> Option<(Instant, Expired)> {
         let state = self.state();

@@ -5,8 +5,10 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -15,19 +17,26 @@ use hyper_util::server::conn::auto;
 use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::activity::{Activity, Expired};
-use super::transport::{Transport, Watched};
-use super::{Limits, Peer};
+use super::admission::Slot;
+use super::transport::{Stream, Transport, Watched};
+use super::{Limits, Peer, screen};
 use crate::tls::Material;
 
-/// What the listener wants of its connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long a quiet HTTP/1 connection stays open after the listener has stopped accepting: a request may be on its way,
+/// and its peer would not know whether it was served. A round trip around the world takes 300 ms.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// What the listener wants of its connections, in the order in which it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Serving,
+    /// Serve, and ask peers to come back on another connection.
+    LameDuck,
     /// Finish what is in flight, take nothing new.
     Draining,
     /// End now.
@@ -38,6 +47,8 @@ pub(super) enum Phase {
 pub(super) struct Accepted {
     pub(super) stream: TcpStream,
     pub(super) peer: Peer,
+    pub(super) slot: Slot,
+    pub(super) activity: Arc<Activity>,
     /// `None`: plain.
     pub(super) tls: Option<Arc<Material>>,
 }
@@ -57,33 +68,59 @@ pub(super) async fn drive<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let Accepted { stream, peer, tls } = accepted;
-    let activity = Arc::new(Activity::new(limits, Instant::now()));
+    let Accepted { stream, peer, slot, activity, tls } = accepted;
     let mut watchdog = Watchdog::new(Arc::clone(&activity), limits);
     let watched = Watched { stream, activity: Arc::clone(&activity) };
-    let (io, certificate) = match tls {
-        None => (Transport::Plain(watched), None),
+    let (stream, certificate) = match tls {
+        None => (Stream::Plain(watched), None),
         Some(material) => {
             let handshake = material.acceptor.accept(watched);
-            let Some(stream) = shake_hands(handshake, peer, &mut watchdog, &mut phase).await else { return };
+            let ended = async {
+                tokio::select! {
+                    () = slot.evicted() => {}
+                    // Lame ducks still take connections.
+                    _ = phase.wait_for(|phase| *phase >= Phase::Draining) => {}
+                }
+            };
+            let Some(stream) = shake_hands(handshake, peer, &mut watchdog, ended).await else { return };
             let certificate = material.peer(stream.get_ref().1);
-            (Transport::Tls(Box::new(stream)), certificate)
+            (Stream::Tls(Box::new(stream)), certificate)
         }
     };
-    let io = TokioIo::new(io);
+    let io = TokioIo::new(Transport::new(stream));
 
     let served = Arc::clone(&activity);
+    let serving = phase.clone();
     let watched = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         if let Some(certificate) = &certificate {
             request.extensions_mut().insert(Arc::clone(certificate));
         }
         let in_flight = InFlight::begin(&served, &request);
-        let answer = service.call(request);
-        async move { answer.await.map(|response| response.map(|body| Answering { body, in_flight })) }
+        let serving = serving.clone();
+        let version = request.version();
+        let answer = match screen::check(&request) {
+            Ok(()) => Ok(service.call(request)),
+            Err(fault) => Err(fault),
+        };
+        async move {
+            let mut response = match answer {
+                Ok(answer) => answer.await?.map(|body| Answering { body: Some(body), in_flight }),
+                Err(fault) => {
+                    debug!(peer = %peer.0, %fault, "a request was refused");
+                    fault.response().map(|()| Answering { body: None, in_flight })
+                }
+            };
+            // HTTP/2 has GOAWAY in place of this field (RFC 9113 §8.2.2).
+            if version < Version::HTTP_2 && *serving.borrow() != Phase::Serving {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, S::Error>(response)
+        }
     });
 
     let mut connection = pin!(http.serve_connection(io, watched));
+    let mut last_call = pin!(None::<Sleep>);
     loop {
         tokio::select! {
             // The connection first: the watchdog must judge what the connection has just done.
@@ -96,10 +133,29 @@ pub(super) async fn drive<S, B>(
             }
             changed = phase.changed() => {
                 // A listener that is gone, its future dropped, has no more use for its connections.
-                if changed.is_err() || *phase.borrow_and_update() == Phase::Cut {
-                    return;
+                let now = if changed.is_err() { Phase::Cut } else { *phase.borrow_and_update() };
+                match now {
+                    Phase::Cut => return,
+                    // A request may be on its way: this peer is told to close by the answer to it.
+                    Phase::LameDuck if !activity.is_multiplexed() => {}
+                    Phase::Draining if !activity.is_multiplexed() && activity.quiet_since().is_some() => {
+                        last_call.set(Some(sleep(LAST_CALL)));
+                    }
+                    Phase::Serving | Phase::LameDuck | Phase::Draining => connection.as_mut().graceful_shutdown(),
                 }
+            }
+            () = async {
+                match last_call.as_mut().as_pin_mut() {
+                    Some(sleep) => sleep.await,
+                    None => std::future::pending().await,
+                }
+            } => {
+                last_call.set(None);
                 connection.as_mut().graceful_shutdown();
+            }
+            () = slot.evicted() => {
+                debug!(peer = %peer.0, "connection closed for another");
+                return;
             }
             expired = watchdog.expired() => {
                 debug!(peer = %peer.0, limit = ?expired, "connection closed by a limit");
@@ -118,14 +174,14 @@ async fn shake_hands(
     handshake: tokio_rustls::Accept<Watched>,
     peer: Peer,
     watchdog: &mut Watchdog,
-    phase: &mut watch::Receiver<Phase>,
+    ended: impl Future<Output = ()>,
 ) -> Option<TlsStream<Watched>> {
     tokio::select! {
         biased;
         outcome = handshake => outcome
             .inspect_err(|error| debug!(peer = %peer.0, %error, "the handshake failed"))
             .ok(),
-        _ = phase.changed() => None,
+        () = ended => None,
         expired = watchdog.expired() => {
             debug!(peer = %peer.0, limit = ?expired, "connection closed by a limit");
             None
@@ -166,10 +222,10 @@ impl Drop for InFlight {
 }
 
 pin_project! {
-    /// The body of an answer: its request is in flight until the last byte was handed over.
+    /// The body of an answer, `None` of one without: its request is in flight until the last byte was handed over.
     struct Answering<B> {
         #[pin]
-        body: B,
+        body: Option<B>,
         in_flight: InFlight,
     }
 }
@@ -185,7 +241,10 @@ impl<B: Body> Body for Answering<B> {
         let this = self.project();
         // hyper asks for the next part when it has found room for the one before.
         this.in_flight.taken();
-        let frame = this.body.poll_frame(cx);
+        let frame = match this.body.as_pin_mut() {
+            Some(body) => body.poll_frame(cx),
+            None => Poll::Ready(None),
+        };
         if matches!(frame, Poll::Ready(Some(Ok(_)))) {
             this.in_flight.handed();
         }
@@ -193,11 +252,11 @@ impl<B: Body> Body for Answering<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -22,6 +22,8 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(100);
 
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
 type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 /// What the handler below tells the test, and waits for.
@@ -57,6 +59,12 @@ impl Server {
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.addr).await.unwrap()
+    }
+
+    async fn connect_from(&self, address: [u8; 4]) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        socket.connect(self.addr).await.unwrap()
     }
 
     async fn stop(self) -> ServeSummary {
@@ -205,24 +213,174 @@ async fn an_http2_peer_that_answers_pings_but_takes_no_answer_is_cut() {
 }
 
 #[tokio::test]
-async fn beyond_the_cap_a_connection_waits_and_is_then_served() {
-    let server = Server::start(Limits { connections: 1, ..Limits::default() });
-    let mut first = server.connect().await;
-    send(&mut first, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    answer(&mut first).await;
+async fn beyond_the_cap_the_longest_idle_goes() {
+    let server = Server::start(Limits { connections: 2, ..Limits::default() });
+    let mut silent = server.connect().await;
+    let mut idle = server.connect().await;
+    send(&mut idle, REQUEST).await;
+    answer(&mut idle).await;
+
+    let mut third = server.connect().await;
+    send(&mut third, REQUEST).await;
+    answer(&mut third).await;
+    assert_eq!(until_closed(&mut silent).await, "");
+    send(&mut idle, REQUEST).await;
+    answer(&mut idle).await;
+}
+
+#[tokio::test]
+async fn while_all_are_busy_a_connection_waits_and_is_then_served() {
+    let limits = Limits { connections: 1, connections_per_address: 1, ..Limits::default() };
+    let server = Server::start(limits);
+    let mut busy = server.connect_from([127, 0, 0, 2]).await;
+    send(&mut busy, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.stage.started.notified().await;
 
     let mut second = server.connect().await;
-    send(&mut second, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    for _ in 0..20 {
-        send(&mut first, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        answer(&mut first).await;
-    }
-    let waiting = second.local_addr().unwrap();
-    assert!(!server.stage.served.lock().unwrap().contains(&waiting), "served beyond the cap");
+    send(&mut second, REQUEST).await;
+    let mut first_byte = [0];
+    assert!(timeout(SHORT, second.read(&mut first_byte)).await.is_err(), "served beyond the cap");
 
-    drop(first);
+    server.stage.release.notify_one();
     answer(&mut second).await;
-    assert_eq!(server.stage.served.lock().unwrap().last(), Some(&waiting));
+}
+
+#[tokio::test]
+async fn the_connections_of_one_address_leave_room_for_others() {
+    let limits = Limits { connections: 8, connections_per_address: 4, ..Limits::default() };
+    let server = Server::start(limits);
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(server.connect_from([127, 0, 0, 2]).await);
+    }
+    let mut other = server.connect().await;
+    send(&mut other, REQUEST).await;
+    answer(&mut other).await;
+    for stream in &mut held[..16] {
+        assert_eq!(until_closed(stream).await, "");
+    }
+    let mut last = held.pop().unwrap();
+    send(&mut last, REQUEST).await;
+    answer(&mut last).await;
+}
+
+#[tokio::test]
+async fn an_address_whose_connections_are_all_busy_is_refused() {
+    let limits = Limits { connections: 8, connections_per_address: 1, ..Limits::default() };
+    let server = Server::start(limits);
+    let mut busy = server.connect_from([127, 0, 0, 2]).await;
+    send(&mut busy, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.stage.started.notified().await;
+    assert_eq!(until_closed(&mut server.connect_from([127, 0, 0, 2]).await).await, "");
+    let mut other = server.connect().await;
+    send(&mut other, REQUEST).await;
+    answer(&mut other).await;
+}
+
+/// PING, SETTINGS, PRIORITY: each costs the server work, and none is a request.
+#[tokio::test]
+async fn an_http2_flood_of_control_frames_is_cut() {
+    let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], &[7; 8]].concat();
+    let settings = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let priority = [&[0, 0, 5, 2, 0, 0, 0, 0, 1][..], &[0, 0, 0, 0, 9]].concat();
+    let server = Server::start(Limits::default());
+    for frame in [ping, settings, priority] {
+        let (mut read, mut write) = server.connect().await.into_split();
+        write.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let batch = frame.repeat(1000);
+        let flood = async { while write.write_all(&batch).await.is_ok() {} };
+        let answers = async { while read.read(&mut [0; 65536]).await.is_ok_and(|count| count > 0) {} };
+        timeout(PATIENCE, async { tokio::join!(flood, answers) }).await.expect("the server must close");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_http_forbids_do_not_reach_the_service() {
+    let server = Server::start(Limits::default());
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: me@x\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
+        ("GET http://x/ HTTP/1.1\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            501,
+        ),
+    ] {
+        let mut stream = server.connect().await;
+        send(&mut stream, request).await;
+        let read = until_closed(&mut stream).await;
+        assert!(
+            read.starts_with(&format!("HTTP/1.1 {status}"))
+                || read.starts_with(&format!("HTTP/1.0 {status}")),
+            "{request:?}: {read:?}"
+        );
+    }
+    assert!(server.stage.served.lock().unwrap().is_empty());
+    for request in [
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let mut stream = server.connect().await;
+        send(&mut stream, request).await;
+        assert!(answer(&mut stream).await.contains(" 200 OK"), "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_has_said_everything_is_answered() {
+    let server = Server::start(Limits::default());
+    let mut stream = server.connect().await;
+    send(&mut stream, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    stream.shutdown().await.unwrap();
+    server.stage.started.notified().await;
+    server.stage.release.notify_one();
+    assert!(until_closed(&mut stream).await.ends_with("slow"));
+}
+
+#[tokio::test]
+async fn a_lame_duck_serves_and_sends_its_peers_away() {
+    let server = Server::start(Limits { lame_duck: PATIENCE * 2, ..Limits::default() });
+    let mut open = server.connect().await;
+    send(&mut open, REQUEST).await;
+    answer(&mut open).await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut requests, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get("http://x/").body(Full::<Bytes>::default()).unwrap();
+    assert_eq!(requests.send_request(request).await.unwrap().status(), StatusCode::OK);
+
+    server.stop.send(()).unwrap();
+    timeout(PATIENCE, connection).await.expect("GOAWAY must come").unwrap().unwrap();
+    for mut stream in [open, TcpStream::connect(server.addr).await.unwrap()] {
+        send(&mut stream, REQUEST).await;
+        let read = until_closed(&mut stream).await;
+        assert!(read.contains("connection: close") && read.ends_with("hello"), "{read}");
+    }
+    assert!(!server.task.is_finished(), "lame ducks still accept");
+}
+
+#[tokio::test]
+async fn a_request_on_its_way_is_served_when_the_listener_stops() {
+    let server = Server::start(Limits::default());
+    let mut idle = server.connect().await;
+    send(&mut idle, REQUEST).await;
+    answer(&mut idle).await;
+
+    let Server { addr, stop, task, .. } = server;
+    stop.send(()).unwrap();
+    while TcpStream::connect(addr).await.is_ok() {}
+    send(&mut idle, REQUEST).await;
+    let read = until_closed(&mut idle).await;
+    assert!(read.contains("connection: close") && read.ends_with("hello"), "{read}");
+    timeout(PATIENCE, task).await.expect("the listener must return").unwrap();
 }
 
 #[tokio::test]

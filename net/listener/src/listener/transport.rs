@@ -11,9 +11,16 @@ use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::frames::FrameAccount;
+
+/// The bytes of a connection as HTTP sees them.
+pub(super) struct Transport {
+    stream: Stream,
+    frames: FrameAccount,
+}
 
 /// Plain, or TLS. The handshake counts as the beginning of a header, and what stalls is the socket.
-pub(super) enum Transport {
+pub(super) enum Stream {
     Plain(Watched),
     Tls(Box<TlsStream<Watched>>),
 }
@@ -22,6 +29,19 @@ pub(super) enum Transport {
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
     pub(super) activity: Arc<Activity>,
+}
+
+impl Transport {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { stream, frames: FrameAccount::new() }
+    }
+
+    fn wrote(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = outcome {
+            self.frames.wrote(count);
+        }
+        outcome
+    }
 }
 
 impl Watched {
@@ -77,41 +97,56 @@ impl AsyncWrite for Watched {
 /// Calls the same method of whichever it is.
 macro_rules! either {
     ($transport:expr, $inner:ident => $call:expr) => {
-        match $transport {
-            Transport::Plain($inner) => $call,
-            Transport::Tls($inner) => $call,
+        match &mut $transport.stream {
+            Stream::Plain($inner) => $call,
+            Stream::Tls($inner) => $call,
         }
     };
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self.get_mut(), inner => Pin::new(inner).poll_read(cx, buf))
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let outcome = either!(self, inner => Pin::new(inner).poll_read(cx, buf));
+        let bytes = buf.filled().get(before..).unwrap_or_default();
+        match self.frames.read(bytes) {
+            Ok(()) => outcome,
+            Err(flood) => Poll::Ready(Err(io::Error::other(flood))),
+        }
     }
 }
 
 impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self.get_mut(), inner => Pin::new(inner).poll_write(cx, buf))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = either!(self, inner => Pin::new(inner).poll_write(cx, buf));
+        self.wrote(outcome)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self.get_mut(), inner => Pin::new(inner).poll_write_vectored(cx, bufs))
+        let outcome = either!(self, inner => Pin::new(inner).poll_write_vectored(cx, bufs));
+        self.wrote(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
-        either!(self, inner => inner.is_write_vectored())
+        match &self.stream {
+            Stream::Plain(inner) => inner.is_write_vectored(),
+            Stream::Tls(inner) => inner.is_write_vectored(),
+        }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self.get_mut(), inner => Pin::new(inner).poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, inner => Pin::new(inner).poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self.get_mut(), inner => Pin::new(inner).poll_shutdown(cx))
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, inner => Pin::new(inner).poll_shutdown(cx))
     }
 }

@@ -55,6 +55,9 @@ struct Arguments {
     /// The most memory one verifier instance may have, in MiB.
     #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=2048))]
     memory: u16,
+    /// How long to go on accepting connections after SIGTERM, in seconds, so that load balancers see it go.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=300))]
+    lame_duck: u64,
     /// How log lines look. TESSERA_LOG says which are written [default: info].
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -74,7 +77,7 @@ Examples:
   tessera-proxy --listen 0.0.0.0:8000 --upstream http://orders:8080 --policy policy.json --log-format json
 
 When it is ready it writes `listening on http://ADDRESS` to stdout. SIGTERM or Ctrl-C lets the requests
-under way finish, then ends it.
+under way finish, then ends it; a second one ends it at once.
 
 Exit codes:
   0  ended by a signal
@@ -169,7 +172,11 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     });
     let proxy = Proxy::new(verifier, arguments.upstream, Timeouts::default());
     writeln!(io::stdout(), "listening on http://{address}")?;
-    let summary = listener.serve(proxy, tessera_listener::Limits::default(), stop).await;
+    let limits = tessera_listener::Limits {
+        lame_duck: Duration::from_secs(arguments.lame_duck),
+        ..tessera_listener::Limits::of_process()
+    };
+    let summary = listener.serve(proxy, limits, stop).await;
     tracing::info!("{summary}");
     Ok(())
 }

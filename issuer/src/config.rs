@@ -8,6 +8,7 @@ mod tests;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tessera_fetch::{Network, OriginAccess};
 use tessera_listener::tls::TlsFiles;
@@ -42,6 +43,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Where documents of others may come from.
     pub fetch: Fetch,
+    /// How long it goes on accepting connections after the signal to stop, while `/readyz` says that it stops.
+    pub lame_duck: Duration,
 }
 
 /// The TLS listener, `[tls]`.

@@ -21,7 +21,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use tessera_fetch::{Addresses, FetchError, FetchOptions, Fetcher};
@@ -57,6 +57,7 @@ pub struct Server {
     service: Arc<TokenService>,
     vault: Vault,
     rotate_every: RotateEvery,
+    lame_duck: Duration,
 }
 
 /// What an issuer did until it stopped.
@@ -154,7 +155,8 @@ impl Server {
             mutual_tls,
             clock: now,
         }));
-        Ok(Self { listeners, tls, store, snapshots, service, vault, rotate_every: config.rotate_every })
+        let (rotate_every, lame_duck) = (config.rotate_every, config.lame_duck);
+        Ok(Self { listeners, tls, store, snapshots, service, vault, rotate_every, lame_duck })
     }
 
     /// The name that it signs as.
@@ -169,10 +171,10 @@ impl Server {
         &self.listeners
     }
 
-    /// Serves until `shutdown` resolves, then drains the connections, writes what is still in memory and closes the
+    /// Serves until `shutdown` resolves and then for as long as it is a lame duck, drains the connections, writes what is still in memory and closes the
     /// store.
     pub async fn run(self, shutdown: impl Future + Send) -> Summary {
-        let Self { listeners, tls, store, snapshots, service, vault, rotate_every } = self;
+        let Self { listeners, tls, store, snapshots, service, vault, rotate_every, lame_duck } = self;
         let address = listeners.public.local_addr();
         tracing::info!(issuer = %service.issuer(), %address, started_at = now().as_seconds(), "serving");
         // They end with this set, however this function is left.
@@ -195,11 +197,8 @@ impl Server {
         });
 
         let endpoints = TowerToHyperService::new(warp::service(http::routes(&service)));
-        let shutdown = shutdown.map(drop).shared();
-        // Two listeners share what one may take of the process's descriptors.
-        let count = if listeners.tls.is_some() { 2 } else { 1 };
-        let all = Limits::default();
-        let limits = Limits { connections: all.connections / count, ..all };
+        let shutdown = shutdown.map(|_| service.stop()).shared();
+        let limits = Limits { lame_duck, ..Limits::of_process() };
         let public = listeners.public.serve(endpoints.clone(), limits, shutdown.clone());
         let secure = async {
             let (listener, tls) = (listeners.tls?, tls?);

@@ -13,6 +13,7 @@ mod validation;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use assertion::{AssertionError, AssertionUse, Assertions, NearMiss};
 pub use certificate::CertificateError;
@@ -91,6 +92,7 @@ pub struct TokenService {
     statuses: Statuses,
     last_used: LastUsed,
     clock: Clock,
+    stopping: AtomicBool,
 }
 
 /// What can be done here because there is a TLS listener (RFC 8705).
@@ -202,7 +204,19 @@ impl TokenService {
             snapshots,
             mutual_tls,
             clock,
+            stopping: AtomicBool::new(false),
         }
+    }
+
+    /// From now on this service says that it is not ready: the process is about to end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`stop`](Self::stop) was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// The name this service signs as.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 use tessera_fetch::{Destination, Network, Origin, OriginAccess, PlainHttp};
@@ -45,6 +46,8 @@ struct File {
     tls: Option<TlsTable>,
     #[serde(default)]
     fetch: FetchTable,
+    #[serde(default)]
+    shutdown: ShutdownTable,
     pkcs11: Option<Pkcs11Table>,
 }
 
@@ -98,6 +101,15 @@ struct OriginTable {
     allow_addresses: Vec<Text<Network>>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct ShutdownTable {
+    lame_duck: Option<Spanned<u64>>,
+}
+
+/// The longest time as a lame duck, in seconds. Load balancers see in seconds that a server is not ready.
+const MAX_LAME_DUCK: u64 = 300;
+
 /// A value that is written as text.
 struct Text<T>(T);
 
@@ -137,6 +149,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         rotate_every: file.keys.resolve().map_err(content)?,
         tls: file.tls.map(|it| it.resolve(folder)).transpose().map_err(content)?,
         fetch: file.fetch.resolve(folder, http).map_err(content)?,
+        lame_duck: file.shutdown.resolve().map_err(content)?,
     })
 }
 
@@ -191,6 +204,16 @@ impl KeysTable {
             let bounds = format!("{MIN_ROTATE_EVERY} to {MAX_ROTATE_EVERY}");
             Wrong::at(&seconds, format!("`rotate_every` must be {bounds} seconds"))
         })
+    }
+}
+
+impl ShutdownTable {
+    fn resolve(self) -> Result<Duration, Wrong> {
+        let Some(seconds) = self.lame_duck else { return Ok(Duration::ZERO) };
+        if *seconds.get_ref() > MAX_LAME_DUCK {
+            return Err(Wrong::at(&seconds, format!("`lame_duck` must be 0 to {MAX_LAME_DUCK} seconds")));
+        }
+        Ok(Duration::from_secs(*seconds.get_ref()))
     }
 }
 

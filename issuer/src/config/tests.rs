@@ -1,5 +1,7 @@
 mod keys;
 
+use std::time::Duration;
+
 use tessera_fetch::{Origin, PlainHttp};
 
 use super::*;
@@ -29,6 +31,7 @@ fn paths_are_relative_to_the_file() {
     assert_eq!((config.tokens, config.max_act_depth.get()), (bounds(900, 3600), 4));
     assert_eq!(config.rotate_every.as_seconds(), 30 * 24 * 60 * 60);
     assert_eq!((config.tls, config.fetch), (None, Fetch::default()));
+    assert_eq!(config.lame_duck, Duration::ZERO);
 }
 
 #[test]
@@ -38,7 +41,7 @@ fn every_error_names_its_line() {
             format!("{GOOD}lissten = \"x\"\n"),
             "etc/tessera.toml:4: unknown field `lissten`, expected one of \
             `listen`, `issuer`, `database`, `key_encryption_key`, `old_key_encryption_keys`, `secret_pepper`, \
-             `allow_http_loopback`, `tokens`, `status`, `keys`, `tls`, `fetch`, `pkcs11`; did you mean `listen`?",
+             `allow_http_loopback`, `tokens`, `status`, `keys`, `tls`, `fetch`, `shutdown`, `pkcs11`; did you mean `listen`?",
         ),
         (GOOD.replace("127.0.0.1:0", "localhost"), "etc/tessera.toml:1: invalid socket address syntax"),
         (
@@ -82,6 +85,8 @@ bearer = "/k/token"
 allow_addresses = ["10.96.0.1/32"]
 [[fetch.origin]]
 url = "https://id.example:8443"
+[shutdown]
+lame_duck = 5
 "#;
 
 #[test]
@@ -110,6 +115,7 @@ fn every_table_is_read() {
     let other =
         OriginAccess { origin: origin("https://id.example:8443"), ca: None, bearer: None, allowed: vec![] };
     assert_eq!(config.fetch.origins, [kubernetes, other]);
+    assert_eq!(config.lame_duck, Duration::from_secs(5));
 }
 
 /// Each replaces a line of [`TABLES`] by one that is wrong, and expects the error there.
@@ -139,6 +145,7 @@ fn every_error_in_a_table_names_its_line() {
         ),
         ("rotate_every = 86400", "rotate_every = 739", "`rotate_every` must be 740 to 31622400 seconds"),
         ("rotate_every = 86400", "rotate_every = 31622401", "`rotate_every` must be 740 to 31622400 seconds"),
+        ("lame_duck = 5", "lame_duck = 301", "`lame_duck` must be 0 to 300 seconds"),
         ("max_act_depth = 2", "max_act_depth = 0", "`max_act_depth` must be 1 to 6"),
         ("max_act_depth = 2", "max_act_depth = 7", "`max_act_depth` must be 1 to 6"),
         (

@@ -230,7 +230,7 @@ fn healthz() {}
     operation_id = "readyz",
     responses(
         (status = 200, description = "They can", body = Health),
-        (status = 503, description = "The state is too old to decide from", body = Health),
+        (status = 503, description = "The state is too old to decide from, or the server is about to stop", body = Health),
     ),
 )]
 fn readyz() {}

@@ -157,12 +157,13 @@ pub(super) fn alive(method: &Method) -> Response {
         .unwrap_or_else(|| response::no_store(response::json(StatusCode::OK, &json!({ "status": "alive" }))))
 }
 
-/// `GET /readyz`: tokens can be issued, from a state that is fresh and with a key that signs.
+/// `GET /readyz`: tokens can be issued, from a state that is fresh and with a key that signs, and by a server that stays.
 pub(super) fn ready(service: &TokenService, method: &Method) -> Response {
     if let Some(response) = response::method_not_allowed(READ, method) {
         return response;
     }
     let (status, text) = match service.snapshot() {
+        _ if service.is_stopping() => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         Ok(_) => (StatusCode::OK, "ready"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
     };

@@ -57,6 +57,7 @@ impl Made {
             max_act_depth: ActDepth::default(),
             tls: None,
             fetch: crate::config::Fetch::default(),
+            lame_duck: Duration::ZERO,
         };
         let vault = Vault::load(&config.vault).await.unwrap();
         let keys = [KeyState::Active, KeyState::Next]
@@ -154,6 +155,23 @@ async fn a_request_that_is_under_way_is_answered_and_its_credential_noted() {
     assert!(store.last_used().await.unwrap().contains_key(made.credential.id.as_str()));
     let log = made.folder.path().join("tessera.db-wal");
     assert!(!Path::new(&log).exists() || log.metadata().unwrap().len() == 0, "the log is folded in");
+}
+
+#[tokio::test]
+async fn a_lame_duck_serves_and_says_that_it_is_not_ready() {
+    let mut made = Made::new().await;
+    made.config.lame_duck = Duration::from_mins(1);
+    let running = made.run();
+    running.metadata().await;
+    running.stop.send(()).unwrap();
+    let url = format!("http://{}/readyz", running.address);
+    while reqwest::get(&url).await.unwrap().status() == reqwest::StatusCode::OK {}
+    let answer = reqwest::get(&url).await.unwrap();
+    assert_eq!(answer.status(), reqwest::StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()["connection"], "close");
+    assert_eq!(answer.text().await.unwrap(), r#"{"status":"stopping"}"#);
+    let url = format!("http://{}/.well-known/oauth-authorization-server", running.address);
+    assert_eq!(reqwest::get(url).await.unwrap().status(), reqwest::StatusCode::OK);
 }
 
 #[tokio::test]

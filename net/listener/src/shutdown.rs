@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal as listen};
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal as listen};
+use tracing::{info, warn};
 
 /// Which signal asked the process to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,16 @@ pub enum Signal {
     Terminate,
     /// SIGINT: Ctrl-C.
     Interrupt,
+}
+
+impl Signal {
+    /// The exit code of a process that the signal has ended, as shells have it.
+    const fn exit_code(self) -> i32 {
+        match self {
+            Self::Terminate => 128 + 15,
+            Self::Interrupt => 128 + 2,
+        }
+    }
 }
 
 impl fmt::Display for Signal {
@@ -26,32 +37,94 @@ impl fmt::Display for Signal {
 /// Starts to listen for SIGTERM and SIGINT, and resolves with the first that arrives.
 ///
 /// The handlers are in place when this returns, not when the future is first polled: a signal that arrives while
-/// the process is still starting is kept. From then on neither signal kills the process by itself.
+/// the process is still starting is kept. From then on the first of these signals does not kill the process by itself;
+/// a second one ends it at once. SIGHUP does nothing: files that can change are read again without being told.
 ///
 /// Must be called within a tokio runtime. Fails if the operating system refuses the handler.
 pub fn signal() -> io::Result<impl Future<Output = Signal> + Send + 'static> {
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut signals =
+        Signals { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? };
+    tokio::spawn(ignore(listen(SignalKind::hangup())?));
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => Signal::Terminate,
-            _ = interrupt.recv() => Signal::Interrupt,
-        }
+        let first = signals.next().await;
+        info!(signal = %first, "stopping; a second signal ends at once");
+        tokio::spawn(end_at_once(signals));
+        first
     })
+}
+
+struct Signals {
+    terminate: Stream,
+    interrupt: Stream,
+}
+
+impl Signals {
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Interrupt,
+        }
+    }
+}
+
+#[expect(clippy::exit, reason = "a second signal means: now, whatever is still going on")]
+async fn end_at_once(mut signals: Signals) {
+    let second = signals.next().await;
+    warn!(signal = %second, "ended before everything was finished");
+    std::process::exit(second.exit_code());
+}
+
+async fn ignore(mut hangup: Stream) {
+    while hangup.recv().await.is_some() {
+        info!(
+            "SIGHUP is ignored: certificates and key sets are read again by themselves, the rest at a restart"
+        );
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, id};
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
 
+    const CHILD: &str = "TESSERA_TEST_SIGNALS";
+
+    /// The process that the test below sends signals to; nothing in any other.
     #[tokio::test]
-    async fn signals_are_told_apart_and_kept_while_nobody_waits() {
-        for (name, expected) in [("-TERM", Signal::Terminate), ("-INT", Signal::Interrupt)] {
+    async fn child() {
+        if std::env::var_os(CHILD).is_some() {
             let stopped = signal().unwrap();
-            assert!(Command::new("kill").args([name, &id().to_string()]).status().unwrap().success());
-            assert_eq!(stopped.await, expected);
+            println!("ready");
+            println!("{}", stopped.await);
+            std::future::pending().await
+        }
+    }
+
+    fn send(child: &Child, name: &str) {
+        let arguments = [name, &child.id().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
+    }
+
+    #[test]
+    fn the_first_signal_is_told_the_second_ends_and_a_hangup_does_nothing() {
+        for (first, told, second, code) in
+            [("-TERM", "SIGTERM", "-INT", 130), ("-INT", "SIGINT", "-TERM", 143)]
+        {
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "shutdown::tests::child", "--nocapture"])
+                .env(CHILD, "1")
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+            lines.find(|line| line.ends_with("ready")).expect("the child must start");
+            send(&child, "-HUP");
+            send(&child, first);
+            assert_eq!(lines.next().as_deref(), Some(told));
+            send(&child, second);
+            assert_eq!(child.wait().unwrap().code(), Some(code));
         }
     }
 }

@@ -19,11 +19,11 @@ const DESCRIPTION_BYTES_MAX: usize = 256;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// TLS or the resolver could not be set up.
-    #[error("the HTTP client cannot be set up")]
+    /// Nothing can be sent: the root certificates are unusable, or TLS or the resolver.
+    #[error("requests cannot be sent")]
     Setup {
-        /// What the client library said.
-        source: Arc<reqwest::Error>,
+        /// What is wrong.
+        source: Arc<FetchError>,
     },
     /// The address of the issuer or of its token endpoint is not one to send a credential to.
     #[error("the address of the {what} is not acceptable")]
@@ -193,7 +193,7 @@ impl fmt::Display for ErrorCode {
 impl From<FetchError> for TokenError {
     fn from(error: FetchError) -> Self {
         match error {
-            FetchError::Setup { source } => Self::Setup { source: Arc::new(source) },
+            FetchError::Setup { .. } | FetchError::Roots { .. } => Self::Setup { source: Arc::new(error) },
             error => Self::Metadata { source: Arc::new(error) },
         }
     }

@@ -38,7 +38,7 @@
 //!
 //! No grant that involves a person. No verification: a token is opaque to the client that carries it. No storage:
 //! tokens live in memory, and a restart fetches new ones. No asymmetric client authentication (RFC 7523 §2.2) and no
-//! sender constraints. No proxy from the environment. Secrets and tokens are wiped from where this crate keeps them
+//! sender constraints. No proxy from the environment ([`Builder::proxy`] sets one). Secrets and tokens are wiped from where this crate keeps them
 //! when they are dropped; the copies that form encoding, JSON and the HTTP client make on the way are not.
 
 mod cache;
@@ -55,3 +55,4 @@ pub use self::error::{ErrorCode, TokenError};
 pub use self::request::{Request, RequestError};
 pub use self::secret::{AccessToken, Secret};
 pub use self::source::{Builder, TokenSource};
+pub use tessera_fetch::{EgressProxy, EgressProxyError};

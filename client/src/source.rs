@@ -4,12 +4,13 @@
 mod tests;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use tessera_fetch::{FetchOptions, Fetcher, PlainHttp};
+use tessera_fetch::{Egress, EgressProxy, FetchOptions, Fetcher, PlainHttp};
 use tokio::sync::watch;
 
 use crate::cache::{CAPACITY, Cache, Grant, Lookup};
@@ -46,6 +47,7 @@ pub struct Builder {
     plain_http: PlainHttp,
     timeout: Duration,
     user_agent: String,
+    egress: Egress,
     clock: Clock,
 }
 
@@ -194,6 +196,7 @@ impl Builder {
             plain_http: PlainHttp::Never,
             timeout: TIMEOUT_DEFAULT,
             user_agent: USER_AGENT.to_owned(),
+            egress: Egress::default(),
             clock: Arc::new(Instant::now),
         }
     }
@@ -219,21 +222,35 @@ impl Builder {
         self
     }
 
-    /// The token source. Nothing is sent yet.
+    /// A PEM file: the only root certificates that count. Unless set those of the operating system, or of the file that
+    /// the environment variable `SSL_CERT_FILE` names.
+    #[must_use]
+    pub fn ca(mut self, path: impl Into<PathBuf>) -> Self {
+        self.egress.ca = Some(path.into());
+        self
+    }
+
+    /// The HTTP proxy that leads out. Unless set there is none, whatever `HTTPS_PROXY` and its kin say.
+    #[must_use]
+    pub fn proxy(mut self, proxy: EgressProxy) -> Self {
+        self.egress.proxy = Some(proxy);
+        self
+    }
+
+    /// The token source. Nothing is sent yet; what [`ca`](Self::ca) names is read.
     pub fn build(self, credential: Credential) -> Result<TokenSource, TokenError> {
         let endpoint = match &self.address {
             Address::Issuer(issuer) => Endpoint::of_issuer(issuer, self.plain_http)?,
             Address::Endpoint(url) => Endpoint::known(url, self.plain_http)?,
         };
-        let fetcher = Fetcher::new(FetchOptions {
+        let options = FetchOptions {
             allow_http_loopback: self.plain_http == PlainHttp::Loopback,
-            user_agent: Some(self.user_agent.clone()),
+            user_agent: Some(self.user_agent),
+            egress: self.egress,
             ..FetchOptions::default()
-        })?;
-        let client = tessera_fetch::client_builder()
-            .user_agent(self.user_agent)
-            .build()
-            .map_err(|error| TokenError::Setup { source: Arc::new(error) })?;
+        };
+        let client = options.client()?;
+        let fetcher = Fetcher::new(options)?;
         let exchange = Exchange { client, fetcher, endpoint, credential, timeout: self.timeout };
         let cache = Mutex::new(Cache::new(CAPACITY));
         Ok(TokenSource(Arc::new(Inner { exchange, cache, clock: self.clock })))

@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use tessera_fetch::chain;
-use tessera_host::{Limits, LoadError, Options, RuntimeError, Verifier};
+use tessera_host::{Egress, EgressProxy, Limits, LoadError, Options, RuntimeError, Verifier};
 use tessera_listener::{Listener, shutdown};
 use tessera_policy_file::{PolicyFile, ReadError};
 use tracing_subscriber::EnvFilter;
@@ -46,6 +46,12 @@ struct Arguments {
         value_name = "FILE"
     )]
     component: PathBuf,
+    /// The only root certificates for fetching key sets, PEM [default: the system's, or those of SSL_CERT_FILE].
+    #[arg(long, env = "TESSERA_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The HTTP proxy for fetching key sets; HTTPS_PROXY and its kin are not read.
+    #[arg(long, env = "TESSERA_EGRESS_PROXY", value_name = "URL")]
+    egress_proxy: Option<EgressProxy>,
     /// How many verifier instances there may be [default: one for each processor].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     instances: Option<u16>,
@@ -119,6 +125,7 @@ fn main() -> ExitCode {
             // If nobody can read stderr any more there is nobody to tell.
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(match error {
+                StartError::Load(error) if matches!(*error, LoadError::Fetcher(_)) => 3,
                 StartError::System(_) | StartError::Load(_) => 1,
                 StartError::Unreadable { .. }
                 | StartError::Policy { .. }
@@ -149,6 +156,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
             memory: usize::from(arguments.memory) * 1024 * 1024,
             ..Limits::default()
         },
+        egress: Egress { ca: arguments.ca, proxy: arguments.egress_proxy },
         ..Options::default()
     };
     if let Some(instances) = arguments.instances {

@@ -57,4 +57,5 @@ pub use problem::PolicyProblem;
 pub use request::{PlainRequest, Request};
 pub use runtime::{Limits, RuntimeError};
 pub use session::{Component, Session};
+pub use tessera_fetch::{Egress, EgressProxy, EgressProxyError};
 pub use verifier::{LoadError, Options, Verifier};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tessera_fetch::{FetchError, FetchOptions, Fetcher};
+use tessera_fetch::{Egress, FetchError, FetchOptions, Fetcher};
 
 use crate::{
     decision::Decision,
@@ -22,7 +22,7 @@ pub struct Verifier {
 }
 
 /// How a verifier is run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The bounds of each instance.
     pub limits: Limits,
@@ -32,6 +32,8 @@ pub struct Options {
     /// Whether an [`Identity`](crate::Identity) has [`claims`](crate::Identity::claims). They are the longest part of
     /// a decision, and few hosts need them.
     pub claims: bool,
+    /// Whose certificates count where key sets are fetched, and the proxy to go through.
+    pub egress: Egress,
 }
 
 /// Why a verifier cannot be loaded.
@@ -54,7 +56,7 @@ pub enum LoadError {
 impl Default for Options {
     fn default() -> Self {
         let instances = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { limits: Limits::default(), instances, claims: false }
+        Self { limits: Limits::default(), instances, claims: false, egress: Egress::default() }
     }
 }
 
@@ -67,7 +69,11 @@ impl Verifier {
         let runtime = Runtime::new(component, options.limits)?;
         // Whether http to a loopback address will do is the policy's to say: the verifier wants no such
         // document otherwise.
-        let fetcher = Fetcher::new(FetchOptions { allow_http_loopback: true, ..FetchOptions::default() })?;
+        let fetcher = Fetcher::new(FetchOptions {
+            allow_http_loopback: true,
+            egress: options.egress,
+            ..FetchOptions::default()
+        })?;
         let history = Arc::new(History::new());
         let pool = Pool::new(runtime, policy, options.claims, Arc::clone(&history), options.instances)?;
         Ok(Self { driver: Arc::new(Driver::new(pool, fetcher, history)) })

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tessera_fetch::{Network, OriginAccess};
+use tessera_fetch::{Egress, Network, OriginAccess};
 use tessera_listener::tls::TlsFiles;
 
 use crate::domain::{ActDepth, IssuerId, LifetimeBounds, RotateEvery, StatusTtl};
@@ -62,6 +62,8 @@ pub struct Tls {
 /// Whom documents are fetched from, `[fetch]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetch {
+    /// Whose certificates count, and the proxy to go through.
+    pub egress: Egress,
     /// Networks that may be fetched from although they are not public.
     pub allowed: Vec<Network>,
     /// Settings of single origins, each origin once.

@@ -128,6 +128,7 @@ impl Server {
         let allow_http_loopback = config.allow_http_loopback;
         let fetcher = Fetcher::new(FetchOptions {
             allow_http_loopback,
+            egress: config.fetch.egress,
             addresses: Addresses::Public { allowed: config.fetch.allowed },
             origins: config.fetch.origins,
             ..FetchOptions::default()

@@ -392,3 +392,10 @@ async fn a_redirect_is_not_followed_with_the_credential() {
     );
     assert_eq!(server.requests(), 1);
 }
+
+#[tokio::test]
+async fn roots_that_cannot_be_used_are_told_before_anything_is_sent() {
+    let credential = Credential::secret("shop", "hunter2".to_owned());
+    let error = TokenSource::for_issuer("https://issuer.example").ca("/no/such/file").build(credential);
+    assert!(matches!(error, Err(TokenError::Setup { .. })), "{error:?}");
+}

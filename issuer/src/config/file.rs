@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
-use tessera_fetch::{Destination, Network, Origin, OriginAccess, PlainHttp};
+use tessera_fetch::{Destination, Egress, EgressProxy, Network, Origin, OriginAccess, PlainHttp};
 use tessera_listener::tls::TlsFiles;
 use toml::Spanned;
 
@@ -85,6 +85,8 @@ struct TlsTable {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct FetchTable {
+    ca: Option<PathBuf>,
+    proxy: Option<Text<EgressProxy>>,
     #[serde(default)]
     allow_addresses: Vec<Text<Network>>,
     #[serde(default)]
@@ -257,7 +259,12 @@ impl FetchTable {
                 allowed: plain(table.allow_addresses),
             })
         });
-        Ok(Fetch { origins: origins.collect::<Result<_, _>>()?, allowed: plain(self.allow_addresses) })
+        let proxy = self.proxy.map(|Text(proxy)| proxy);
+        Ok(Fetch {
+            egress: Egress { ca: self.ca.map(|it| folder.join(it)), proxy },
+            origins: origins.collect::<Result<_, _>>()?,
+            allowed: plain(self.allow_addresses),
+        })
     }
 }
 

@@ -2,7 +2,7 @@ mod keys;
 
 use std::time::Duration;
 
-use tessera_fetch::{Origin, PlainHttp};
+use tessera_fetch::{Egress, Origin, PlainHttp};
 
 use super::*;
 use crate::domain::{Algorithm, Lifetime};
@@ -77,6 +77,8 @@ key = "tls.key"
 client_ca = "/k/clients.pem"
 url = "https://mtls.id.example:8443/"
 [fetch]
+ca = "roots.pem"
+proxy = "http://proxy.example:3128"
 allow_addresses = ["10.96.0.0/12", "::1"]
 [[fetch.origin]]
 url = "https://kubernetes.default.svc"
@@ -105,6 +107,8 @@ fn every_table_is_read() {
     assert_eq!(config.tls, Some(Tls { listen: "127.0.0.1:0".parse().unwrap(), files, url }));
     let network = |text: &str| text.parse::<Network>().unwrap();
     let origin = |text| Origin::parse(text, PlainHttp::Never).unwrap();
+    let proxy = Some("http://proxy.example:3128".parse().unwrap());
+    assert_eq!(config.fetch.egress, Egress { ca: Some("etc/roots.pem".into()), proxy });
     assert_eq!(config.fetch.allowed, [network("10.96.0.0/12"), network("::1/128")]);
     let kubernetes = OriginAccess {
         origin: origin("https://kubernetes.default.svc"),
@@ -145,6 +149,11 @@ fn every_error_in_a_table_names_its_line() {
         ),
         ("rotate_every = 86400", "rotate_every = 739", "`rotate_every` must be 740 to 31622400 seconds"),
         ("rotate_every = 86400", "rotate_every = 31622401", "`rotate_every` must be 740 to 31622400 seconds"),
+        (
+            "proxy = \"http://proxy.example:3128\"",
+            "proxy = \"socks5://proxy.example\"",
+            "expected the URL of a proxy without path, user and password, such as `http://proxy.example:3128`",
+        ),
         ("lame_duck = 5", "lame_duck = 301", "`lame_duck` must be 0 to 300 seconds"),
         ("max_act_depth = 2", "max_act_depth = 0", "`max_act_depth` must be 1 to 6"),
         ("max_act_depth = 2", "max_act_depth = 7", "`max_act_depth` must be 1 to 6"),

@@ -18,6 +18,12 @@ pub enum FetchError {
         /// What the client library said.
         source: reqwest::Error,
     },
+    /// The roots for all origins cannot be used: those that are set, or those that `SSL_CERT_FILE` names.
+    #[error("the root certificates cannot be used")]
+    Roots {
+        /// What is wrong.
+        source: OriginFileError,
+    },
     /// The address is not one to fetch from.
     #[error("the address of the document is not acceptable")]
     Destination {

@@ -12,6 +12,7 @@ mod address;
 pub mod body;
 mod chain;
 mod destination;
+mod egress;
 mod error;
 mod guard;
 mod origin;
@@ -30,6 +31,7 @@ use reqwest::{Certificate, Client, redirect};
 pub use self::address::{AddressClass, Forbidden, Network, NetworkError};
 pub use self::chain::chain;
 pub use self::destination::{Destination, DestinationError, redacted};
+pub use self::egress::{Egress, EgressProxy, EgressProxyError};
 pub use self::error::FetchError;
 use self::guard::{Guard, Lookup};
 use self::origin::CustomRoots;
@@ -47,6 +49,8 @@ pub struct FetchOptions {
     pub allow_http_loopback: bool,
     /// The `User-Agent`; `tessera/VERSION` when absent.
     pub user_agent: Option<String>,
+    /// How requests over `https:` leave this process.
+    pub egress: Egress,
     /// Where documents may come from over `https:`.
     pub addresses: Addresses,
     /// Settings of single origins. Of several for one origin the last counts.
@@ -101,6 +105,9 @@ enum Trust {
 #[derive(Debug)]
 struct ClientFactory {
     user_agent: String,
+    egress: Egress,
+    /// The roots of origins without their own; `None` for the operating system's.
+    roots: Option<std::path::PathBuf>,
 }
 
 /// What came back.
@@ -119,14 +126,14 @@ impl Fetcher {
     }
 
     fn with_lookup(options: FetchOptions, lookup: &Lookup) -> Result<Self, FetchError> {
-        let FetchOptions { allow_http_loopback, user_agent, addresses, origins } = options;
-        let clients = ClientFactory { user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()) };
+        let FetchOptions { allow_http_loopback, user_agent, egress, addresses, origins } = options;
+        let clients = ClientFactory::new(user_agent, egress, std::env::var_os(egress::ROOTS_VARIABLE));
         let guard = |more: &[Network]| match &addresses {
             Addresses::Any => None,
             Addresses::Public { allowed } => Some(Guard::new([allowed, more].concat(), Arc::clone(lookup))),
         };
         let common = clients.route(guard(&[]), None)?;
-        let loopback = clients.route(None, None)?;
+        let loopback = clients.loopback()?;
         let origins = origins
             .into_iter()
             .map(|access| {
@@ -188,7 +195,7 @@ impl Inner {
         let client = match &route.trust {
             Trust::System(client) => client.clone(),
             Trust::File(rooted) => {
-                rooted.client(&origin, |roots| self.clients.client(route.guard.as_ref(), Some(roots))).await?
+                rooted.client(|roots| self.clients.client(route.guard.as_ref(), Some(roots))).await?
             }
         };
         let mut request = client.get(url.clone()).header(ACCEPT, DOCUMENTS);
@@ -208,36 +215,64 @@ impl Inner {
 /// The media types of what is fetched: key sets and metadata, and status lists.
 const DOCUMENTS: &str = "application/jwk-set+json, application/json, application/statuslist+jwt";
 
+impl FetchOptions {
+    /// An HTTP client for other requests than GET, which sends them as a fetcher of these options would: no redirects, no
+    /// proxy from the environment, the same roots and proxy. The roots are read once, and any address is asked.
+    pub fn client(&self) -> Result<Client, FetchError> {
+        let variable = std::env::var_os(egress::ROOTS_VARIABLE);
+        let clients = ClientFactory::new(self.user_agent.clone(), self.egress.clone(), variable);
+        let roots = clients.roots.as_deref().map(origin::first_roots).transpose();
+        let roots = roots.map_err(|source| FetchError::Roots { source })?;
+        clients.client(None, roots)
+    }
+}
+
 impl ClientFactory {
+    fn new(user_agent: Option<String>, egress: Egress, variable: Option<std::ffi::OsString>) -> Self {
+        let roots = egress.roots(variable);
+        Self { user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()), egress, roots }
+    }
+
     fn route(&self, guard: Option<Guard>, access: Option<OriginAccess>) -> Result<Route, FetchError> {
-        let (ca, bearer) = access.map_or((None, None), |it| (it.ca.map(|ca| (it.origin, ca)), it.bearer));
-        let trust = match ca {
-            None => Trust::System(self.client(guard.as_ref(), None)?),
-            Some((origin, ca)) => {
-                let make = |roots| self.client(guard.as_ref(), Some(roots));
-                Trust::File(CustomRoots::load(&origin, &ca, make)?)
-            }
+        let (own, bearer) = access.map_or((None, None), |it| (it.ca.map(|ca| (it.origin, ca)), it.bearer));
+        let make = |roots| self.client(guard.as_ref(), Some(roots));
+        let trust = match (own, &self.roots) {
+            (None, None) => Trust::System(self.client(guard.as_ref(), None)?),
+            (None, Some(path)) => Trust::File(CustomRoots::load(None, path, make)?),
+            (Some((origin, path)), _) => Trust::File(CustomRoots::load(Some(origin), &path, make)?),
         };
         Ok(Route { guard, trust, bearer })
     }
 
+    /// Over plain http to this machine: there are no certificates and no way out.
+    fn loopback(&self) -> Result<Route, FetchError> {
+        let client = with_localhost(direct_builder()).user_agent(&*self.user_agent).build();
+        let client = client.map_err(|source| FetchError::Setup { source })?;
+        Ok(Route { guard: None, trust: Trust::System(client), bearer: None })
+    }
+
     fn client(&self, guard: Option<&Guard>, roots: Option<Vec<Certificate>>) -> Result<Client, FetchError> {
-        let mut builder = match guard {
-            None => client_builder(),
-            Some(guard) => direct_builder().dns_resolver(guard.clone()),
+        let setup = |source| FetchError::Setup { source };
+        let mut builder = match (&self.egress.proxy, guard) {
+            // The proxy resolves the names of servers, and its own name is the operator's.
+            (Some(proxy), _) => {
+                let proxy = reqwest::Proxy::https(proxy.as_url().clone()).map_err(setup)?;
+                with_localhost(direct_builder()).proxy(proxy)
+            }
+            (None, Some(guard)) => direct_builder().dns_resolver(guard.clone()),
+            (None, None) => with_localhost(direct_builder()),
         };
         if let Some(roots) = roots {
             builder = builder.tls_certs_only(roots);
         }
-        builder.user_agent(&*self.user_agent).build().map_err(|source| FetchError::Setup { source })
+        builder.user_agent(&*self.user_agent).build().map_err(setup)
     }
 }
 
-/// The settings that every outgoing client of Tessera shares: no redirects, no proxy from the environment, and
-/// `localhost` never asked from a name server (RFC 6761 §6.3).
-pub fn client_builder() -> reqwest::ClientBuilder {
+/// `localhost` is never asked from a name server (RFC 6761 §6.3).
+fn with_localhost(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     let localhost = destination::LOOPBACK.map(|ip| (ip, 0).into());
-    direct_builder().resolve_to_addrs("localhost", &localhost)
+    builder.resolve_to_addrs("localhost", &localhost)
 }
 
 /// What is resolved here goes around a resolver, so this resolves nothing.

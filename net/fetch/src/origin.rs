@@ -123,6 +123,8 @@ impl fmt::Display for Origin {
 /// The client of one file of roots, made anew when the file has changed.
 #[derive(Debug)]
 pub(super) struct CustomRoots {
+    /// Whose roots these are; `None` if all origins' without their own.
+    origin: Option<Origin>,
     path: PathBuf,
     current: Mutex<(Vec<u8>, Client)>,
 }
@@ -130,31 +132,42 @@ pub(super) struct CustomRoots {
 impl CustomRoots {
     /// Reads the roots for the first time. `make` makes a client that trusts them alone.
     pub(super) fn load(
-        origin: &Origin,
+        origin: Option<Origin>,
         path: &Path,
         make: impl Fn(Vec<Certificate>) -> Result<Client, FetchError>,
     ) -> Result<Self, FetchError> {
-        let pem = first_read(path).map_err(|source| FetchError::Origin { origin: origin.clone(), source })?;
-        let client = make(roots(origin, path, &pem)?)?;
-        Ok(Self { path: path.to_owned(), current: Mutex::new((pem, client)) })
+        let parsed = first_read(path).and_then(|pem| Ok((roots(path, &pem)?, pem)));
+        let (roots, pem) = parsed.map_err(|source| unusable(origin.as_ref(), source))?;
+        let client = make(roots)?;
+        Ok(Self { origin, path: path.to_owned(), current: Mutex::new((pem, client)) })
     }
 
     /// The client for what the file holds now.
     pub(super) async fn client(
         &self,
-        origin: &Origin,
         make: impl Fn(Vec<Certificate>) -> Result<Client, FetchError>,
     ) -> Result<Client, FetchError> {
-        let pem = read(&self.path, ROOTS_BYTES_MAX)
-            .await
-            .map_err(|source| FetchError::Origin { origin: origin.clone(), source })?;
+        let unusable = |source| unusable(self.origin.as_ref(), source);
+        let pem = read(&self.path, ROOTS_BYTES_MAX).await.map_err(unusable)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.0 != pem {
-            let client = make(roots(origin, &self.path, &pem)?)?;
+            let client = make(roots(&self.path, &pem).map_err(unusable)?)?;
             *current = (pem, client);
         }
         Ok(current.1.clone())
     }
+}
+
+fn unusable(origin: Option<&Origin>, source: OriginFileError) -> FetchError {
+    match origin {
+        Some(origin) => FetchError::Origin { origin: origin.clone(), source },
+        None => FetchError::Roots { source },
+    }
+}
+
+/// The roots in the file at `path`.
+pub(super) fn first_roots(path: &Path) -> Result<Vec<Certificate>, OriginFileError> {
+    roots(path, &first_read(path)?)
 }
 
 /// Settings are loaded before there is anything asynchronous to wait with.
@@ -167,11 +180,8 @@ fn first_read(path: &Path) -> Result<Vec<u8>, OriginFileError> {
     Ok(pem)
 }
 
-fn roots(origin: &Origin, path: &Path, pem: &[u8]) -> Result<Vec<Certificate>, FetchError> {
-    let unusable = || FetchError::Origin {
-        origin: origin.clone(),
-        source: OriginFileError::Roots { path: path.to_owned() },
-    };
+fn roots(path: &Path, pem: &[u8]) -> Result<Vec<Certificate>, OriginFileError> {
+    let unusable = || OriginFileError::Roots { path: path.to_owned() };
     let mut store = rustls::RootCertStore::empty();
     let mut roots = Vec::new();
     for root in CertificateDer::pem_slice_iter(pem) {

@@ -115,18 +115,30 @@ async fn connections_are_reused_and_localhost_is_this_machine() {
     assert_eq!(accepted.load(Ordering::Relaxed), 1);
 }
 
-/// Environment variables belong to a process, so the test above runs again in one of its own.
-#[test]
-fn a_proxy_in_the_environment_is_not_used() {
+/// Runs one of these tests in a process of its own, since environment variables belong to a process.
+fn run_with(variables: &[(&str, &str)], test: &str) -> String {
     let run = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "tests::a_document_comes_with_its_cache_control"])
-        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9")))
+        .args(["--exact", test])
+        .envs(variables.iter().copied())
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_not_used() {
+    let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9"));
+    let said = run_with(&variables, "tests::a_document_comes_with_its_cache_control");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn a_wrong_file_of_roots_in_the_environment_is_told() {
+    let said =
+        run_with(&[("SSL_CERT_FILE", "/no/such/file")], "tests::a_document_comes_with_its_cache_control");
+    assert!(said.contains("Roots") && said.contains("/no/such/file"), "{said}");
 }
 
 #[tokio::test]

@@ -310,3 +310,70 @@ async fn http_on_this_machine_needs_its_switch_alone_and_https_its_network() {
         assert_eq!(refused(&fetcher, &https).await, forbidden("127.0.0.1", AddressClass::Loopback));
     }
 }
+
+#[tokio::test]
+async fn roots_for_all_are_the_only_ones_and_are_told_at_the_start() {
+    let identity = identity("127.0.0.1");
+    let server = Server::start(&identity).await;
+    let files = Files::new();
+    let egress = |name: &str| Egress { ca: Some(files.0.path().join(name)), proxy: None };
+    let options = |egress| FetchOptions { egress, ..FetchOptions::default() };
+    files.write("ca.pem", &pem(&identity));
+    let url = format!("https://127.0.0.1:{}", server.port);
+    let fetcher = Fetcher::new(options(egress("ca.pem"))).unwrap();
+    fetcher.get(&url, TIMEOUT, LIMIT).await.unwrap();
+    let client = options(egress("ca.pem")).client().unwrap();
+    client.get(&url).send().await.unwrap();
+
+    for make in
+        [|options| Fetcher::new(options).map(drop), |options: FetchOptions| options.client().map(drop)]
+    {
+        let error = make(options(egress("none.pem"))).unwrap_err();
+        assert!(matches!(error, FetchError::Roots { source: OriginFileError::Read { .. } }), "{error:?}");
+    }
+    files.write("ca.pem", "hello");
+    let error = fetcher.get(&url, TIMEOUT, LIMIT).await.unwrap_err();
+    assert!(matches!(error, FetchError::Roots { source: OriginFileError::Roots { .. } }), "{error:?}");
+}
+
+/// A proxy that opens each tunnel to `port` of this machine. Says which servers it was asked for.
+async fn proxy(port: u16) -> (EgressProxy, Arc<Mutex<Vec<String>>>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = socket.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            told.lock().unwrap().push(head.lines().next().unwrap().to_owned());
+            let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut stream, &mut server).await });
+        }
+    });
+    (proxy, asked)
+}
+
+#[tokio::test]
+async fn https_goes_through_the_proxy_and_addresses_in_urls_are_judged_still() {
+    let identity = identity("id.example");
+    let server = Server::start(&identity).await;
+    let (proxy, asked) = proxy(server.port).await;
+    let files = Files::new();
+    let egress = Egress { ca: Some(files.write("ca.pem", &pem(&identity))), proxy: Some(proxy) };
+    let options = FetchOptions { egress, allow_http_loopback: true, ..public(&[], Vec::new()) };
+    let unresolvable: Lookup = Arc::new(|name| panic!("{name} is for the proxy to resolve"));
+    let fetcher = Fetcher::with_lookup(options, &unresolvable).unwrap();
+    fetcher.get("https://id.example/keys", TIMEOUT, LIMIT).await.unwrap();
+    assert_eq!(*asked.lock().unwrap(), ["CONNECT id.example:443 HTTP/1.1"]);
+
+    assert_eq!(refused(&fetcher, "https://10.0.0.1/").await, forbidden("10.0.0.1", AddressClass::Private));
+    let (addr, _) = serve().await;
+    fetcher.get(&format!("http://{addr}/document"), TIMEOUT, LIMIT).await.unwrap();
+    assert_eq!(asked.lock().unwrap().len(), 1, "plain http stays on this machine");
+}

@@ -67,7 +67,7 @@ struct Failure {
 
 /// A token as the server gave it.
 #[derive(Debug, Clone)]
-pub(crate) struct Grant {
+pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
     pub(crate) lifetime: Duration,
 }
@@ -131,16 +131,16 @@ impl<F: Clone> Cache<F> {
     pub(crate) fn finished(
         &mut self,
         request: &Request,
-        outcome: Result<Grant, TokenError>,
+        outcome: Result<FetchedToken, TokenError>,
         asked_at: Instant,
         now: Instant,
     ) {
         let Some(entry) = self.entries.get_mut(request) else { return };
         entry.flight = None;
         match outcome {
-            Ok(grant) => {
+            Ok(fetched) => {
                 entry.failure = None;
-                entry.token = Some(Kept::new(grant, asked_at));
+                entry.token = Some(Kept::new(fetched, asked_at));
             }
             Err(error) => entry.failure = Some(Failure { error, failed_at: now }),
         }
@@ -212,11 +212,11 @@ impl<F> Entry<F> {
 }
 
 impl Kept {
-    fn new(grant: Grant, asked_at: Instant) -> Self {
-        let lifetime = grant.lifetime.min(LIFETIME_MAX);
+    fn new(fetched: FetchedToken, asked_at: Instant) -> Self {
+        let lifetime = fetched.lifetime.min(LIFETIME_MAX);
         let margin = (lifetime / 10).min(EXPIRY_MARGIN);
         Self {
-            token: grant.token,
+            token: fetched.token,
             asked_at,
             refresh_at: asked_at + lifetime * 3 / 4,
             usable_until: asked_at + lifetime.saturating_sub(margin),

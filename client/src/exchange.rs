@@ -12,7 +12,7 @@ use tessera_fetch::{Destination, FetchError, Fetcher};
 use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
-use crate::cache::{Grant, LIFETIME_DEFAULT};
+use crate::cache::{FetchedToken, LIFETIME_DEFAULT};
 use crate::credential::{Credential, Kind, Method};
 use crate::endpoint::Endpoint;
 use crate::error::TokenError;
@@ -22,7 +22,7 @@ use crate::secret::AccessToken;
 /// Bytes in an answer. A token has at most some kilobytes; header limits elsewhere forbid more.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// The pauses after the first and the second attempt that failed for a passing reason; the third is the last.
+/// The pauses after the first and the second attempt that failed for an ephemeral reason; the third is the last.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 /// The longest `Retry-After` that an exchange waits for itself. A longer one ends it, and the cache keeps it.
@@ -59,27 +59,27 @@ struct Failure {
 }
 
 impl Exchange {
-    pub(crate) async fn run(&self, request: &Request) -> Result<Grant, TokenError> {
+    pub(crate) async fn run(&self, request: &Request) -> Result<FetchedToken, TokenError> {
         match tokio::time::timeout(self.timeout, self.attempts(request)).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(TokenError::Deadline { after: self.timeout }),
         }
     }
 
-    async fn attempts(&self, request: &Request) -> Result<Grant, TokenError> {
+    async fn attempts(&self, request: &Request) -> Result<FetchedToken, TokenError> {
         for pause in PAUSES {
             let error = match self.attempt(request).await {
-                Ok(grant) => return Ok(grant),
+                Ok(fetched) => return Ok(fetched),
                 Err(error) => error,
             };
-            let Some(wanted) = passing(&error) else { return Err(error) };
+            let Some(wanted) = retry_in(&error) else { return Err(error) };
             tracing::debug!(audience = request.audience(), %error, "no token yet, trying again");
             tokio::time::sleep(pause.max(wanted)).await;
         }
         self.attempt(request).await
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Grant, TokenError> {
+    async fn attempt(&self, request: &Request) -> Result<FetchedToken, TokenError> {
         let endpoint = self.endpoint.resolve(&self.fetcher).await?;
         let call = self.client.post(endpoint.as_url().clone()).header(ACCEPT, "application/json");
         let answer = self.present(call, request).await?.send().await.map_err(|error| {
@@ -130,7 +130,7 @@ impl Exchange {
         endpoint: &Destination,
         answer: Response,
         request: &Request,
-    ) -> Result<Grant, TokenError> {
+    ) -> Result<FetchedToken, TokenError> {
         let (status, retry_after) = (answer.status(), retry_after(answer.headers()));
         let other = || TokenError::Status { endpoint: endpoint.clone(), status, retry_after };
         if !(status == StatusCode::OK || status.is_client_error()) || status == StatusCode::TOO_MANY_REQUESTS
@@ -141,7 +141,7 @@ impl Exchange {
             .await
             .map_err(|_| TokenError::Body { endpoint: endpoint.clone(), limit: ANSWER_BYTES_MAX })?;
         if status == StatusCode::OK {
-            return grant(endpoint, &bytes, request);
+            return fetched_token(endpoint, &bytes, request);
         }
         match serde_json::from_slice::<Failure>(&bytes) {
             Ok(failure) => Err(TokenError::refused(
@@ -155,7 +155,11 @@ impl Exchange {
 }
 
 /// Reads an access token response. A parser's message may repeat what it read, so none is passed on.
-fn grant(endpoint: &Destination, bytes: &[u8], request: &Request) -> Result<Grant, TokenError> {
+fn fetched_token(
+    endpoint: &Destination,
+    bytes: &[u8],
+    request: &Request,
+) -> Result<FetchedToken, TokenError> {
     let malformed = |reason| TokenError::Malformed { endpoint: endpoint.clone(), reason };
     let Success { access_token, token_type, expires_in, scope } = serde_json::from_slice(bytes)
         .map_err(|_| malformed("expected JSON with access_token, token_type and expires_in [s]"))?;
@@ -173,7 +177,7 @@ fn grant(endpoint: &Destination, bytes: &[u8], request: &Request) -> Result<Gran
     if let Some(missing) = left_out {
         return Err(TokenError::ScopeReduced { missing });
     }
-    Ok(Grant { token, lifetime: expires_in.map_or(LIFETIME_DEFAULT, Duration::from_secs) })
+    Ok(FetchedToken { token, lifetime: expires_in.map_or(LIFETIME_DEFAULT, Duration::from_secs) })
 }
 
 fn form_encoded(text: &str) -> String {
@@ -185,22 +189,22 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Whether the failure may pass by itself, and how long the server wants to be left alone until then.
-fn passing(error: &TokenError) -> Option<Duration> {
-    let passes = match error {
+/// How long to leave the server alone before another attempt; `None` if another attempt would fail like this one.
+fn retry_in(error: &TokenError) -> Option<Duration> {
+    let is_ephemeral = match error {
         TokenError::Unreachable { source, .. } => source.is_connect(),
-        TokenError::Status { status, .. } => is_passing(*status),
+        TokenError::Status { status, .. } => is_ephemeral_status(*status),
         TokenError::Metadata { source } => match &**source {
             FetchError::Unreachable { source, .. } => source.is_connect(),
-            FetchError::Status { status, .. } => is_passing(*status),
+            FetchError::Status { status, .. } => is_ephemeral_status(*status),
             _ => false,
         },
         _ => false,
     };
     let wanted = error.retry_after().unwrap_or_default();
-    (passes && wanted <= RETRY_AFTER_MAX).then_some(wanted)
+    (is_ephemeral && wanted <= RETRY_AFTER_MAX).then_some(wanted)
 }
 
-fn is_passing(status: StatusCode) -> bool {
+fn is_ephemeral_status(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

@@ -13,7 +13,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use tessera_fetch::{Egress, EgressProxy, FetchOptions, Fetcher, PlainHttp};
 use tokio::sync::watch;
 
-use crate::cache::{CAPACITY, Cache, Grant, Lookup};
+use crate::cache::{CAPACITY, Cache, FetchedToken, Lookup};
 use crate::credential::Credential;
 use crate::endpoint::Endpoint;
 use crate::error::TokenError;
@@ -161,16 +161,16 @@ struct Departure {
 }
 
 impl Departure {
-    fn land(mut self, outcome: Result<Grant, TokenError>) {
+    fn land(mut self, outcome: Result<FetchedToken, TokenError>) {
         self.report(outcome);
     }
 
-    fn report(&mut self, outcome: Result<Grant, TokenError>) {
+    fn report(&mut self, outcome: Result<FetchedToken, TokenError>) {
         let Some(landed) = self.landed.take() else { return };
         if let Err(error) = &outcome {
             tracing::warn!(audience = self.request.audience(), %error, "no token");
         }
-        let token = outcome.as_ref().map(|grant| grant.token.clone()).map_err(Clone::clone);
+        let token = outcome.as_ref().map(|fetched| fetched.token.clone()).map_err(Clone::clone);
         let now = (self.inner.clock)();
         self.inner.cache().finished(&self.request, outcome, self.asked_at, now);
         landed.send_replace(Some(token));

@@ -13,8 +13,8 @@ fn request(audience: &str) -> Request {
     Request::new(audience, ["read"]).unwrap()
 }
 
-fn grant(token: &str, lifetime: Duration) -> Grant {
-    Grant { token: AccessToken::parse(Zeroizing::new(token.to_owned())).unwrap(), lifetime }
+fn fetched_token(token: &str, lifetime: Duration) -> FetchedToken {
+    FetchedToken { token: AccessToken::parse(Zeroizing::new(token.to_owned())).unwrap(), lifetime }
 }
 
 fn status(retry_after: Option<Duration>) -> TokenError {
@@ -31,7 +31,7 @@ fn seconds(count: u64) -> Duration {
 fn with_token() -> (Cache<Flight>, Request, Instant) {
     let (mut cache, orders, t0) = (Cache::new(10), request("orders"), Instant::now());
     cache.started(&orders, 1, t0);
-    cache.finished(&orders, Ok(grant("first", HOUR)), t0, t0 + seconds(1));
+    cache.finished(&orders, Ok(fetched_token("first", HOUR)), t0, t0 + seconds(1));
     (cache, orders, t0)
 }
 
@@ -60,7 +60,7 @@ fn a_token_is_handed_out_refreshed_ahead_and_given_up_before_its_end() {
 fn a_short_life_has_a_short_margin() {
     let (mut cache, orders, t0) = (Cache::new(10), request("orders"), Instant::now());
     cache.started(&orders, 1, t0);
-    cache.finished(&orders, Ok(grant("short", seconds(10))), t0, t0);
+    cache.finished(&orders, Ok(fetched_token("short", seconds(10))), t0, t0);
     assert!(matches!(cache.lookup(&orders, t0 + seconds(7)), Lookup::Hit(_)));
     assert!(matches!(cache.lookup(&orders, t0 + seconds(9)), Lookup::Fetch));
 }
@@ -69,7 +69,7 @@ fn a_short_life_has_a_short_margin() {
 fn a_life_without_end_ends_within_a_day() {
     let (mut cache, orders, t0) = (Cache::new(10), request("orders"), Instant::now());
     cache.started(&orders, 1, t0);
-    cache.finished(&orders, Ok(grant("forever", Duration::MAX)), t0, t0);
+    cache.finished(&orders, Ok(fetched_token("forever", Duration::MAX)), t0, t0);
     assert!(matches!(cache.lookup(&orders, t0 + LIFETIME_MAX), Lookup::Fetch));
 }
 
@@ -115,7 +115,7 @@ fn refusing_an_old_token_does_not_cost_the_new_one() {
     let Lookup::Hit(old) = cache.lookup(&orders, t0 + seconds(2)) else { panic!("the token is fresh") };
     let later = t0 + HOUR / 2;
     cache.started(&orders, 2, later);
-    cache.finished(&orders, Ok(grant("second", HOUR)), later, later);
+    cache.finished(&orders, Ok(fetched_token("second", HOUR)), later, later);
     assert!(cache.invalidate(&old, later + HOUR / 4));
     assert!(matches!(cache.lookup(&orders, later + HOUR / 4), Lookup::Hit(_)));
 }
@@ -125,7 +125,7 @@ fn a_full_cache_gives_up_the_token_that_ends_soonest() {
     let (mut cache, t0) = (Cache::<Flight>::new(2), Instant::now());
     for (audience, lifetime) in [("long", HOUR), ("short", HOUR / 2)] {
         cache.started(&request(audience), 1, t0);
-        cache.finished(&request(audience), Ok(grant(audience, lifetime)), t0, t0);
+        cache.finished(&request(audience), Ok(fetched_token(audience, lifetime)), t0, t0);
     }
     assert!(matches!(cache.lookup(&request("third"), t0), Lookup::Fetch));
     cache.started(&request("third"), 1, t0);
@@ -208,9 +208,9 @@ proptest! {
                 Step::Granted { who, lifetime } => {
                     if let Some(asked_at) = worlds[who].flight.take() {
                         serial += 1;
-                        let grant = grant(&serial.to_string(), seconds(lifetime));
-                        worlds[who].newest = Some((grant.token.clone(), asked_at + seconds(lifetime)));
-                        cache.finished(&request(&who.to_string()), Ok(grant), asked_at, now);
+                        let fetched = fetched_token(&serial.to_string(), seconds(lifetime));
+                        worlds[who].newest = Some((fetched.token.clone(), asked_at + seconds(lifetime)));
+                        cache.finished(&request(&who.to_string()), Ok(fetched), asked_at, now);
                     }
                 }
                 Step::Failed { who, retry_after } => {

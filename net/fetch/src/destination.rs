@@ -45,13 +45,16 @@ impl Destination {
     }
 }
 
+/// Shown in place of what is not a URL.
+pub(super) const NOT_A_URL: &str = "(not a URL with a host)";
+
 /// What may be shown of an address that was configured: what [`Destination`] shows of it, so no query and no
 /// credentials. For logs that speak of an address before or without parsing it as a destination.
 #[must_use]
 pub fn redacted(url: &str) -> String {
     match Url::parse(url) {
         Ok(url) if url.has_host() => shown(&url),
-        _ => "(not a URL with a host)".to_owned(),
+        _ => NOT_A_URL.to_owned(),
     }
 }
 

@@ -6,7 +6,8 @@ use http::StatusCode;
 
 use super::address::Forbidden;
 use super::destination::{Destination, DestinationError};
-use super::origin::{Origin, OriginFileError};
+use super::origin::Origin;
+use super::settings_file::SettingsFileError;
 use crate::body::BodyError;
 
 /// Why there is no document. No variant carries a query or credentials of an address.
@@ -22,7 +23,7 @@ pub enum FetchError {
     #[error("the root certificates cannot be used")]
     Roots {
         /// What is wrong.
-        source: OriginFileError,
+        source: SettingsFileError,
     },
     /// The address is not one to fetch from.
     #[error("the address of the document is not acceptable")]
@@ -44,7 +45,7 @@ pub enum FetchError {
         /// Whose settings.
         origin: Origin,
         /// What is wrong.
-        source: OriginFileError,
+        source: SettingsFileError,
     },
     /// The whole exchange did not end in time.
     #[error("{destination} did not deliver within {after:?}")]
@@ -63,12 +64,14 @@ pub enum FetchError {
         source: reqwest::Error,
     },
     /// A redirect, which is not followed: the configured address should be the final one.
-    #[error("{destination} redirects ({status}); configure the address that it redirects to")]
+    #[error("{destination} redirects ({status}) to {location}; configure the final address")]
     Redirected {
         /// Where the document was asked for.
         destination: Destination,
         /// The status, 3xx.
         status: StatusCode,
+        /// Where to, without a query.
+        location: String,
     },
     /// Any other status than 200.
     #[error("{destination} answered {status} instead of 200")]
@@ -77,6 +80,22 @@ pub enum FetchError {
         destination: Destination,
         /// The status.
         status: StatusCode,
+    },
+    /// A body in a coding that was not asked for.
+    #[error(
+        "{destination} sent the document as {coding:?}, although it was asked for without a content coding"
+    )]
+    Coding {
+        /// Where the document was asked for.
+        destination: Destination,
+        /// The `Content-Encoding`.
+        coding: http::HeaderValue,
+    },
+    /// A page for people, as logins, portals and error pages with a good status are.
+    #[error("{destination} answered with an HTML page instead of a document")]
+    Page {
+        /// Where the document was asked for.
+        destination: Destination,
     },
     /// More bytes than the limit were announced or came.
     #[error("the document of {destination} is larger than {limit} bytes")]

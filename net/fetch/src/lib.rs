@@ -11,11 +11,13 @@
 mod address;
 pub mod body;
 mod chain;
+mod custom_roots;
 mod destination;
 mod egress;
 mod error;
 mod guard;
 mod origin;
+mod settings_file;
 #[cfg(test)]
 mod tests;
 
@@ -24,18 +26,22 @@ use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION,
+};
+use http::{HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 
 pub use self::address::{AddressClass, Forbidden, Network, NetworkError};
 pub use self::chain::chain;
+use self::custom_roots::CustomRoots;
+use self::destination::NOT_A_URL;
 pub use self::destination::{Destination, DestinationError, redacted};
 pub use self::egress::{Egress, EgressProxy, EgressProxyError};
 pub use self::error::FetchError;
 use self::guard::{Guard, Lookup};
-use self::origin::CustomRoots;
-pub use self::origin::{Origin, OriginAccess, OriginError, OriginFileError};
+pub use self::origin::{Origin, OriginAccess, OriginError};
+pub use self::settings_file::SettingsFileError;
 pub use tessera_url::{PlainHttp, UrlFault};
 
 /// Named to servers when the caller names nothing better.
@@ -166,13 +172,19 @@ impl Inner {
     ) -> Result<Document, FetchError> {
         let answer = self.ask(destination).await?;
         let status = answer.status();
-        if status.is_redirection() {
-            return Err(FetchError::Redirected { destination: destination.clone(), status });
+        if let (true, Some(location)) = (status.is_redirection(), answer.headers().get(LOCATION)) {
+            let location = location.to_str().map_or_else(|_| NOT_A_URL.to_owned(), redacted);
+            return Err(FetchError::Redirected { destination: destination.clone(), status, location });
         }
         if status != http::StatusCode::OK {
             return Err(FetchError::Status { destination: destination.clone(), status });
         }
+        if let Some(coding) = answer.headers().get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+            let coding = coding.clone();
+            return Err(FetchError::Coding { destination: destination.clone(), coding });
+        }
         let cache_control = cache_control(answer.headers());
+        let is_html = answer.headers().get(CONTENT_TYPE).is_some_and(is_html);
         let bytes = body::collect(reqwest::Body::from(answer), limit, timeout)
             .await
             .map_err(|error| FetchError::body(destination, error))?;
@@ -180,6 +192,10 @@ impl Inner {
             destination: destination.clone(),
             source: error.utf8_error(),
         })?;
+        // Some servers give documents a wrong type, and no document that is asked for begins like a page.
+        if is_html && text.trim_start().starts_with('<') {
+            return Err(FetchError::Page { destination: destination.clone() });
+        }
         Ok(Document { text, cache_control })
     }
 
@@ -198,9 +214,10 @@ impl Inner {
                 rooted.client(|roots| self.clients.client(route.guard.as_ref(), Some(roots))).await?
             }
         };
-        let mut request = client.get(url.clone()).header(ACCEPT, DOCUMENTS);
+        let mut request =
+            client.get(url.clone()).header(ACCEPT, DOCUMENTS).header(ACCEPT_ENCODING, "identity");
         if let Some(path) = &route.bearer {
-            let value = origin::authorization(path)
+            let value = settings_file::authorization(path)
                 .await
                 .map_err(|source| FetchError::Origin { origin: origin.clone(), source })?;
             request = request.header(AUTHORIZATION, value);
@@ -221,7 +238,8 @@ impl FetchOptions {
     pub fn client(&self) -> Result<Client, FetchError> {
         let variable = std::env::var_os(egress::ROOTS_VARIABLE);
         let clients = ClientFactory::new(self.user_agent.clone(), self.egress.clone(), variable);
-        let roots = clients.roots.as_deref().map(origin::first_roots).transpose();
+        let read = |path| settings_file::roots(path, &settings_file::first_read(path)?);
+        let roots = clients.roots.as_deref().map(read).transpose();
         let roots = roots.map_err(|source| FetchError::Roots { source })?;
         clients.client(None, roots)
     }
@@ -278,6 +296,11 @@ fn with_localhost(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
 /// What is resolved here goes around a resolver, so this resolves nothing.
 fn direct_builder() -> reqwest::ClientBuilder {
     Client::builder().redirect(redirect::Policy::none()).no_proxy().referer(false)
+}
+
+fn is_html(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"text/html")
 }
 
 fn cache_control(headers: &HeaderMap) -> String {

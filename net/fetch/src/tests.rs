@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -66,7 +66,18 @@ async fn handle(request: &Request<Incoming>) -> Response<BoxBody<Bytes, Infallib
             .header(CACHE_CONTROL, "max-age=60")
             .body(whole("{}")),
         "/accept" => Response::builder().body(whole(request.headers()[ACCEPT].as_bytes().to_vec())),
-        "/redirect" => Response::builder().status(302).header(header::LOCATION, "/document").body(empty()),
+        "/redirect" => Response::builder()
+            .status(302)
+            .header(LOCATION, "https://elsewhere.example/a?key=hunter2")
+            .body(empty()),
+        "/unchanged" => Response::builder().status(304).body(empty()),
+        "/gzip" => Response::builder().header("content-encoding", "gzip").body(whole(&b"\x1f\x8b"[..])),
+        "/identity" => Response::builder().header("content-encoding", "identity").body(whole("{}")),
+        "/page" => {
+            Response::builder().header("content-type", "Text/HTML; charset=utf-8").body(whole("\n<html>"))
+        }
+        "/mislabelled" => Response::builder().header("content-type", "text/html").body(whole("{}")),
+        "/codings" => Response::builder().body(whole(request.headers()[ACCEPT_ENCODING].as_bytes().to_vec())),
         "/missing" => Response::builder().status(404).body(empty()),
         "/created" => Response::builder().status(201).body(empty()),
         "/large" => Response::builder().body(whole(vec![b'x'; LIMIT + 1])),
@@ -147,6 +158,15 @@ async fn v43_only_200_is_a_document() {
         fetch("/redirect", TIMEOUT).await,
         Err(FetchError::Redirected { status: StatusCode::FOUND, .. })
     ));
+    let redirected = fetch("/redirect", TIMEOUT).await.unwrap_err().to_string();
+    assert!(
+        redirected
+            .ends_with(" redirects (302 Found) to https://elsewhere.example/a; configure the final address")
+    );
+    assert!(matches!(
+        fetch("/unchanged", TIMEOUT).await,
+        Err(FetchError::Status { status: StatusCode::NOT_MODIFIED, .. })
+    ));
     assert!(matches!(
         fetch("/missing", TIMEOUT).await,
         Err(FetchError::Status { status: StatusCode::NOT_FOUND, .. })
@@ -155,6 +175,18 @@ async fn v43_only_200_is_a_document() {
         fetch("/created", TIMEOUT).await,
         Err(FetchError::Status { status: StatusCode::CREATED, .. })
     ));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_by_its_cause() {
+    assert_eq!(fetch("/codings", TIMEOUT).await.unwrap().text, "identity");
+    for path in ["/identity", "/mislabelled"] {
+        assert_eq!(fetch(path, TIMEOUT).await.unwrap().text, "{}");
+    }
+    assert!(
+        matches!(fetch("/gzip", TIMEOUT).await, Err(FetchError::Coding { coding, .. }) if coding == "gzip")
+    );
+    assert!(matches!(fetch("/page", TIMEOUT).await, Err(FetchError::Page { .. })));
 }
 
 #[tokio::test]

@@ -294,7 +294,7 @@ async fn roots_that_are_none_are_told_at_the_start() {
     let error = Fetcher::new(public(&[], vec![missing])).unwrap_err();
     assert!(matches!(
         error,
-        FetchError::Origin { source: OriginFileError::Read { source, .. }, .. }
+        FetchError::Origin { source: SettingsFileError::Read { source, .. }, .. }
             if source.kind() == std::io::ErrorKind::NotFound
     ));
 }
@@ -329,11 +329,11 @@ async fn roots_for_all_are_the_only_ones_and_are_told_at_the_start() {
         [|options| Fetcher::new(options).map(drop), |options: FetchOptions| options.client().map(drop)]
     {
         let error = make(options(egress("none.pem"))).unwrap_err();
-        assert!(matches!(error, FetchError::Roots { source: OriginFileError::Read { .. } }), "{error:?}");
+        assert!(matches!(error, FetchError::Roots { source: SettingsFileError::Read { .. } }), "{error:?}");
     }
     files.write("ca.pem", "hello");
     let error = fetcher.get(&url, TIMEOUT, LIMIT).await.unwrap_err();
-    assert!(matches!(error, FetchError::Roots { source: OriginFileError::Roots { .. } }), "{error:?}");
+    assert!(matches!(error, FetchError::Roots { source: SettingsFileError::Roots { .. } }), "{error:?}");
 }
 
 /// A proxy that opens each tunnel to `port` of this machine. Says which servers it was asked for.

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use tessera_fetch::body;
-use tessera_fetch::{Destination, FetchError, Fetcher};
+use tessera_fetch::{Destination, FetchError, Fetcher, chain};
 use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
@@ -73,7 +73,11 @@ impl Exchange {
                 Err(error) => error,
             };
             let Some(wanted) = retry_in(&error) else { return Err(error) };
-            tracing::debug!(audience = request.audience(), %error, "no token yet, trying again");
+            tracing::debug!(
+                audience = request.audience(),
+                error = chain(&error),
+                "no token yet, trying again"
+            );
             tokio::time::sleep(pause.max(wanted)).await;
         }
         self.attempt(request).await

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use tessera_fetch::{Egress, EgressProxy, FetchOptions, Fetcher, PlainHttp};
+use tessera_fetch::{Egress, EgressProxy, FetchOptions, Fetcher, PlainHttp, chain};
 use tokio::sync::watch;
 
 use crate::cache::{CAPACITY, Cache, FetchedToken, Lookup};
@@ -63,7 +63,7 @@ type Flight = watch::Receiver<Option<Outcome>>;
 type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// What someone who asks is given.
-enum Look {
+enum Answer {
     Settled(Outcome),
     UnderWay(Flight),
 }
@@ -87,11 +87,11 @@ impl TokenSource {
     /// (or within the server's `Retry-After`, up to a minute) is given the same failure.
     pub async fn token(&self, request: &Request) -> Result<AccessToken, TokenError> {
         let mut flight = match self.look(request) {
-            Look::Settled(outcome) => return outcome,
-            Look::UnderWay(flight) => flight,
+            Answer::Settled(outcome) => return outcome,
+            Answer::UnderWay(flight) => flight,
         };
-        let landed = flight.wait_for(Option::is_some).await;
-        match landed.as_deref() {
+        let done = flight.wait_for(Option::is_some).await;
+        match done.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
             Ok(None) | Err(_) => Err(TokenError::Interrupted),
         }
@@ -118,66 +118,66 @@ impl TokenSource {
         self.0.cache().invalidate(token, now)
     }
 
-    fn look(&self, request: &Request) -> Look {
+    fn look(&self, request: &Request) -> Answer {
         let now = (self.0.clock)();
         // One lock from the look to the start: nobody else may come to the same conclusion in between.
         let mut cache = self.0.cache();
         match cache.lookup(request, now) {
-            Lookup::Hit(token) => Look::Settled(Ok(token)),
+            Lookup::Hit(token) => Answer::Settled(Ok(token)),
             Lookup::HitAndRefresh(token) => {
-                self.depart(&mut cache, request, now);
-                Look::Settled(Ok(token))
+                self.start(&mut cache, request, now);
+                Answer::Settled(Ok(token))
             }
-            Lookup::Join(flight) => Look::UnderWay(flight),
-            Lookup::Fetch => Look::UnderWay(self.depart(&mut cache, request, now)),
-            Lookup::Failed(error) => Look::Settled(Err(error)),
+            Lookup::Join(flight) => Answer::UnderWay(flight),
+            Lookup::Fetch => Answer::UnderWay(self.start(&mut cache, request, now)),
+            Lookup::Failed(error) => Answer::Settled(Err(error)),
         }
     }
 
-    fn depart(&self, cache: &mut Cache<Flight>, request: &Request, now: Instant) -> Flight {
-        let (landed, flight) = watch::channel(None);
+    fn start(&self, cache: &mut Cache<Flight>, request: &Request, now: Instant) -> Flight {
+        let (done, flight) = watch::channel(None);
         cache.started(request, flight.clone(), now);
-        let departure = Departure {
+        let pending = PendingExchange {
             inner: Arc::clone(&self.0),
             request: request.clone(),
             asked_at: now,
-            landed: Some(landed),
+            done: Some(done),
         };
         tokio::spawn(async move {
-            let outcome = departure.inner.exchange.run(&departure.request).await;
-            departure.land(outcome);
+            let outcome = pending.inner.exchange.run(&pending.request).await;
+            pending.finish(outcome);
         });
         flight
     }
 }
 
-/// An exchange under way, seen from the task that runs it. Dropped before it landed, it lands as interrupted:
+/// An exchange under way, seen from the task that runs it. Dropped before it is done, it ends as interrupted:
 /// otherwise a request would be marked as under way for ever.
-struct Departure {
+struct PendingExchange {
     inner: Arc<Inner>,
     request: Request,
     asked_at: Instant,
-    landed: Option<watch::Sender<Option<Outcome>>>,
+    done: Option<watch::Sender<Option<Outcome>>>,
 }
 
-impl Departure {
-    fn land(mut self, outcome: Result<FetchedToken, TokenError>) {
+impl PendingExchange {
+    fn finish(mut self, outcome: Result<FetchedToken, TokenError>) {
         self.report(outcome);
     }
 
     fn report(&mut self, outcome: Result<FetchedToken, TokenError>) {
-        let Some(landed) = self.landed.take() else { return };
+        let Some(done) = self.done.take() else { return };
         if let Err(error) = &outcome {
-            tracing::warn!(audience = self.request.audience(), %error, "no token");
+            tracing::warn!(audience = self.request.audience(), error = chain(error), "no token");
         }
         let token = outcome.as_ref().map(|fetched| fetched.token.clone()).map_err(Clone::clone);
         let now = (self.inner.clock)();
         self.inner.cache().finished(&self.request, outcome, self.asked_at, now);
-        landed.send_replace(Some(token));
+        done.send_replace(Some(token));
     }
 }
 
-impl Drop for Departure {
+impl Drop for PendingExchange {
     fn drop(&mut self) {
         self.report(Err(TokenError::Interrupted));
     }

@@ -66,7 +66,7 @@ pub(crate) enum RequestError {
     #[error("there is a parameter of the form in the query")]
     Query,
     /// The body is something else than a form.
-    #[error("the content type is not {FORM}")]
+    #[error("there is not one content type, {FORM}")]
     ContentType,
     /// The body did not arrive whole.
     #[error("the body could not be read")]
@@ -146,8 +146,10 @@ pub(super) fn check_query(query: &str) -> Result<(), RequestError> {
 
 /// Whether the body is announced as a form; parameters such as a charset do not matter.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), RequestError> {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
+    let mut fields = headers.get_all(CONTENT_TYPE).iter();
+    // Of two, whoever is in between may have read the other one (RFC 9110 §5.3).
+    let (Some(field), None) = (fields.next(), fields.next()) else { return Err(RequestError::ContentType) };
+    let essence = field.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case(FORM) { Ok(()) } else { Err(RequestError::ContentType) }
 }
 
@@ -294,4 +296,23 @@ fn audience(form: &mut Form<'_>) -> Result<Option<String>, RequestError> {
         }
     }
     Ok(audience.or(resource))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn there_is_one_content_type() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONTENT_TYPE, HeaderValue::from_static(FORM));
+        assert!(check_content_type(&headers).is_ok());
+        for second in [FORM, "application/json"] {
+            let mut headers = headers.clone();
+            headers.append(CONTENT_TYPE, HeaderValue::from_static(second));
+            assert!(matches!(check_content_type(&headers), Err(RequestError::ContentType)), "{second}");
+        }
+    }
 }

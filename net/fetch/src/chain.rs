@@ -20,9 +20,9 @@ pub fn chain(error: &dyn Error) -> String {
     }
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
         if disturbs(character) {
-            escaped.extend(character.escape_unicode())
+            escaped.extend(character.escape_unicode());
         } else {
-            escaped.push(character)
+            escaped.push(character);
         }
         escaped
     })

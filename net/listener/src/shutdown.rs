@@ -98,7 +98,7 @@ mod tests {
             let stopped = signal().unwrap();
             println!("ready");
             println!("{}", stopped.await);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -1,4 +1,4 @@
-//! Counts HTTP/2 frames that cost work and carry nothing: PING, SETTINGS, PRIORITY, RST_STREAM, WINDOW_UPDATE, empty
+//! Counts HTTP/2 frames that cost work and carry nothing: PING, SETTINGS, PRIORITY, `RST_STREAM`, `WINDOW_UPDATE`, empty
 //! DATA and unknown ones.
 //!
 //! The HTTP/2 library answers as many as a peer sends (CVE-2019-9512 and its kin); it bounds only resets. A connection has
@@ -7,9 +7,9 @@
 /// Frames without content that a connection may be ahead of its requests and answers, and the most that it can save up.
 /// Keep-alive sends one in ten seconds, a bandwidth probe one a round trip; 10,000 take about 10 ms of a core.
 const ACCOUNT: u32 = 10_000;
-/// What a request pays for: its SETTINGS, WINDOW_UPDATE, RST_STREAM and PRIORITY frames, twice.
+/// What a request pays for: its SETTINGS, `WINDOW_UPDATE`, `RST_STREAM` and PRIORITY frames, twice.
 const PER_REQUEST: u32 = 8;
-/// The bytes of answers that pay for one WINDOW_UPDATE.
+/// The bytes of answers that pay for one `WINDOW_UPDATE`.
 const BYTES_PER_FRAME: usize = 1024;
 
 /// The beginning of an HTTP/2 connection (RFC 9113 §3.4).

@@ -3,8 +3,8 @@
 
 extern crate std;
 
+use std::format;
 use std::string::String;
-use std::{format, vec};
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn each_case_has_its_verdict() {
 #[test]
 fn a_name_has_bounds() {
     let label = "a".repeat(LABEL_BYTES_MAX);
-    let three = vec![label.as_str(); 3].join(".");
+    let three = [label.as_str(); 3].join(".");
     let verdict = |host: String| check(&format!("https://{host}/"), PlainHttp::Never);
     assert_eq!(verdict(format!("{label}.example")), Ok(()));
     assert_eq!(verdict(format!("{label}a.example")), Err(UrlFault::Host));

@@ -20,6 +20,10 @@ pub struct InstanceError(#[source] wasmtime::Error);
 
 /// What to do next about a request.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every step is a decision; a box would cost each an allocation"
+)]
 pub enum Step {
     /// Nothing: this is the decision.
     Done(Decision),

@@ -118,7 +118,7 @@ fn problems_are_told_as_the_guide_says() {
     for (yaml, expected) in refused {
         count += 1;
         let told: Vec<String> = match PolicyFile::parse(&yaml).map(|file| file.check()) {
-            Ok(Ok(_)) => panic!("it is a good policy:\n{yaml}"),
+            Ok(Ok(())) => panic!("it is a good policy:\n{yaml}"),
             Ok(Err(problems)) | Err(problems) => {
                 problems.iter().map(|problem| format!("policy.yaml:{problem}")).collect()
             }

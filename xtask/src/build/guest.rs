@@ -233,7 +233,7 @@ impl Build {
                 section => section.as_section().map_or(0, |(_, range)| range.end),
             };
             // What is inside a section was taken with it.
-            let end = usize::try_from(end).unwrap_or(usize::MAX).max(at);
+            let end = end.max(at);
             let is_names = matches!(&payload, Payload::CustomSection(section) if section.name() == "name");
             if !is_names {
                 bare.extend_from_slice(module.get(at..end).unwrap_or_default());

@@ -13,7 +13,7 @@
 //! audience: [orders]
 //! ").expect("it is YAML");
 //!
-//! let problems = file.load().expect_err("`audience` is no member");
+//! let problems = file.check().expect_err("`audience` is no member");
 //! let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
 //! assert_eq!(lines[1], "5:1: /audience: unknown member (did you mean `audiences`?)");
 //! ```
